@@ -1,0 +1,23 @@
+// Package sdk is the public vocabulary of rolecall and its HTTP client.
+//
+// A caller hands a typed [Task] to a role; an agent of that role does the work and answers with a [Result]. The package knows
+// nothing of the engines behind the service, so it can be imported by callers, agents and the service itself alike.
+//
+//	client, err := sdk.FromEnv()
+//	...
+//	task, err := client.RequestCode(ctx, "Add a retry to the uploader", sdk.Input(map[string]any{"repo": "uploader"}))
+//	...
+//	done, err := client.WaitForTask(ctx, task.ID)
+//	fmt.Println(done.Status, string(done.Result.Output))
+//
+// # Words
+//
+// A task has a type (what is to be done) and a role (who does it). It runs in stages: the first choice is stage 0, every entry
+// of its fallback is one more. In each stage agents make attempts; the chain of all of them is [Task.Attempts]. A result of any
+// stage but the first is degraded.
+//
+// # Where to start
+//
+// task.go holds the shapes, errors.go the error vocabulary, validate.go the bounds, handler.go what an agent implements, and
+// client.go what a caller uses.
+package sdk

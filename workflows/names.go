@@ -1,0 +1,97 @@
+package workflows
+
+import (
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// TaskWorkflow is the workflow type that runs a task.
+const TaskWorkflow = "Task"
+
+// ControlQueue is the task queue of every workflow and of the activities of the control worker.
+const ControlQueue = "rolecall"
+
+// The messages of a Task run. Nothing outside this file spells their names.
+var (
+	// AttemptStarted is sent by a worker whose handler still runs after about 200 ms.
+	AttemptStarted = Signal[AttemptStartedInput]{"attempt-started"}
+	// TaskProgressed is sent by a worker, throttled; the newest progress is in its heartbeat.
+	TaskProgressed = Signal[TaskProgressedInput]{"task-progressed"}
+	// CancelRequested carries the reason of a cancellation and is sent just before it.
+	CancelRequested = Signal[CancelRequestedInput]{"cancel-requested"}
+	// ProvideInput answers the open question of a task; its validator refuses what does not fit.
+	ProvideInput = Update[ProvideInputInput, ProvideInputOutput]{"provide-input"}
+	// DescribeTask answers the task as its run sees it, without input, description and links.
+	DescribeTask = Query[sdk.Task]{"describe-task"}
+	// ListProgress answers the progress the run has recorded.
+	ListProgress = Query[ListProgressOutput]{"list-progress"}
+)
+
+// The search attributes of every run. RolecallProject … are Keywords, RolecallPriority an Int, RolecallDegraded a Bool.
+var (
+	AttrProject  = temporal.NewSearchAttributeKeyKeyword("RolecallProject")
+	AttrRole     = temporal.NewSearchAttributeKeyKeyword("RolecallRole")
+	AttrTaskType = temporal.NewSearchAttributeKeyKeyword("RolecallTaskType")
+	AttrStatus   = temporal.NewSearchAttributeKeyKeyword("RolecallStatus")
+	AttrAgent    = temporal.NewSearchAttributeKeyKeyword("RolecallAgent")
+	AttrParent   = temporal.NewSearchAttributeKeyKeyword("RolecallParent")
+	AttrSession  = temporal.NewSearchAttributeKeyKeyword("RolecallSession")
+	AttrPlan     = temporal.NewSearchAttributeKeyKeyword("RolecallPlan")
+	AttrClient   = temporal.NewSearchAttributeKeyKeyword("RolecallClient")
+	AttrPriority = temporal.NewSearchAttributeKeyInt64("RolecallPriority")
+	AttrDegraded = temporal.NewSearchAttributeKeyBool("RolecallDegraded")
+)
+
+// SearchAttributes are the keys above, for whoever has to register them with a namespace.
+func SearchAttributes() []temporal.SearchAttributeKey {
+	return []temporal.SearchAttributeKey{
+		AttrProject, AttrRole, AttrTaskType, AttrStatus, AttrAgent, AttrParent, AttrSession, AttrPlan, AttrClient, AttrPriority, AttrDegraded,
+	}
+}
+
+// The memo of a Task run.
+const (
+	// MemoTask is a [TaskMemo]: the task as it was created.
+	MemoTask = "task"
+	// MemoState is a [TaskState], written at transitions off the happy path and absent on it.
+	MemoState = "state"
+	// MemoDigest is the SHA-256 of the canonical request, in hexadecimal; set when the task was created with an idempotency key.
+	MemoDigest = "digest"
+)
+
+const taskPrefix = "task:"
+
+// TaskWorkflowID is the workflow id of a task.
+func TaskWorkflowID(project, id string) string { return taskPrefix + project + ":" + id }
+
+// ParseTaskWorkflowID is the inverse of [TaskWorkflowID]; ok is false for the id of something else.
+func ParseTaskWorkflowID(workflowID string) (project, id string, ok bool) {
+	rest, found := strings.CutPrefix(workflowID, taskPrefix)
+	project, id, cut := strings.Cut(rest, ":")
+	return project, id, found && cut && sdk.ValidProject(project) && sdk.ValidID(id)
+}
+
+// RoleQueue is the task queue that the agents of a role poll.
+func RoleQueue(project string, role sdk.Role) string { return project + "." + string(role) }
+
+// AgentQueue is the task queue of one addressable agent.
+func AgentQueue(project string, role sdk.Role, agentID string) string {
+	return RoleQueue(project, role) + "." + agentID
+}
+
+// PriorityKey is a priority as Temporal's task queues order it: 1 first. 5 is kept for batch work.
+func PriorityKey(p sdk.Priority) int {
+	switch p {
+	case sdk.PriorityCritical:
+		return 1
+	case sdk.PriorityHigh:
+		return 2
+	case sdk.PriorityLow:
+		return 4
+	default:
+		return 3
+	}
+}

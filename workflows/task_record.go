@@ -1,0 +1,51 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// maxMemoText is how much of input and description together a run's memo carries: lists bring the memo of every run along.
+const maxMemoText = 2 << 10
+
+// NewTask is the task of an input as it stands at its creation, request resolved, links left to whoever serves it.
+func NewTask(in TaskInput, createdAt time.Time) sdk.Task {
+	r := in.Request.Resolve()
+	t := sdk.Task{
+		ID: in.ID, Type: r.Type, Role: r.Role, Title: r.Title, Description: r.Description, Input: r.Input, Priority: r.Priority,
+		Status: sdk.StatusQueued, MaxAttempts: r.Retry.MaxAttempts, Attempts: []sdk.Attempt{}, Answers: []sdk.Answer{},
+		Capabilities: r.Capabilities, Retry: *r.Retry, Timeouts: *r.Timeouts, Fallback: r.Fallback, FairnessKey: r.FairnessKey,
+		AgentID: r.AgentID, ParentID: r.ParentID, RootID: in.ID, RetryOf: in.RetryOf, CorrelationID: r.CorrelationID,
+		Metadata: r.Metadata, CreatedAt: createdAt,
+	}
+	if t.Capabilities == nil {
+		t.Capabilities = []string{}
+	}
+	if t.Metadata == nil {
+		t.Metadata = map[string]string{}
+	}
+	return t
+}
+
+// TaskMemo is the static part of a run's memo. Partial says that input and description were too large for it: then they are read
+// from the run's first event.
+type TaskMemo struct {
+	Task    sdk.Task `json:"task"`
+	Partial bool     `json:"partial,omitempty"`
+}
+
+// NewTaskMemo is the memo a run of t starts with.
+func NewTaskMemo(t sdk.Task) TaskMemo {
+	if len(t.Input)+len(t.Description) <= maxMemoText {
+		return TaskMemo{Task: t}
+	}
+	t.Input, t.Description = nil, ""
+	return TaskMemo{Task: t, Partial: true}
+}
+
+// TaskSummary is the one line a run shows in the Temporal UI.
+func TaskSummary(t sdk.Task) string {
+	return fmt.Sprintf("%s · %s", t.Type, t.Title)
+}

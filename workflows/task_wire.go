@@ -1,0 +1,72 @@
+package workflows
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// TaskInput starts a Task run. The workflow resolves and validates the request once more: whoever holds a Temporal client may
+// start one. The run's result is an [sdk.Task]; a failed run is an ApplicationError whose type is the code and whose details
+// hold that task, a cancelled one a CanceledError with the same details. Input, description and links are left out of it.
+type TaskInput struct {
+	Project      string          `json:"project"`
+	Organization string          `json:"organization,omitempty"`
+	ID           string          `json:"id"`
+	Request      sdk.TaskRequest `json:"request"`
+	RetryOf      string          `json:"retryOf,omitempty"`
+}
+
+// AttemptStartedInput says that an agent's handler runs.
+type AttemptStartedInput struct {
+	Stage     int       `json:"stage"`
+	Attempt   int       `json:"attempt"`
+	AgentID   string    `json:"agentId"`
+	StartedAt time.Time `json:"startedAt"`
+}
+
+// TaskProgressedInput is one recorded progress. N counts the progress signals of the attempt, from 1.
+type TaskProgressedInput struct {
+	Stage    int          `json:"stage"`
+	Attempt  int          `json:"attempt"`
+	N        int          `json:"n"`
+	Progress sdk.Progress `json:"progress"`
+}
+
+// CancelRequestedInput is why a task is cancelled.
+type CancelRequestedInput struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// ProvideInputInput answers the question RequestID.
+type ProvideInputInput struct {
+	RequestID string          `json:"requestId"`
+	Answer    json.RawMessage `json:"answer"`
+}
+
+// ProvideInputOutput is the task after the answer was taken, as [DescribeTask] answers it.
+type ProvideInputOutput struct {
+	Task sdk.Task `json:"task"`
+}
+
+// ListProgressOutput is the recorded progress, oldest first: the first 20 and the newest 200.
+type ListProgressOutput struct {
+	Items []sdk.Progress `json:"items"`
+}
+
+// TaskState is the part of a task that changes, as the memo carries it. Attempts are the first 5 and the newest 15.
+type TaskState struct {
+	Status       sdk.Status        `json:"status"`
+	Stage        int               `json:"stage"`
+	Attempt      int               `json:"attempt"`
+	MaxAttempts  int               `json:"maxAttempts"`
+	Degraded     bool              `json:"degraded"`
+	AgentID      string            `json:"agentId,omitempty"`
+	StartedAt    *time.Time        `json:"startedAt,omitempty"`
+	Overall      float64           `json:"overall"`
+	Attempts     []sdk.Attempt     `json:"attempts"`
+	InputRequest *sdk.InputRequest `json:"inputRequest,omitempty"`
+	Answers      []sdk.Answer      `json:"answers,omitempty"`
+	WaitingFor   *sdk.WaitingFor   `json:"waitingFor,omitempty"`
+}
