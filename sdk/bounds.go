@@ -25,12 +25,13 @@ const (
 	MaxModel         = 256
 	MaxType          = 128
 	MaxReason        = 1 << 10
-	MaxPrompt        = 16 << 10
+	MaxPrompt        = 4 << 10
 	MaxSchema        = 32 << 10
-	MaxAnswer        = 64 << 10
+	MaxAnswer        = 16 << 10
 	MaxAnswers       = 20
 	MaxResume        = 256 << 10
 	MaxOutput        = 1 << 20
+	MaxReflection    = 64 << 10 // also of a quality gate
 	MaxErrorMessage  = 4 << 10
 	MaxErrorDetails  = 16 << 10
 	MaxPhase         = 128

@@ -53,8 +53,8 @@ func CheckJSON(raw []byte, limit int) error {
 	return nil
 }
 
-// cut shortens s to at most limit bytes without splitting a character; what is not UTF-8 is replaced.
-func cut(s string, limit int) string {
+// Cut shortens s to at most limit bytes without splitting a character; what is not UTF-8 is replaced.
+func Cut(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= limit {
 		return s

@@ -7,11 +7,11 @@ import "math"
 func (p Progress) Trim() Progress {
 	p.Percentage = clampPercent(p.Percentage)
 	p.Overall = clampPercent(p.Overall)
-	p.Phase = cut(p.Phase, MaxPhase)
-	p.Message = cut(p.Message, MaxMessage)
-	p.Delta = cut(p.Delta, MaxDelta)
-	p.Category = cut(p.Category, MaxPhase)
-	p.Tool = cut(p.Tool, MaxPhase)
+	p.Phase = Cut(p.Phase, MaxPhase)
+	p.Message = Cut(p.Message, MaxMessage)
+	p.Delta = Cut(p.Delta, MaxDelta)
+	p.Category = Cut(p.Category, MaxPhase)
+	p.Tool = Cut(p.Tool, MaxPhase)
 	return p
 }
 
@@ -20,7 +20,7 @@ func (e TaskError) Trim() TaskError {
 	if !e.Code.Valid() {
 		e.Code = CodeAgentFailed
 	}
-	e.Message = cut(e.Message, MaxErrorMessage)
+	e.Message = Cut(e.Message, MaxErrorMessage)
 	if len(e.Details) > 0 && CheckJSON(e.Details, MaxErrorDetails) != nil {
 		e.Details = nil
 	}

@@ -138,13 +138,15 @@ func (f *faults) metadata(m map[string]string) {
 		f.add("$.metadata", "has more than %d pairs", MaxMetadata)
 		return
 	}
+	// In sorted order, so that the same faults come out in the same order.
 	keys := make([]string, 0, len(m))
+	//workflowcheck:ignore
 	for k := range m {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		path := fmt.Sprintf("$.metadata[%q]", cut(k, MaxMetadataKey))
+		path := fmt.Sprintf("$.metadata[%q]", Cut(k, MaxMetadataKey))
 		if k == "" {
 			f.add(path, "has an empty key")
 		}

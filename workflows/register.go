@@ -1,0 +1,14 @@
+package workflows
+
+import "go.temporal.io/sdk/workflow"
+
+// Registry is where a worker's workflows are registered.
+type Registry interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+}
+
+// Register registers every workflow under its permanent name. A Task is pinned to the deployment version it began on: its length
+// is bounded by totalMs.
+func Register(r Registry) {
+	r.RegisterWorkflowWithOptions(Task, workflow.RegisterOptions{Name: TaskWorkflow, VersioningBehavior: workflow.VersioningBehaviorPinned})
+}
