@@ -54,6 +54,9 @@ func (r *taskRun) ended(ctx workflow.Context, end attemptEnd, report activities.
 	now := workflow.Now(ctx)
 	entry := r.openEntry()
 	entry.EndedAt, entry.Outcome, entry.Error = &now, end.outcome, chainError(end.failure)
+	if end.outcome != sdk.OutcomeNotTaken && end.outcome != sdk.OutcomeCancelled {
+		r.enter(ctx, sdk.StatusRunning)
+	}
 	if report.AgentID != "" {
 		entry.AgentID = report.AgentID
 	}

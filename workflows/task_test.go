@@ -56,9 +56,22 @@ func asks(prompt, schema string) func(sdk.Assignment) (activities.AttemptReport,
 	}
 }
 
+// noErrors is a logger that takes no error of the workflow's own: a step outside the lifecycle fails the test.
+type noErrors struct{ t *testing.T }
+
+func (noErrors) Debug(string, ...any) {}
+func (noErrors) Info(string, ...any)  {}
+func (noErrors) Warn(string, ...any)  {}
+func (l noErrors) Error(message string, fields ...any) {
+	if message == "a step outside the lifecycle" {
+		l.t.Error(message, fields)
+	}
+}
+
 func newEnv(t *testing.T, s *script) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(noErrors{t})
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(20 * time.Second)
 	env.RegisterActivityWithOptions(s.execute, activity.RegisterOptions{Name: activities.ExecuteTaskName})

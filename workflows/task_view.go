@@ -13,20 +13,21 @@ import (
 // moved enters a transition off the happy path: every reader of the run sees it, in memo, search attributes and details. All
 // transitions of a run pass through moved, started or closed, which is where whoever wants to publish them listens.
 func (r *taskRun) moved(ctx workflow.Context, status sdk.Status) {
-	r.task.Status = status
+	r.enter(ctx, status)
 	r.upsert(ctx, map[string]any{MemoState: r.state()}, AttrStatus.ValueSet(string(status)), AttrDegraded.ValueSet(r.task.Degraded))
 }
 
 // started enters that an agent's handler runs.
 func (r *taskRun) started(ctx workflow.Context) {
-	r.task.Status = sdk.StatusRunning
+	r.enter(ctx, sdk.StatusRunning)
 	r.upsert(ctx, nil, AttrStatus.ValueSet(string(sdk.StatusRunning)), AttrAgent.ValueSet(r.task.AgentID))
 }
 
 // closed enters the end of the task.
 func (r *taskRun) closed(ctx workflow.Context, status sdk.Status) {
 	now := workflow.Now(ctx)
-	r.task.Status, r.task.CompletedAt = status, &now
+	r.enter(ctx, status)
+	r.task.CompletedAt = &now
 	r.upsert(ctx, nil, AttrStatus.ValueSet(string(status)), AttrDegraded.ValueSet(r.task.Degraded), AttrAgent.ValueSet(r.task.AgentID))
 }
 
