@@ -33,6 +33,7 @@ type taskRun struct {
 	reason   string // of the cancellation
 	question *question
 	progress progressLog
+	shown    shown
 }
 
 func newTaskRun(ctx workflow.Context, in TaskInput) *taskRun {
@@ -44,6 +45,7 @@ func newTaskRun(ctx workflow.Context, in TaskInput) *taskRun {
 			QueueMs: r.task.Timeouts.QueueMs, AttemptMs: r.task.Timeouts.AttemptMs, HeartbeatMs: r.task.Timeouts.HeartbeatMs,
 		},
 	}
+	r.shown = shown{status: r.task.Status, agentID: r.task.AgentID}
 	r.stages = append([]sdk.Stage{first}, r.task.Fallback...)
 	r.deadline = created.Add(milliseconds(r.task.Timeouts.TotalMs))
 	return r

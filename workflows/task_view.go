@@ -14,13 +14,13 @@ import (
 // transitions of a run pass through moved, started or closed, which is where whoever wants to publish them listens.
 func (r *taskRun) moved(ctx workflow.Context, status sdk.Status) {
 	r.enter(ctx, status)
-	r.upsert(ctx, map[string]any{MemoState: r.state()}, AttrStatus.ValueSet(string(status)), AttrDegraded.ValueSet(r.task.Degraded))
+	r.upsert(ctx, map[string]any{MemoState: r.state()})
 }
 
 // started enters that an agent's handler runs.
 func (r *taskRun) started(ctx workflow.Context) {
 	r.enter(ctx, sdk.StatusRunning)
-	r.upsert(ctx, nil, AttrStatus.ValueSet(string(sdk.StatusRunning)), AttrAgent.ValueSet(r.task.AgentID))
+	r.upsert(ctx, nil)
 }
 
 // closed enters the end of the task.
@@ -28,17 +28,39 @@ func (r *taskRun) closed(ctx workflow.Context, status sdk.Status) {
 	now := workflow.Now(ctx)
 	r.enter(ctx, status)
 	r.task.CompletedAt = &now
-	r.upsert(ctx, nil, AttrStatus.ValueSet(string(status)), AttrDegraded.ValueSet(r.task.Degraded), AttrAgent.ValueSet(r.task.AgentID))
+	r.upsert(ctx, nil)
 }
 
-func (r *taskRun) upsert(ctx workflow.Context, memo map[string]any, attributes ...temporal.SearchAttributeUpdate) {
+// shown is what the run's search attributes say.
+type shown struct {
+	status   sdk.Status
+	degraded bool
+	agentID  string
+}
+
+// upsert writes the memo and those search attributes that have changed, an event each.
+func (r *taskRun) upsert(ctx workflow.Context, memo map[string]any) {
 	if memo != nil {
 		if err := workflow.UpsertMemo(ctx, memo); err != nil {
 			workflow.GetLogger(ctx).Error("the memo was not taken", "error", err)
 		}
 	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, attributes...); err != nil {
-		workflow.GetLogger(ctx).Error("the search attributes were not taken", "error", err)
+	now := shown{status: r.task.Status, degraded: r.task.Degraded, agentID: r.task.AgentID}
+	var updates []temporal.SearchAttributeUpdate
+	if now.status != r.shown.status {
+		updates = append(updates, AttrStatus.ValueSet(string(now.status)))
+	}
+	if now.degraded != r.shown.degraded {
+		updates = append(updates, AttrDegraded.ValueSet(now.degraded))
+	}
+	if now.agentID != r.shown.agentID {
+		updates = append(updates, AttrAgent.ValueSet(now.agentID))
+	}
+	r.shown = now
+	if len(updates) > 0 {
+		if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
+			workflow.GetLogger(ctx).Error("the search attributes were not taken", "error", err)
+		}
 	}
 	r.describe(ctx)
 }
