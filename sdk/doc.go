@@ -8,6 +8,9 @@
 //	task, err := client.RequestCode(ctx, "Add a retry to the uploader", sdk.Input(map[string]any{"repo": "uploader"}))
 //	...
 //	done, err := client.WaitForTask(ctx, task.ID)
+//	if err := done.Err(); err != nil { // the task failed or was cancelled
+//		...
+//	}
 //	fmt.Println(done.Status, string(done.Result.Output))
 //
 // # Words
@@ -19,5 +22,5 @@
 // # Where to start
 //
 // task.go holds the shapes, errors.go the error vocabulary, validate.go the bounds, handler.go what an agent implements, and
-// client.go what a caller uses.
+// client.go, tasks.go, wait.go and options.go what a caller uses.
 package sdk

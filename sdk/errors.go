@@ -47,6 +47,7 @@ const (
 	CodeBudgetExceeded Code = "budget_exceeded"
 	CodeTerminated     Code = "terminated"
 	CodeEngineTimeout  Code = "engine_timeout"
+	CodeCancelled      Code = "cancelled" // of a cancelled task whose record says no more
 )
 
 // One sentinel per code of a refused request: errors.Is compares codes, so it holds for errors rebuilt from the wire.
@@ -79,6 +80,7 @@ type Error struct {
 	Status     int           // the HTTP status; 0 when it was not learnt over HTTP
 	Instance   string        // the request's id, to be found in the server's log
 	RetryAfter time.Duration // how long to wait before trying again; 0 when the server did not say
+	Cause      error         // what went wrong below, when there was no answer to rebuild the error from
 }
 
 // Fault is one wrong field: where (a JSON path such as $.timeouts.queueMs) and what.
@@ -109,6 +111,9 @@ func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
 }
+
+// Unwrap answers the cause.
+func (e *Error) Unwrap() error { return e.Cause }
 
 // Error implements error, so that a failed task's error can be passed on and matched with errors.As.
 func (e *TaskError) Error() string {

@@ -28,6 +28,7 @@ func (r TaskRequest) Resolve() TaskRequest {
 	if r.Role == "" {
 		r.Role, _ = r.Type.DefaultRole()
 	}
+	r.Input, r.Budget = slices.Clone(r.Input), slices.Clone(r.Budget)
 	r.Capabilities = slices.Clone(r.Capabilities)
 	r.Metadata = maps.Clone(r.Metadata)
 	retry := r.Retry.resolve(Retry{
@@ -54,6 +55,9 @@ func (r *Retry) resolve(base Retry) Retry {
 	}
 	if out.InitialIntervalMs == 0 {
 		out.InitialIntervalMs = base.InitialIntervalMs
+		if out.MaxIntervalMs != 0 {
+			out.InitialIntervalMs = min(base.InitialIntervalMs, out.MaxIntervalMs)
+		}
 	}
 	if out.BackoffCoefficient == 0 {
 		out.BackoffCoefficient = base.BackoffCoefficient

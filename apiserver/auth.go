@@ -1,0 +1,88 @@
+package apiserver
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// The headers that choose a project.
+const (
+	headerProject      = "Rolecall-Project"
+	headerOrganization = "Rolecall-Organization"
+	defaultScope       = "default"
+)
+
+// caller is on whose behalf a request is answered.
+type caller struct {
+	project      string
+	organization string
+}
+
+type callerKey struct{}
+
+func withCaller(ctx context.Context, c caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+// authenticate says on whose behalf a request is: without keys, of whom it names.
+func (s *Server) authenticate(r *http.Request) (caller, *sdk.Error) {
+	c := caller{project: defaultScope, organization: defaultScope}
+	var faults []sdk.Fault
+	for header, field := range map[string]*string{headerProject: &c.project, headerOrganization: &c.organization} {
+		values := r.Header.Values(header)
+		if len(values) == 0 {
+			continue
+		}
+		*field = values[0]
+		if len(values) > 1 || !sdk.ValidProject(values[0]) {
+			faults = append(faults, sdk.Fault{Path: "header." + header,
+				Message: "must be given once, start with a lower-case letter or digit and hold at most 63 of a-z, 0-9, _ and -"})
+		}
+	}
+	if len(faults) > 0 {
+		slices.SortFunc(faults, func(a, b sdk.Fault) int { return strings.Compare(a.Path, b.Path) })
+		return caller{}, invalid(faults)
+	}
+	return c, s.projects.check(c.project, c.organization)
+}
+
+// checkSource refuses what a web page could send behind its reader's back: another site's request, and one that came here by a
+// name that is not loopback, as after DNS rebinding.
+func (s *Server) checkSource(r *http.Request) *sdk.Error {
+	if !isLoopbackName(r.Host) {
+		return sdk.Errorf(sdk.CodeForbidden, "a server without keys answers only to localhost, 127.0.0.1 or [::1]; the request's Host is another")
+	}
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 || len(origins) == 1 && (isOwnOrigin(origins[0], r.Host) || slices.Contains(s.cfg.CORSOrigins, origins[0])) {
+		return nil
+	}
+	return sdk.Errorf(sdk.CodeForbidden, "the request comes from a page of another origin; ROLECALL_CORS_ORIGINS can allow it")
+}
+
+// isLoopbackName reports whether a Host header names this machine's loopback, with any port.
+func isLoopbackName(host string) bool {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name, port = host, "80"
+		if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+			name = host[1 : len(host)-1]
+		}
+	}
+	return isLoopback(name) && port != "" && strings.Trim(port, "0123456789") == ""
+}
+
+func isOwnOrigin(origin, host string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && isOrigin(origin) && strings.EqualFold(u.Host, host)
+}

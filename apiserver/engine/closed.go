@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/temporal"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// closedTask is the task of a run that has ended. Its record is in the close event; where there is none, because the run was
+// terminated, timed out or broke, the task is failed and built from what the run left in its memo. event may be nil.
+func (e *Engine) closedTask(seen run, event *historypb.HistoryEvent) sdk.Task {
+	var t sdk.Task
+	switch seen.status {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		payloads := event.GetWorkflowExecutionCompletedEventAttributes().GetResult()
+		if e.cfg.DataConverter.FromPayloads(payloads, &t) != nil || t.Status != sdk.StatusCompleted || t.Result == nil {
+			return seen.brokenTask(sdk.CodeInternal, "the run completed without a record of the task")
+		}
+	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
+		err := e.failures.FailureToError(event.GetWorkflowExecutionFailedEventAttributes().GetFailure())
+		app, ok := errors.AsType[*temporal.ApplicationError](err)
+		if !ok || app.Details(&t) != nil || t.Status != sdk.StatusFailed || t.Result == nil {
+			code := sdk.CodeInternal
+			if ok && sdk.Code(app.Type()).Valid() {
+				code = sdk.Code(app.Type())
+			}
+			return seen.brokenTask(code, "the run failed without a record of the task; the Temporal UI shows why")
+		}
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
+		details := event.GetWorkflowExecutionCanceledEventAttributes().GetDetails()
+		if len(details.GetPayloads()) == 0 || e.cfg.DataConverter.FromPayloads(details, &t) != nil || t.Status != sdk.StatusCancelled {
+			return seen.cancelledTask()
+		}
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+		return seen.brokenTask(sdk.CodeTerminated, "the run was terminated from outside")
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		return seen.brokenTask(sdk.CodeEngineTimeout, "the run was timed out by Temporal")
+	default:
+		return seen.brokenTask(sdk.CodeInternal, "the run ended in a way that rolecall does not know")
+	}
+	return seen.complete(t)
+}
+
+// complete fills a record up with what stays outside it.
+func (r run) complete(t sdk.Task) sdk.Task {
+	t.ID, t.CreatedAt = r.id, r.started
+	t.Input, t.Description = r.memo.Task.Input, r.memo.Task.Description
+	if t.CompletedAt == nil {
+		closed := r.closed
+		t.CompletedAt = &closed
+	}
+	return withLists(t)
+}
+
+// brokenTask is the task of a run that ended without a record.
+func (r run) brokenTask(code sdk.Code, message string) sdk.Task {
+	t := r.base()
+	closed := r.closed
+	t.Status, t.CompletedAt, t.WaitingFor, t.InputRequest = sdk.StatusFailed, &closed, nil, nil
+	t.Result = &sdk.Result{
+		Status: sdk.StatusFailed, Error: &sdk.TaskError{Code: code, Message: message}, Degraded: t.Degraded,
+		Metrics: sdk.Metrics{DurationMs: max(closed.Sub(r.started).Milliseconds(), 0)},
+	}
+	return withLists(t)
+}
+
+// cancelledTask is the task of a run that was cancelled and left no record.
+func (r run) cancelledTask() sdk.Task {
+	t := r.brokenTask(sdk.ErrCancelRequested.Code, "the task was cancelled")
+	t.Status, t.Result.Status = sdk.StatusCancelled, sdk.StatusCancelled
+	return t
+}
+
+// withLists makes every list of a task one that is written as [] when it is empty.
+func withLists(t sdk.Task) sdk.Task {
+	if t.Attempts == nil {
+		t.Attempts = []sdk.Attempt{}
+	}
+	if t.Answers == nil {
+		t.Answers = []sdk.Answer{}
+	}
+	if t.Capabilities == nil {
+		t.Capabilities = []string{}
+	}
+	if t.Fallback == nil {
+		t.Fallback = []sdk.Stage{}
+	}
+	if t.Metadata == nil {
+		t.Metadata = map[string]string{}
+	}
+	return t
+}

@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+func TestCancelTask(t *testing.T) {
+	t.Parallel()
+	o := newOneRun(t, input())
+	e := newTestEngine(t, o, Config{})
+	if _, accepted, err := e.CancelTask(t.Context(), "p", "a", "enough"); !accepted || err != nil {
+		t.Fatalf("accepted %v, %v", accepted, err)
+	}
+	if diff := cmp.Diff([]string{"cancel-requested"}, o.signals); diff != "" || o.cancels != 1 {
+		t.Errorf("%s, %d cancels", diff, o.cancels)
+	}
+	o.run.WorkflowExtendedInfo = &workflowpb.WorkflowExecutionExtendedInfo{CancelRequested: true}
+	if _, accepted, err := e.CancelTask(t.Context(), "p", "a", "again"); !accepted || err != nil || o.cancels != 1 || len(o.signals) != 1 {
+		t.Errorf("again: accepted %v, %v, %d cancels", accepted, err, o.cancels)
+	}
+	o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
+	task, accepted, err := e.CancelTask(t.Context(), "p", "a", "late")
+	if accepted || err != nil || task.Status != sdk.StatusCompleted || o.cancels != 1 {
+		t.Errorf("ended: accepted %v, %v, %s", accepted, err, task.Status)
+	}
+	if _, _, err := e.CancelTask(t.Context(), "p", "b", ""); !errors.Is(err, sdk.ErrNotFound) {
+		t.Errorf("unknown: %v", err)
+	}
+}
+
+func TestCancelOfATaskThatEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	o := newOneRun(t, input())
+	o.answer = serviceerror.NewNotFound("workflow execution already completed")
+	task, accepted, err := newTestEngine(t, o, Config{}).CancelTask(t.Context(), "p", "a", "")
+	if accepted || err != nil || task.ID != "a" || o.cancels != 0 {
+		t.Errorf("accepted %v, %v, %d cancels", accepted, err, o.cancels)
+	}
+}
+
+func TestProvideInput(t *testing.T) {
+	t.Parallel()
+	faults := []sdk.Fault{{Path: "$.answer", Message: "does not fit"}}
+	tests := []struct {
+		name   string
+		answer error
+		ended  bool
+		code   sdk.Code
+		faults []sdk.Fault
+	}{
+		{name: "taken"},
+		{name: "does not fit", answer: temporal.NewNonRetryableApplicationError("invalid_input: no", "invalid_input", nil, faults), code: sdk.CodeInvalidInput, faults: faults},
+		{name: "nothing asked", answer: temporal.NewNonRetryableApplicationError("conflict: nothing is asked", "conflict", nil, []sdk.Fault(nil)), code: sdk.CodeConflict},
+		{name: "ended before", ended: true, code: sdk.CodeConflict},
+		{name: "ended meanwhile", answer: serviceerror.NewNotFound("workflow execution already completed"), code: sdk.CodeConflict},
+		{name: "nobody runs it", answer: client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded), code: sdk.CodeUnavailable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOneRun(t, input())
+			o.answer = tt.answer
+			if tt.ended {
+				o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
+			}
+			_, err := newTestEngine(t, o, Config{}).ProvideInput(t.Context(), "p", "a", workflows.ProvideInputInput{RequestID: "q", Answer: []byte(`1`)})
+			if tt.code == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			var e *sdk.Error
+			if !errors.As(err, &e) || e.Code != tt.code {
+				t.Fatalf("%v, want %s", err, tt.code)
+			}
+			if diff := cmp.Diff(tt.faults, e.Faults); diff != "" {
+				t.Error(diff)
+			}
+			if tt.name == "nothing asked" && e.Message != "nothing is asked" {
+				t.Errorf("message %q", e.Message)
+			}
+		})
+	}
+}
+
+func TestListProgress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		live := sdk.Progress{Percentage: 50, At: at(9), Overall: 50, Attempt: 1}
+		o.setAttempt(t, 0, 1, started, &activities.AttemptReport{StartedAt: ptr(at(3)), Progress: &live})
+		e := newEngine(o, Config{})
+		defer e.Close()
+		recorded := []sdk.Progress{{Percentage: 10, At: at(4), Attempt: 1, Overall: 10}}
+		o.progress = func(context.Context) ([]sdk.Progress, error) { return recorded, nil }
+		items, stale, err := e.ListProgress(t.Context(), "p", "a")
+		if diff := cmp.Diff(append(recorded, live), items); diff != "" || stale || err != nil {
+			t.Errorf("%s stale %v, %v", diff, stale, err)
+		}
+		o.progress = func(context.Context) ([]sdk.Progress, error) { return []sdk.Progress{live}, nil }
+		if items, _, _ := e.ListProgress(t.Context(), "p", "a"); len(items) != 1 {
+			t.Errorf("the live one is there %d times", len(items))
+		}
+		o.progress = func(ctx context.Context) ([]sdk.Progress, error) {
+			<-ctx.Done() // as without a control worker
+			return nil, ctx.Err()
+		}
+		asked := time.Now()
+		items, stale, err = e.ListProgress(t.Context(), "p", "a")
+		if diff := cmp.Diff([]sdk.Progress{live}, items); diff != "" || !stale || err != nil || time.Since(asked) != time.Second {
+			t.Errorf("%s stale %v, %v after %v", diff, stale, err, time.Since(asked))
+		}
+	})
+}
+
+func TestCreateTaskAgain(t *testing.T) {
+	t.Parallel()
+	o := newOneRun(t, input())
+	o.run.WorkflowExecutionInfo.Memo.Fields[workflows.MemoDigest] = payload(t, "same")
+	e := newTestEngine(t, o, Config{})
+	if task, replayed, err := e.CreateTask(t.Context(), input(), "same"); !replayed || err != nil || task.ID != "a" {
+		t.Errorf("the same request: replayed %v, %v", replayed, err)
+	}
+	if _, replayed, err := e.CreateTask(t.Context(), input(), "other"); replayed || !errors.Is(err, sdk.ErrIdempotencyMismatch) {
+		t.Errorf("another request: replayed %v, %v", replayed, err)
+	}
+	if _, _, err := e.CreateTask(t.Context(), input(), ""); !errors.Is(err, sdk.ErrConflict) {
+		t.Errorf("no key: %v", err)
+	}
+}
+
+func TestStartOptions(t *testing.T) {
+	t.Parallel()
+	in := input(func(r *sdk.TaskRequest) { r.Priority, r.AgentID, r.FairnessKey = "urgent", "ann", "team" })
+	opts := startOptions(in, workflows.NewTask(in, at(0)), "d1")
+	if opts.ID != "task:p:a" || opts.TaskQueue != "rolecall" || opts.WorkflowExecutionTimeout != 0 || !opts.WorkflowExecutionErrorWhenAlreadyStarted ||
+		opts.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE || opts.WorkflowIDConflictPolicy != enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL ||
+		opts.Priority != (temporal.Priority{PriorityKey: 1, FairnessKey: "team"}) || opts.StaticSummary != "code.write · t" || opts.Memo[workflows.MemoDigest] != "d1" {
+		t.Errorf("%+v", opts)
+	}
+	if agent, _ := opts.TypedSearchAttributes.GetKeyword(workflows.AttrAgent); agent != "ann" {
+		t.Errorf("agent attribute %q", agent)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		err  error
+		want sdk.Code
+	}{
+		{serviceerror.NewNotFound("x"), sdk.CodeNotFound},
+		{fmt.Errorf("wrapped: %w", serviceerror.NewUnavailable("x")), sdk.CodeUnavailable},
+		{serviceerror.NewDeadlineExceeded("x"), sdk.CodeUnavailable},
+		{serviceerror.NewNamespaceNotFound("x"), sdk.CodeUnavailable},
+		{serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "x"), sdk.CodeUnavailable},
+		{status.Error(codes.Unavailable, "x"), sdk.CodeUnavailable},
+		{context.DeadlineExceeded, sdk.CodeUnavailable},
+		{serviceerror.NewInvalidArgument("x"), sdk.CodeInternal},
+		{errors.New("x"), sdk.CodeInternal},
+		{sdk.Errorf(sdk.CodeConflict, "x"), sdk.CodeConflict},
+	} {
+		got := fault(tt.err)
+		if got.Code != tt.want || (tt.want == sdk.CodeUnavailable) != (got.RetryAfter > 0) {
+			t.Errorf("%v: %+v, want %s", tt.err, got, tt.want)
+		}
+	}
+}

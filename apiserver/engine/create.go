@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// CreateTask starts the run of a task whose request is valid. With a digest, which is that of the canonical request, a task of
+// the same id and digest is answered as replayed and one of another digest is refused as idempotency_mismatch; without one an id
+// that is taken is a conflict.
+func (e *Engine) CreateTask(ctx context.Context, in workflows.TaskInput, digest string) (task sdk.Task, replayed bool, err error) {
+	in.Request = in.Request.Resolve()
+	created := workflows.NewTask(in, time.Now().UTC())
+	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
+	defer cancel()
+	run, err := e.temporal.ExecuteWorkflow(ctx, startOptions(in, created, digest), workflows.TaskWorkflow, in)
+	if _, taken := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); taken {
+		task, err = e.replay(ctx, in.Project, in.ID, digest)
+		return task, err == nil, err
+	}
+	if err != nil {
+		return sdk.Task{}, false, fault(err)
+	}
+	e.keepTexts(run.GetRunID(), requestTexts{Input: created.Input, Description: created.Description})
+	// The run's own start is when the task was created; only a describe knows it.
+	if seen, err := e.look(ctx, in.Project, in.ID); err == nil {
+		return seen, false, nil
+	}
+	created.Links = e.links(in.Project, in.ID, run.GetRunID())
+	return created, false, nil
+}
+
+func startOptions(in workflows.TaskInput, t sdk.Task, digest string) client.StartWorkflowOptions {
+	attributes := []temporal.SearchAttributeUpdate{
+		workflows.AttrProject.ValueSet(in.Project),
+		workflows.AttrRole.ValueSet(string(t.Role)),
+		workflows.AttrTaskType.ValueSet(string(t.Type)),
+		workflows.AttrStatus.ValueSet(string(sdk.StatusQueued)),
+		workflows.AttrPriority.ValueSet(int64(workflows.PriorityKey(t.Priority))),
+		workflows.AttrDegraded.ValueSet(false),
+	}
+	if t.AgentID != "" {
+		attributes = append(attributes, workflows.AttrAgent.ValueSet(t.AgentID))
+	}
+	memo := map[string]any{workflows.MemoTask: workflows.NewTaskMemo(t)}
+	if digest != "" {
+		memo[workflows.MemoDigest] = digest
+	}
+	return client.StartWorkflowOptions{
+		ID:                       workflows.TaskWorkflowID(in.Project, in.ID),
+		TaskQueue:                workflows.ControlQueue,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		Memo:                     memo,
+		TypedSearchAttributes:    temporal.NewSearchAttributes(attributes...),
+		StaticSummary:            workflows.TaskSummary(t),
+		Priority:                 temporal.Priority{PriorityKey: workflows.PriorityKey(t.Priority), FairnessKey: t.FairnessKey},
+
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+	}
+}
+
+// replay answers the task that has the id already, when it came from the same request.
+func (e *Engine) replay(ctx context.Context, project, id, digest string) (sdk.Task, error) {
+	workflowID := workflows.TaskWorkflowID(project, id)
+	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	if err != nil {
+		return sdk.Task{}, fault(err)
+	}
+	first := ""
+	if p, ok := resp.GetWorkflowExecutionInfo().GetMemo().GetFields()[workflows.MemoDigest]; ok {
+		if err := e.cfg.DataConverter.FromPayload(p, &first); err != nil {
+			return sdk.Task{}, fault(err)
+		}
+	}
+	switch {
+	case digest == "":
+		return sdk.Task{}, sdk.Errorf(sdk.CodeConflict, "a task with this id exists already")
+	case first != digest:
+		return sdk.Task{}, sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key created another task before; use a new key for a new request")
+	}
+	task, err := e.taskOf(ctx, project, id, resp)
+	if err != nil {
+		return sdk.Task{}, fault(err)
+	}
+	return task, nil
+}

@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sync/singleflight"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// Config sets an [Engine] up. The zero value of a field means its default.
+type Config struct {
+	// Namespace is the client's namespace. Default "default".
+	Namespace string
+	// UIURL is the address of the Temporal UI, for links; empty leaves them out.
+	UIURL string
+	// DescribeTTL is how long a look at a running task serves other readers. Default 200 ms.
+	DescribeTTL time.Duration
+	// PollInterval is the longest gap between two looks at a task that somebody waits for. Default 2 s.
+	PollInterval time.Duration
+	// Linger is how long the long poll for a task outlives its last waiter. Default 15 s.
+	Linger time.Duration
+	// MaxPolls is how many tasks have a long poll at once; waiters beyond it rely on PollInterval. Default 2000.
+	MaxPolls int
+	// CallTimeout bounds one call to Temporal, retries included. Default 5 s.
+	CallTimeout time.Duration
+	// DataConverter is the client's own. Default Temporal's default.
+	DataConverter converter.DataConverter
+}
+
+func (c Config) withDefaults() Config {
+	if c.Namespace == "" {
+		c.Namespace = client.DefaultNamespace
+	}
+	c.DescribeTTL = orDefault(c.DescribeTTL, 200*time.Millisecond)
+	c.PollInterval = orDefault(c.PollInterval, 2*time.Second)
+	c.Linger = orDefault(c.Linger, 15*time.Second)
+	c.CallTimeout = orDefault(c.CallTimeout, 5*time.Second)
+	if c.MaxPolls == 0 {
+		c.MaxPolls = 2000
+	}
+	if c.DataConverter == nil {
+		c.DataConverter = converter.GetDefaultDataConverter()
+	}
+	return c
+}
+
+func orDefault(d, fallback time.Duration) time.Duration {
+	if d == 0 {
+		return fallback
+	}
+	return d
+}
+
+// What the caches hold at most, in bytes, and for how long.
+const (
+	runningBytes  = 32 << 20
+	finishedBytes = 64 << 20
+	textBytes     = 64 << 20
+	finishedTTL   = time.Minute
+	textTTL       = time.Hour
+)
+
+// temporalAPI is what the engine needs of a [client.Client].
+type temporalAPI interface {
+	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
+	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+	GetWorkflowHistory(ctx context.Context, workflowID, runID string, isLongPoll bool, filterType enumspb.HistoryEventFilterType) client.HistoryEventIterator
+	SignalWorkflow(ctx context.Context, workflowID, runID, signalName string, arg any) error
+	CancelWorkflow(ctx context.Context, workflowID, runID string) error
+	UpdateWorkflow(ctx context.Context, options client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error)
+	QueryWorkflow(ctx context.Context, workflowID, runID, queryType string, args ...any) (converter.EncodedValue, error)
+	WorkflowService() workflowservice.WorkflowServiceClient
+}
+
+// Engine runs tasks on Temporal. It is safe for concurrent use and keeps no state that matters: any number may serve at once.
+type Engine struct {
+	temporal temporalAPI
+	cfg      Config
+	failures converter.FailureConverter
+
+	flight   singleflight.Group   // by workflow id: one describe at a time
+	running  *cache[sdk.Task]     // by workflow id
+	finished *cache[sdk.Task]     // by workflow id
+	texts    *cache[requestTexts] // by run id: what a memo was too small for
+
+	life  context.Context // ends with Close
+	close context.CancelFunc
+	work  sync.WaitGroup
+
+	mu      sync.Mutex
+	watches map[string]*watch // by workflow id
+	polls   int               // how many watches hold a long poll
+}
+
+// New makes an engine over c. Call [Engine.Close] when done; the client stays the caller's.
+func New(c client.Client, cfg Config) *Engine { return newEngine(c, cfg) }
+
+func newEngine(api temporalAPI, cfg Config) *Engine {
+	cfg = cfg.withDefaults()
+	life, stop := context.WithCancel(context.Background())
+	return &Engine{
+		temporal: api,
+		cfg:      cfg,
+		failures: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: cfg.DataConverter}),
+		running:  newCache[sdk.Task](runningBytes, cfg.DescribeTTL),
+		finished: newCache[sdk.Task](finishedBytes, finishedTTL),
+		texts:    newCache[requestTexts](textBytes, textTTL),
+		life:     life,
+		close:    stop,
+		watches:  map[string]*watch{},
+	}
+}
+
+// Close ends the engine's goroutines and waits for them. Waits that are still open are answered with what is known.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	e.close()
+	e.mu.Unlock()
+	e.work.Wait()
+}
+
+// Ready answers nil when Temporal can be reached and has the namespace.
+func (e *Engine) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.CallTimeout)
+	defer cancel()
+	_, err := e.temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: e.cfg.Namespace})
+	if err != nil {
+		return fault(err)
+	}
+	return nil
+}

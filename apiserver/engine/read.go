@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// GetTask answers a task as it stands: at most [Config.DescribeTTL] old while it runs, from its close event when it has ended.
+func (e *Engine) GetTask(ctx context.Context, project, id string) (sdk.Task, error) {
+	if t, ok := e.known(workflows.TaskWorkflowID(project, id)); ok {
+		return t, nil
+	}
+	return e.read(ctx, project, id, false)
+}
+
+// known is the task as the caches have it.
+func (e *Engine) known(workflowID string) (sdk.Task, bool) {
+	if t, ok := e.finished.get(workflowID); ok {
+		return t, true
+	}
+	return e.running.get(workflowID)
+}
+
+// look forgets what is known of a task and reads it afresh.
+func (e *Engine) look(ctx context.Context, project, id string) (sdk.Task, error) {
+	e.forget(workflows.TaskWorkflowID(project, id))
+	return e.read(ctx, project, id, true)
+}
+
+// read reads a task; whoever asks at the same time shares the answer. The read goes on when the first asker goes away.
+func (e *Engine) read(ctx context.Context, project, id string, fresh bool) (sdk.Task, error) {
+	workflowID := workflows.TaskWorkflowID(project, id)
+	answer := e.flight.DoChan(workflowID, func() (any, error) {
+		if t, ok := e.known(workflowID); ok && !fresh { // read by another one since the caller looked
+			return t, nil
+		}
+		ctx, cancel := context.WithTimeout(e.life, e.cfg.CallTimeout)
+		defer cancel()
+		asOf := time.Now()
+		resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+		if err != nil {
+			return sdk.Task{}, err
+		}
+		t, err := e.taskOf(ctx, project, id, resp)
+		if err != nil {
+			return sdk.Task{}, err
+		}
+		if !t.Status.Terminal() {
+			e.running.put(workflowID, t, taskBytes(t), asOf)
+		}
+		return t, nil
+	})
+	select {
+	case r := <-answer:
+		if r.Err != nil {
+			return sdk.Task{}, fault(r.Err)
+		}
+		return r.Val.(sdk.Task), nil
+	case <-ctx.Done():
+		return sdk.Task{}, fault(context.Cause(ctx))
+	}
+}
+
+// forget makes the next reader look afresh.
+func (e *Engine) forget(workflowID string) {
+	e.running.forget(workflowID)
+	e.finished.forget(workflowID)
+	e.flight.Forget(workflowID)
+}
+
+// taskOf is the task behind a describe: from the describe alone while the run is open, from its close event when it has ended.
+func (e *Engine) taskOf(ctx context.Context, project, id string, resp *workflowservice.DescribeWorkflowExecutionResponse) (sdk.Task, error) {
+	seen, err := e.decodeRun(resp)
+	if err != nil {
+		return sdk.Task{}, err
+	}
+	seen.project, seen.id = project, id
+	if err := e.completeRequest(ctx, &seen); err != nil {
+		return sdk.Task{}, err
+	}
+	if seen.status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || seen.status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
+		return seen.openTask(e.links(project, id, seen.runID)), nil
+	}
+	event, err := e.closeEvent(ctx, project, id, seen.runID)
+	if err != nil {
+		return sdk.Task{}, err
+	}
+	return e.finish(seen, event), nil
+}
+
+// finish is the task of a closed run, kept for the next readers.
+func (e *Engine) finish(seen run, event *historypb.HistoryEvent) sdk.Task {
+	t := e.closedTask(seen, event)
+	t.Links = e.links(seen.project, seen.id, seen.runID)
+	e.finished.put(workflows.TaskWorkflowID(seen.project, seen.id), t, taskBytes(t), time.Now())
+	return t
+}
+
+func (e *Engine) closeEvent(ctx context.Context, project, id, runID string) (*historypb.HistoryEvent, error) {
+	events := e.temporal.GetWorkflowHistory(ctx, workflows.TaskWorkflowID(project, id), runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+	if !events.HasNext() {
+		return nil, nil
+	}
+	return events.Next()
+}
+
+// requestTexts are the parts of a request that may be too large for a memo.
+type requestTexts struct {
+	Input       json.RawMessage
+	Description string
+}
+
+func (e *Engine) keepTexts(runID string, texts requestTexts) {
+	e.texts.put(runID, texts, 256+len(texts.Input)+len(texts.Description), time.Now())
+}
+
+// completeRequest fills in what the memo was too small for, from the run's first event; it is read once.
+func (e *Engine) completeRequest(ctx context.Context, seen *run) error {
+	if seen.memo != nil && !seen.memo.Partial {
+		return nil
+	}
+	texts, known := e.texts.get(seen.runID)
+	if !known || seen.memo == nil {
+		in, err := e.firstInput(ctx, *seen)
+		if err != nil {
+			return err
+		}
+		task := workflows.NewTask(in, seen.started)
+		texts = requestTexts{Input: task.Input, Description: task.Description}
+		e.keepTexts(seen.runID, texts)
+		if seen.memo == nil { // started by somebody else than this engine
+			seen.memo = &workflows.TaskMemo{Task: task}
+		}
+	}
+	seen.memo.Task.Input, seen.memo.Task.Description = texts.Input, texts.Description
+	return nil
+}
+
+func (e *Engine) firstInput(ctx context.Context, seen run) (in workflows.TaskInput, err error) {
+	resp, err := e.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
+		Namespace:       e.cfg.Namespace,
+		Execution:       &commonpb.WorkflowExecution{WorkflowId: workflows.TaskWorkflowID(seen.project, seen.id), RunId: seen.runID},
+		MaximumPageSize: 1,
+	})
+	if err != nil {
+		return in, err
+	}
+	events := resp.GetHistory().GetEvents()
+	if len(events) == 0 {
+		return in, sdk.Errorf(sdk.CodeInternal, "the run %s has no first event", seen.runID)
+	}
+	input := events[0].GetWorkflowExecutionStartedEventAttributes().GetInput()
+	if err := e.cfg.DataConverter.FromPayloads(input, &in); err != nil {
+		return in, sdk.Errorf(sdk.CodeInternal, "the input of run %s can not be read: %v", seen.runID, err)
+	}
+	in.ID, in.Project = seen.id, seen.project
+	return in, nil
+}
+
+func (e *Engine) links(project, id, runID string) sdk.Links {
+	l := sdk.Links{Self: "/v1/tasks/" + id}
+	if e.cfg.UIURL != "" {
+		l.UI = strings.TrimRight(e.cfg.UIURL, "/") + "/namespaces/" + url.PathEscape(e.cfg.Namespace) +
+			"/workflows/" + url.PathEscape(workflows.TaskWorkflowID(project, id)) + "/" + url.PathEscape(runID) + "/history"
+	}
+	return l
+}
+
+// taskBytes is about what a task takes in memory.
+func taskBytes(t sdk.Task) int {
+	n := 2048 + len(t.Input) + len(t.Description) + 512*len(t.Attempts) + 1024*len(t.Fallback)
+	for k, v := range t.Metadata {
+		n += 64 + len(k) + len(v)
+	}
+	for _, a := range t.Answers {
+		n += 256 + len(a.Prompt) + len(a.Answer)
+	}
+	if q := t.InputRequest; q != nil {
+		n += len(q.Prompt) + len(q.Schema)
+	}
+	if p := t.Progress; p != nil {
+		n += len(p.Message) + len(p.Delta)
+	}
+	if r := t.Result; r != nil {
+		n += len(r.Output) + len(r.QualityGate) + len(r.Reflection)
+	}
+	return n
+}

@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// openTask is the task of a run that is open.
+func (r run) openTask(links sdk.Links) sdk.Task {
+	t := r.base()
+	t.Links = links
+	switch {
+	case r.pending != nil:
+		r.pending.applyTo(&t, r.overall())
+	case r.state != nil && r.state.Status == sdk.StatusInputRequired && r.state.InputRequest != nil:
+		t.Status = sdk.StatusInputRequired
+	}
+	if t.Status == sdk.StatusRunning {
+		t.WaitingFor = nil
+	}
+	if r.pending != nil {
+		t.InputRequest = nil
+	}
+	return t
+}
+
+// base is the task as memo and state have it, queued.
+func (r run) base() sdk.Task {
+	t := r.memo.Task
+	t.ID, t.CreatedAt, t.Status = r.id, r.started, sdk.StatusQueued
+	t.Attempts, t.Answers = []sdk.Attempt{}, []sdk.Answer{}
+	s := r.state
+	if s == nil {
+		return withLists(t)
+	}
+	t.Stage, t.Attempt, t.Degraded, t.StartedAt = s.Stage, s.Attempt, s.Degraded, s.StartedAt
+	t.InputRequest, t.WaitingFor = s.InputRequest, s.WaitingFor
+	if s.MaxAttempts > 0 {
+		t.MaxAttempts = s.MaxAttempts
+	}
+	if s.AgentID != "" {
+		t.AgentID = s.AgentID
+	}
+	for _, a := range s.Attempts {
+		if a.EndedAt != nil { // an open one is told by the pending activity
+			t.Attempts = append(t.Attempts, a)
+		}
+	}
+	t.Answers = append(t.Answers, s.Answers...)
+	return withLists(t)
+}
+
+// overall is the highest percentage the run has recorded.
+func (r run) overall() float64 {
+	if r.state == nil {
+		return 0
+	}
+	return r.state.Overall
+}
+
+// applyTo enters the attempt that the run waits for: who has it, since when, and how far it is.
+func (a *attempt) applyTo(t *sdk.Task, overall float64) {
+	role, model := t.Role, ""
+	if a.stage > 0 && a.stage <= len(t.Fallback) {
+		stage := t.Fallback[a.stage-1]
+		role, model = stage.Role, stage.Model
+		t.Degraded = true
+		if t.Stage != a.stage { // the memo still speaks of the stage before
+			t.AgentID = stage.AgentID
+			if stage.Retry != nil {
+				t.MaxAttempts = stage.Retry.MaxAttempts
+			}
+		}
+	}
+	t.Stage, t.Attempt = a.stage, a.number
+	if !a.taken {
+		t.WaitingFor = &sdk.WaitingFor{Reason: "waiting_for_agent", Since: a.scheduled, Detail: "no agent of role " + string(role) + " has taken it yet"}
+		return
+	}
+	t.AgentID = a.agent()
+	t.Attempts = append(t.Attempts, sdk.Attempt{
+		Stage: a.stage, Attempt: a.number, Role: role, AgentID: t.AgentID, Model: model, StartedAt: a.takenAt,
+	})
+	if a.report != nil && a.report.StartedAt == nil {
+		t.WaitingFor = &sdk.WaitingFor{Reason: "waiting_for_slot", Since: a.takenAt, Detail: "its agent has taken it and has no free slot yet"}
+		return
+	}
+	t.Status = sdk.StatusRunning
+	if a.report == nil {
+		return
+	}
+	if t.StartedAt == nil {
+		t.StartedAt = a.report.StartedAt
+	}
+	t.Progress = a.progress(overall)
+}
+
+// agent is who has the attempt: as it calls itself, else as Temporal knows its worker.
+func (a *attempt) agent() string {
+	if a.report != nil && a.report.AgentID != "" {
+		return a.report.AgentID
+	}
+	return a.worker
+}
+
+// progress is the newest word of the attempt's agent, or nil; overall is the least it counts for.
+func (a *attempt) progress(overall float64) *sdk.Progress {
+	if a.report == nil || a.report.Progress == nil {
+		return nil
+	}
+	p := a.report.Progress.Trim()
+	p.Stage, p.Attempt = a.stage, a.number
+	p.Overall = max(p.Overall, p.Percentage, overall)
+	return &p
+}

@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+func done(t testing.TB) sdk.Task {
+	t.Helper()
+	return sdk.Task{ID: "a", Status: sdk.StatusCompleted, Result: &sdk.Result{Status: sdk.StatusCompleted}}
+}
+
+// waitAll lets n callers wait and answers how they were answered, and when.
+func waitAll(ctx context.Context, e *Engine, n int, wait time.Duration) <-chan sdk.Task {
+	answers := make(chan sdk.Task, n)
+	for range n {
+		go func() {
+			task, err := e.WaitTask(ctx, "p", "a", wait)
+			if err != nil {
+				task.Status = sdk.Status(err.Error())
+			}
+			answers <- task
+		}()
+	}
+	return answers
+}
+
+func TestWaitersShareOnePoll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		e := newEngine(o, Config{})
+		answers := waitAll(t.Context(), e, 500, time.Minute)
+		synctest.Wait()
+		pass(10 * time.Second)
+		if describes, polls, open, _, _ := o.counts(); polls != 1 || open != 1 || describes > 1+5 {
+			t.Errorf("500 waiters in 10 s: %d long polls, %d open, %d describes", polls, open, describes)
+		}
+		ended := time.Now()
+		o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
+		for range 500 {
+			if task := <-answers; task.Status != sdk.StatusCompleted {
+				t.Fatalf("answered %s", task.Status)
+			}
+		}
+		if took := time.Since(ended); took > 100*time.Millisecond {
+			t.Errorf("the last one was answered %v after the end", took)
+		}
+		if _, polls, open, reads, _ := o.counts(); polls != 1 || open != 0 || reads != 1 {
+			t.Errorf("in all %d long polls, %d open, %d close events read", polls, open, reads)
+		}
+		e.Close()
+	})
+}
+
+func TestWaitSurvivesAMissedWakeUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		o.missed = true
+		e := newEngine(o, Config{})
+		answers := waitAll(t.Context(), e, 3, time.Minute)
+		synctest.Wait()
+		ended := time.Now()
+		o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
+		for range 3 {
+			if task := <-answers; task.Status != sdk.StatusCompleted {
+				t.Errorf("answered %s", task.Status)
+			}
+		}
+		if took := time.Since(ended); took > 2*time.Second {
+			t.Errorf("answered after %v", took)
+		}
+		e.Close()
+	})
+}
+
+func TestWaitInSlicesKeepsThePoll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		e := newEngine(o, Config{Linger: 15 * time.Second})
+		for range 5 {
+			if task := <-waitAll(t.Context(), e, 1, time.Second); task.Status != sdk.StatusQueued {
+				t.Errorf("answered %s", task.Status)
+			}
+			pass(10 * time.Second)
+		}
+		if _, polls, open, _, _ := o.counts(); polls != 1 || open != 1 {
+			t.Errorf("5 slices: %d long polls, %d open", polls, open)
+		}
+		describes, _, _, _, _ := o.counts()
+		pass(20 * time.Second)
+		e.mu.Lock()
+		watches, polling := len(e.watches), e.polls
+		e.mu.Unlock()
+		if after, _, open, _, _ := o.counts(); open != 0 || after != describes || watches != 0 || polling != 0 {
+			t.Errorf("long after the last waiter: %d open polls, %d describes more, %d watches", open, after-describes, watches)
+		}
+		e.Close()
+	})
+}
+
+func TestWaitersBeyondTheBoundAreAnsweredToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		e := newEngine(o, Config{MaxPolls: -1})
+		answers := waitAll(t.Context(), e, 2, time.Minute)
+		synctest.Wait()
+		o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
+		for range 2 {
+			if task := <-answers; task.Status != sdk.StatusCompleted {
+				t.Errorf("answered %s", task.Status)
+			}
+		}
+		if _, polls, _, _, _ := o.counts(); polls != 0 {
+			t.Errorf("%d long polls", polls)
+		}
+		e.Close()
+	})
+}
+
+func TestWaitEndsWithItsContextAndWithTheEngine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		e := newEngine(o, Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		answers := waitAll(ctx, e, 1, time.Minute)
+		others := waitAll(t.Context(), e, 1, time.Minute)
+		synctest.Wait()
+		cancel()
+		if task := <-answers; task.Status != sdk.StatusQueued {
+			t.Errorf("a wait that was cut short is answered %s", task.Status)
+		}
+		e.Close() // returns only when its goroutines have ended
+		if task := <-others; task.Status != sdk.StatusQueued {
+			t.Errorf("a wait on a closed engine is answered %s", task.Status)
+		}
+		if _, _, open, _, _ := o.counts(); open != 0 {
+			t.Errorf("%d polls are open", open)
+		}
+	})
+}
+
+func TestWaitOutlivesAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		e := newEngine(o, Config{})
+		answers := waitAll(t.Context(), e, 1, time.Minute)
+		synctest.Wait()
+		o.mu.Lock()
+		o.failure = serviceerror.NewUnavailable("away")
+		o.mu.Unlock()
+		pass(10 * time.Second)
+		o.mu.Lock()
+		o.failure = nil
+		o.mu.Unlock()
+		o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
+		if task := <-answers; task.Status != sdk.StatusCompleted {
+			t.Errorf("answered %s", task.Status)
+		}
+		e.Close()
+	})
+}
+
+// pass lets d go by on the clock of the bubble.
+func pass(d time.Duration) { <-time.After(d) }

@@ -1,0 +1,141 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+const schemaPrefix = "#/components/schemas/"
+
+// apiConfig describes the API. Its documents are served by routes of ours: huma's own page loads its code from elsewhere.
+func apiConfig() huma.Config {
+	schemas := huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer)
+	schemas.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[any]())
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "rolecall", Version: "1",
+				Description: "Delegate typed tasks to roles. Every refusal is a problem document (RFC 9457) whose code is stable; " +
+					"its instance is the request's id, which is in X-Request-Id and in the server's log.",
+			},
+			Components: &huma.Components{Schemas: schemas},
+			Tags:       []*huma.Tag{{Name: "tasks", Description: "One task is one piece of work, done by an agent of its role."}},
+		},
+		Formats:       huma.DefaultFormats,
+		DefaultFormat: "application/json",
+	}
+}
+
+func operation(method, path, id, summary string, status int) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"tasks"}, DefaultStatus: status}
+}
+
+// document finishes the OpenAPI document with what huma does not read off the handlers, and answers it with its page.
+func document(api *huma.OpenAPI) (spec, page []byte, err error) {
+	schemas := api.Components.Schemas
+	failure := &huma.Response{
+		Description: "Refused or failed; code says how.",
+		Headers:     map[string]*huma.Param{"X-Request-Id": {Schema: &huma.Schema{Type: huma.TypeString}, Description: "The request's id."}},
+		Content:     map[string]*huma.MediaType{sdk.ProblemContentType: {Schema: schemas.Schema(reflect.TypeFor[sdk.Problem](), true, "")}},
+	}
+	for _, item := range api.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post} {
+			if op == nil {
+				continue
+			}
+			op.Responses["default"] = failure
+			op.Parameters = append(op.Parameters, scopeParams()...)
+		}
+	}
+	for _, name := range []string{"ErrorModel", "ErrorDetail"} { // huma's own, which no answer has
+		delete(schemas.Map(), name)
+	}
+	bodyOf[sdk.TaskRequest](schemas, api.Paths["/v1/tasks"].Post, true)
+	bodyOf[cancelRequest](schemas, api.Paths["/v1/tasks/{id}/cancel"].Post, false)
+	bodyOf[inputAnswer](schemas, api.Paths["/v1/tasks/{id}/input"].Post, true)
+	alsoOK(api.Paths["/v1/tasks"].Post, "The same task as before: the Idempotency-Key was used already.")
+	alsoOK(api.Paths["/v1/tasks/{id}/cancel"].Post, "The task had ended; nothing is changed.")
+	for _, p := range api.Paths["/v1/tasks/{id}"].Get.Parameters {
+		if p.Name == "waitMs" {
+			low, high := 0.0, float64(sdk.MaxWaitMs)
+			p.Schema = &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high}
+		}
+	}
+	sent := map[string]bool{}
+	for _, item := range api.Paths {
+		if item.Post != nil {
+			reach(schemas, item.Post.RequestBody.Content["application/json"].Schema, sent)
+		}
+	}
+	for name, s := range schemas.Map() {
+		settle(s)
+		if s.AdditionalProperties == false && !sent[name] {
+			s.AdditionalProperties = nil // answers may grow; only what is sent is held to the letter
+		}
+	}
+	if spec, err = json.Marshal(api); err != nil {
+		return nil, nil, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	page, err = docsPage(api)
+	return spec, page, err
+}
+
+func scopeParams() []*huma.Param {
+	name := &huma.Schema{Type: huma.TypeString, Pattern: `^[a-z0-9][a-z0-9_-]{0,62}$`, Default: defaultScope}
+	return []*huma.Param{
+		{Name: headerProject, In: "header", Schema: name, Description: "The project the task belongs to."},
+		{Name: headerOrganization, In: "header", Schema: name, Description: "The organization the project belongs to."},
+	}
+}
+
+func bodyOf[T any](schemas huma.Registry, op *huma.Operation, required bool) {
+	op.RequestBody = &huma.RequestBody{Required: required, Content: map[string]*huma.MediaType{
+		"application/json": {Schema: schemas.Schema(reflect.TypeFor[T](), true, "")},
+	}}
+}
+
+// alsoOK documents that the operation answers 200 too, with the same body.
+func alsoOK(op *huma.Operation, why string) {
+	main := op.Responses[strconv.Itoa(op.DefaultStatus)]
+	op.Responses[strconv.Itoa(http.StatusOK)] = &huma.Response{Description: why, Content: main.Content, Headers: main.Headers}
+}
+
+// settle makes a schema say what is on the wire: lists are never null.
+func settle(s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	if s.Type == huma.TypeArray {
+		s.Nullable = false
+	}
+	settle(s.Items)
+	for _, p := range s.Properties {
+		settle(p)
+	}
+	slices.Sort(s.Required)
+}
+
+// reach enters the names of all schemas that s is made of.
+func reach(schemas huma.Registry, s *huma.Schema, names map[string]bool) {
+	if s == nil {
+		return
+	}
+	if name := strings.TrimPrefix(s.Ref, schemaPrefix); s.Ref != "" && !names[name] {
+		names[name] = true
+		reach(schemas, schemas.SchemaFromRef(s.Ref), names)
+	}
+	reach(schemas, s.Items, names)
+	for _, p := range s.Properties {
+		reach(schemas, p, names)
+	}
+}

@@ -1,0 +1,65 @@
+package apiserver
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// idFaults refuses a path's id before it reaches the engine.
+func idFaults(id string) []sdk.Fault {
+	if sdk.ValidID(id) {
+		return nil
+	}
+	return []sdk.Fault{{Path: "path.id", Message: "must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and -"}}
+}
+
+// queryFaults refuses parameters that the operation does not have, and one given twice.
+func queryFaults(query url.Values, known ...string) []sdk.Fault {
+	var faults []sdk.Fault
+	names := make([]string, 0, len(query))
+	for name := range query {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		path := "query." + sdk.Cut(name, sdk.MaxMetadataKey)
+		switch {
+		case !slices.Contains(known, name):
+			faults = append(faults, sdk.Fault{Path: path, Message: "is not a known parameter"})
+		case len(query[name]) > 1:
+			faults = append(faults, sdk.Fault{Path: path, Message: "is given twice"})
+		}
+	}
+	return faults
+}
+
+// waitFaults reads waitMs; none is 0.
+func waitFaults(query url.Values) (ms int, faults []sdk.Fault) {
+	if !query.Has("waitMs") {
+		return 0, nil
+	}
+	ms, err := strconv.Atoi(query.Get("waitMs"))
+	if err != nil || ms < 0 || ms > sdk.MaxWaitMs {
+		return 0, []sdk.Fault{{Path: "query.waitMs", Message: "must be a whole number from 0 to " + strconv.Itoa(sdk.MaxWaitMs)}}
+	}
+	return ms, nil
+}
+
+// keyFaults reads Idempotency-Key; none is "".
+func keyFaults(values []string) (key string, faults []sdk.Fault) {
+	if len(values) == 0 {
+		return "", nil
+	}
+	key = values[0]
+	ok := len(values) == 1 && key != "" && len(key) <= 255
+	for i := range len(key) {
+		ok = ok && key[i] >= ' ' && key[i] <= '~'
+	}
+	if !ok {
+		return "", []sdk.Fault{{Path: "header.Idempotency-Key", Message: "must be given once and hold 1 to 255 printable ASCII characters"}}
+	}
+	return key, nil
+}

@@ -1,0 +1,102 @@
+package apiserver
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// cancelRequest is the body of a cancellation; it may be left out whole.
+type cancelRequest struct {
+	Reason string `json:"reason,omitempty" doc:"Why, for the agent and the record; at most 1024 bytes."`
+}
+
+type cancelTaskInput struct {
+	ID string `path:"id" doc:"The task's id."`
+
+	body requestBody
+}
+
+// Resolve takes the body.
+func (in *cancelTaskInput) Resolve(ctx huma.Context) []error {
+	in.body = readBody(humagin.Unwrap(ctx))
+	return nil
+}
+
+func (s *Server) cancelTask(ctx context.Context, in *cancelTaskInput) (*taskOutput, error) {
+	if in.body.err == nil && len(in.body.raw) == 0 {
+		in.body.raw = []byte("{}")
+	}
+	d, fault := decode[cancelRequest](in.body)
+	if fault != nil {
+		return nil, s.problem(ctx, fault)
+	}
+	d.add(idFaults(in.ID)...)
+	if len(d.value.Reason) > sdk.MaxReason {
+		d.add(sdk.Fault{Path: "$.reason", Message: "is larger than " + strconv.Itoa(sdk.MaxReason) + " bytes"})
+	}
+	if err := d.err(); err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	task, accepted, err := s.tasks.CancelTask(ctx, callerOf(ctx).project, in.ID, d.value.Reason)
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	if !accepted {
+		return &taskOutput{Status: http.StatusOK, Body: task}, nil
+	}
+	return &taskOutput{Status: http.StatusAccepted, Body: task}, nil
+}
+
+// inputAnswer is the body of an answer to a task's question.
+type inputAnswer struct {
+	RequestID string          `json:"requestId" doc:"The question, as inputRequest.id has it."`
+	Answer    json.RawMessage `json:"answer" doc:"Any JSON that fits the question's schema, at most 64 KiB."`
+}
+
+type provideInputInput struct {
+	ID string `path:"id" doc:"The task's id."`
+
+	body requestBody
+}
+
+// Resolve takes the body.
+func (in *provideInputInput) Resolve(ctx huma.Context) []error {
+	in.body = readBody(humagin.Unwrap(ctx))
+	return nil
+}
+
+func (s *Server) provideInput(ctx context.Context, in *provideInputInput) (*taskOutput, error) {
+	d, fault := decode[inputAnswer](in.body)
+	if fault != nil {
+		return nil, s.problem(ctx, fault)
+	}
+	d.add(idFaults(in.ID)...)
+	switch {
+	case d.value.RequestID == "":
+		d.add(sdk.Fault{Path: "$.requestId", Message: "is required"})
+	case !sdk.ValidID(d.value.RequestID):
+		d.add(sdk.Fault{Path: "$.requestId", Message: "must be the id of the question, as inputRequest.id has it"})
+	}
+	switch {
+	case len(d.value.Answer) == 0:
+		d.add(sdk.Fault{Path: "$.answer", Message: "is required"})
+	case len(d.value.Answer) > sdk.MaxAnswer:
+		d.add(sdk.Fault{Path: "$.answer", Message: "is larger than " + strconv.Itoa(sdk.MaxAnswer) + " bytes"})
+	}
+	if err := d.err(); err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	task, err := s.tasks.ProvideInput(ctx, callerOf(ctx).project, in.ID, workflows.ProvideInputInput{RequestID: d.value.RequestID, Answer: d.value.Answer})
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	return &taskOutput{Status: http.StatusOK, Body: task}, nil
+}

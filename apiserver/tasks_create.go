@@ -1,0 +1,105 @@
+package apiserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/google/uuid"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+type createTaskInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 printable ASCII characters. The same key and body answer the first task again."`
+
+	body requestBody
+	keys []string
+}
+
+// Resolve takes what huma has no eyes for.
+func (in *createTaskInput) Resolve(ctx huma.Context) []error {
+	c := humagin.Unwrap(ctx)
+	in.body, in.keys = readBody(c), c.Request.Header.Values("Idempotency-Key")
+	return nil
+}
+
+type createTaskOutput struct {
+	Status   int
+	Location string `header:"Location" doc:"Where the task is read."`
+	Replayed string `header:"Idempotent-Replayed" doc:"true when the task was created by an earlier request of the same key."`
+	Body     sdk.Task
+}
+
+func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTaskOutput, error) {
+	d, fault := decode[sdk.TaskRequest](in.body)
+	if fault != nil {
+		return nil, s.problem(ctx, fault)
+	}
+	key, faults := keyFaults(in.keys)
+	d.add(faults...)
+	d.add(notYet(d.value)...)
+	if e, ok := errors.AsType[*sdk.Error](d.value.Validate()); ok {
+		d.add(e.Faults...)
+	}
+	if err := d.err(); err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	who := callerOf(ctx)
+	id, digest, err := identity(who.project, key, d.tree)
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	if fault := s.projects.enter(who.project, who.organization); fault != nil {
+		return nil, s.problem(ctx, fault)
+	}
+	task, replayed, err := s.tasks.CreateTask(ctx, workflows.TaskInput{
+		Project: who.project, Organization: who.organization, ID: id, Request: d.value,
+	}, digest)
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	out := &createTaskOutput{Status: http.StatusCreated, Location: "/v1/tasks/" + task.ID, Body: task}
+	if replayed {
+		out.Status, out.Replayed = http.StatusOK, "true"
+	}
+	return out, nil
+}
+
+// identity is a new task's id and the digest of its request: with a key both follow from the request, without one the id is new
+// and the digest empty.
+func identity(project, key string, tree any) (id, digest string, err error) {
+	if key == "" {
+		fresh, err := uuid.NewV7()
+		return fresh.String(), "", err
+	}
+	body, err := canonicalJSON(tree)
+	if err != nil {
+		return "", "", err
+	}
+	idSum, bodySum := sha256.Sum256([]byte(project+"\x00"+key)), sha256.Sum256(body)
+	return "k" + hex.EncodeToString(idSum[:20]), hex.EncodeToString(bodySum[:]), nil
+}
+
+// notYet refuses what a request may hold and this server would have to ignore.
+func notYet(r sdk.TaskRequest) []sdk.Fault {
+	var faults []sdk.Fault
+	refuse := func(set bool, path, message string) {
+		if set {
+			faults = append(faults, sdk.Fault{Path: path, Message: message})
+		}
+	}
+	refuse(r.ParentID != "", "$.parentId", "is not supported by this server: leave it out and create the task on its own")
+	refuse(r.Detached, "$.detached", "is not supported by this server, as parentId is not: leave it out")
+	refuse(len(r.Capabilities) > 0, "$.capabilities", "is not supported by this server: choose by role, or address an agent by agentId")
+	refuse(len(r.Budget) > 0 && !isNull(r.Budget), "$.budget", "is reserved: leave it out")
+	return faults
+}
+
+func isNull(raw json.RawMessage) bool { return string(raw) == "null" }

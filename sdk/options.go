@@ -1,0 +1,135 @@
+package sdk
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+)
+
+// draft is a task being put together.
+type draft struct {
+	request TaskRequest
+	key     string
+	faults  faults
+}
+
+// validate answers the faults of the options and of the request together.
+func (d *draft) validate() error {
+	f := slices.Clone(d.faults)
+	if n := len(d.key); n < 1 || n > 255 || slices.ContainsFunc([]byte(d.key), func(b byte) bool { return b < ' ' || b > '~' }) {
+		f.add("Idempotency-Key", "must be 1 to 255 printable ASCII characters")
+	}
+	if e, ok := errors.AsType[*Error](d.request.Validate()); ok {
+		f = append(f, e.Faults...)
+	}
+	return f.err()
+}
+
+// TaskOption says more of a task that [Client.RequestCode] or [Client.DelegateToRole] hands out. Later options win.
+type TaskOption interface{ applyTask(*draft) }
+
+// CallOption is about the call rather than the task; every method that creates takes it.
+type CallOption interface {
+	TaskOption
+	aboutTheCall()
+}
+
+type taskOption func(*draft)
+
+func (o taskOption) applyTask(d *draft) { o(d) }
+
+type callOption func(*draft)
+
+func (o callOption) applyTask(d *draft) { o(d) }
+func (o callOption) aboutTheCall()      {}
+
+// IdempotencyKey makes the call one with every other of the same key, also across restarts of the caller: 1 to 255 printable
+// ASCII characters, remembered as long as the finished task is.
+func IdempotencyKey(key string) CallOption {
+	return callOption(func(d *draft) { d.key = key })
+}
+
+// Input is what the agent works on: any value that can be written as JSON, at most [MaxInput] bytes. A [json.RawMessage] is sent
+// as it is.
+func Input(value any) TaskOption {
+	return taskOption(func(d *draft) {
+		if raw, ok := value.(json.RawMessage); ok {
+			d.request.Input = raw
+			return
+		}
+		raw, err := encode(value)
+		if err != nil {
+			d.faults.add("$.input", "can not be written as JSON: %v", err)
+			return
+		}
+		d.request.Input = raw
+	})
+}
+
+// Description is the whole of what is wanted, in words.
+func Description(text string) TaskOption {
+	return taskOption(func(d *draft) { d.request.Description = text })
+}
+
+// WithPriority orders the task among those that wait; the default is medium.
+func WithPriority(p Priority) TaskOption {
+	return taskOption(func(d *draft) { d.request.Priority = p })
+}
+
+// WithRetry says how often and how soon a failed attempt is repeated.
+func WithRetry(r Retry) TaskOption {
+	return taskOption(func(d *draft) { d.request.Retry = &r })
+}
+
+// WithTimeouts bounds the task.
+func WithTimeouts(t Timeouts) TaskOption {
+	return taskOption(func(d *draft) { d.request.Timeouts = &t })
+}
+
+// WithFallback adds stages that are tried in order when the one before is used up.
+func WithFallback(stages ...Stage) TaskOption {
+	return taskOption(func(d *draft) { d.request.Fallback = slices.Concat(d.request.Fallback, stages) })
+}
+
+// Metadata adds pairs that go with the task unread.
+func Metadata(pairs map[string]string) TaskOption {
+	return taskOption(func(d *draft) {
+		all := maps.Clone(d.request.Metadata)
+		if all == nil {
+			all = make(map[string]string, len(pairs))
+		}
+		maps.Copy(all, pairs)
+		d.request.Metadata = all
+	})
+}
+
+// ToAgent addresses one agent of the role.
+func ToAgent(id string) TaskOption {
+	return taskOption(func(d *draft) { d.request.AgentID = id })
+}
+
+// Needs adds capabilities that an agent must have, all of them.
+func Needs(capabilities ...string) TaskOption {
+	return taskOption(func(d *draft) { d.request.Capabilities = slices.Concat(d.request.Capabilities, capabilities) })
+}
+
+// ChildOf makes the task a child of a running one: it is cancelled with it.
+func ChildOf(parentID string) TaskOption {
+	return taskOption(func(d *draft) { d.request.ParentID = parentID })
+}
+
+// Detached lets a child outlive its parent.
+func Detached() TaskOption {
+	return taskOption(func(d *draft) { d.request.Detached = true })
+}
+
+// Correlation carries the caller's own id through to the task's events.
+func Correlation(id string) TaskOption {
+	return taskOption(func(d *draft) { d.request.CorrelationID = id })
+}
+
+// Fairness sets the key whose tasks take turns with those of other keys.
+func Fairness(key string) TaskOption {
+	return taskOption(func(d *draft) { d.request.FairnessKey = key })
+}

@@ -1,0 +1,139 @@
+package sdk
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/url"
+)
+
+// CreateTask hands a task out. The request is validated before it is sent, with the same [TaskRequest.Validate] as the
+// service's. An idempotency key is made unless [IdempotencyKey] gives one: however often the call has to be repeated, it is one
+// task. A key that was used before answers the task of then; with another request it is an error of code idempotency_mismatch.
+func (c *Client) CreateTask(ctx context.Context, request TaskRequest, opts ...CallOption) (*Task, error) {
+	d := draft{request: request, key: rand.Text()}
+	for _, o := range opts {
+		o.applyTask(&d)
+	}
+	return c.create(ctx, d)
+}
+
+// RequestCode hands out a task of type code.write.
+func (c *Client) RequestCode(ctx context.Context, title string, opts ...TaskOption) (*Task, error) {
+	return c.DelegateToRole(ctx, "", TypeCodeWrite, title, opts...)
+}
+
+// DelegateToRole hands out a task of any type to a role; role "" is the type's own.
+func (c *Client) DelegateToRole(ctx context.Context, role Role, kind TaskType, title string, opts ...TaskOption) (*Task, error) {
+	d := draft{request: TaskRequest{Type: kind, Role: role, Title: title}, key: rand.Text()}
+	for _, o := range opts {
+		o.applyTask(&d)
+	}
+	return c.create(ctx, d)
+}
+
+func (c *Client) create(ctx context.Context, d draft) (*Task, error) {
+	if err := d.validate(); err != nil {
+		return nil, err
+	}
+	var task Task
+	err := c.do(ctx, call{
+		method: http.MethodPost, url: c.address(nil, "v1", "tasks"), body: d.request, key: d.key, repeatable: true,
+	}, &task)
+	if err != nil {
+		return nil, err
+	}
+	return &task, nil
+}
+
+// GetTask answers a task as it stands.
+func (c *Client) GetTask(ctx context.Context, id string) (*Task, error) {
+	if err := checkTaskID(id); err != nil {
+		return nil, err
+	}
+	var task Task
+	if err := c.do(ctx, call{method: http.MethodGet, url: c.taskURL(nil, id), repeatable: true}, &task); err != nil {
+		return nil, err
+	}
+	return &task, nil
+}
+
+// CancelTask asks for a task to be stopped and answers it as it then stands, which may still be running: the agent is given time
+// to stop, and [Client.WaitForTask] sees the end. Cancelling a task that has ended changes nothing. The call is sent once;
+// repeating it is harmless.
+func (c *Client) CancelTask(ctx context.Context, id, reason string) (*Task, error) {
+	if err := checkTaskID(id); err != nil {
+		return nil, err
+	}
+	var f faults
+	f.text("$.reason", reason, MaxReason)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	body := struct {
+		Reason string `json:"reason,omitempty"`
+	}{reason}
+	return c.change(ctx, c.taskURL(nil, id, "cancel"), body)
+}
+
+// ProvideInput answers a task's open question. requestID is [InputRequest.ID]; answer is any value that can be written as JSON
+// (a [json.RawMessage] is sent as it is). An answer that does not meet the question's schema is an error of code invalid_input,
+// a question that is not open one of code conflict. The call is sent once; repeating it with the same answer is harmless.
+func (c *Client) ProvideInput(ctx context.Context, id, requestID string, answer any) (*Task, error) {
+	if err := checkTaskID(id); err != nil {
+		return nil, err
+	}
+	raw, err := encode(answer)
+	var f faults
+	if requestID == "" {
+		f.add("$.requestId", "is required")
+	}
+	f.text("$.requestId", requestID, MaxMessage)
+	if err != nil {
+		f.add("$.answer", "can not be written as JSON: %v", err)
+	}
+	f.json("$.answer", raw, MaxAnswer)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	body := struct {
+		RequestID string          `json:"requestId"`
+		Answer    json.RawMessage `json:"answer"`
+	}{requestID, raw}
+	return c.change(ctx, c.taskURL(nil, id, "input"), body)
+}
+
+// change sends one change of a task, once.
+func (c *Client) change(ctx context.Context, address string, body any) (*Task, error) {
+	var task Task
+	if err := c.do(ctx, call{method: http.MethodPost, url: address, body: body}, &task); err != nil {
+		return nil, err
+	}
+	return &task, nil
+}
+
+// Progress answers what was recorded of a task's progress, oldest first: the first entries and the newest ones.
+func (c *Client) Progress(ctx context.Context, id string) ([]Progress, error) {
+	if err := checkTaskID(id); err != nil {
+		return nil, err
+	}
+	var page struct {
+		Items []Progress `json:"items"`
+	}
+	if err := c.do(ctx, call{method: http.MethodGet, url: c.taskURL(nil, id, "progress"), repeatable: true}, &page); err != nil {
+		return nil, err
+	}
+	return page.Items, nil
+}
+
+func (c *Client) taskURL(query url.Values, id string, rest ...string) string {
+	return c.address(query, append([]string{"v1", "tasks", id}, rest...)...)
+}
+
+func checkTaskID(id string) error {
+	if !ValidID(id) {
+		return Errorf(CodeInvalidInput, "the task id must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and -")
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package sdk
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// waitSlice is how long the service is asked to hold one wait: under the minute after which proxies cut a silent connection.
+const waitSlice = 30 * time.Second
+
+// firstGap is how soon [Client.WatchTask] looks again after a change; the gap doubles up to the polling interval.
+const firstGap = 250 * time.Millisecond
+
+// WaitForTask waits until the task has ended and answers it, however it ended: a failed or cancelled task is not an error of the
+// call, [Task.Err] says what became of it. It outlives restarts of the service: while nobody answers it tries again, with growing
+// pauses of at most the polling interval or as long as the service asks for, until ctx ends. Then the error wraps the context's
+// and the task is the last one seen, or nil. It also waits out a question to the caller; [Client.WatchTask] shows that.
+func (c *Client) WaitForTask(ctx context.Context, id string) (*Task, error) {
+	if err := checkTaskID(id); err != nil {
+		return nil, err
+	}
+	l := c.look(id)
+	for {
+		asked := time.Now()
+		task, err := l.next(ctx, waitSlice)
+		if err != nil || task.Status.Terminal() {
+			return task, err
+		}
+		// An answer before its time comes from a service that is stopping, or from one that does not hold waits.
+		if time.Since(asked) < waitSlice/2 {
+			if stopped := sleep(ctx, c.pollingInterval()); stopped != nil {
+				return task, l.ended(stopped)
+			}
+		}
+	}
+}
+
+// WatchTask answers the task now and each time it has changed, the last time when it has ended. It looks again within the
+// polling interval, sooner after a change, and outlives restarts of the service as [Client.WaitForTask] does. An error ends it,
+// the context's included; breaking out of the loop leaves the task alone.
+func (c *Client) WatchTask(ctx context.Context, id string) iter.Seq2[*Task, error] {
+	return func(yield func(*Task, error) bool) {
+		if err := checkTaskID(id); err != nil {
+			yield(nil, err)
+			return
+		}
+		l, gap := c.look(id), time.Duration(0)
+		var seen *Task
+		for {
+			asked := time.Now()
+			task, err := l.next(ctx, gap)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			switch changed := !reflect.DeepEqual(seen, task); {
+			case changed && !yield(task, nil), task.Status.Terminal():
+				return
+			case changed:
+				gap = min(firstGap, c.pollingInterval())
+			default:
+				gap = min(2*gap, c.pollingInterval())
+			}
+			seen = task
+			if early := gap/2 - time.Since(asked); early > 0 {
+				if stopped := sleep(ctx, early); stopped != nil {
+					yield(nil, l.ended(stopped))
+					return
+				}
+			}
+		}
+	}
+}
+
+// TaskUpdate is what [Client.TaskUpdates] answers: the task as it stands, and what was newly recorded of its progress.
+type TaskUpdate struct {
+	Task     *Task
+	Progress []Progress // oldest first; each is answered once
+}
+
+// TaskUpdates is [Client.WatchTask] with every recorded progress, also of those that were reported between two looks.
+func (c *Client) TaskUpdates(ctx context.Context, id string) iter.Seq2[TaskUpdate, error] {
+	return func(yield func(TaskUpdate, error) bool) {
+		var last *Progress
+		for task, err := range c.WatchTask(ctx, id) {
+			if err != nil {
+				yield(TaskUpdate{}, err)
+				return
+			}
+			update := TaskUpdate{Task: task}
+			if newest := task.Progress; newest != nil && (last == nil || newest.after(*last)) {
+				recorded, err := c.Progress(ctx, id)
+				if err != nil && !transient(err) {
+					yield(TaskUpdate{}, err)
+					return
+				}
+				for _, p := range append(recorded, *newest) {
+					if last == nil || p.after(*last) {
+						update.Progress, last = append(update.Progress, p), &p
+					}
+				}
+			}
+			if !yield(update, nil) {
+				return
+			}
+		}
+	}
+}
+
+// FollowTask answers every progress of the task that is recorded, oldest first, and new ones as they come, until the task has
+// ended. It looks as [Client.WatchTask] does and ends on the same errors.
+func (c *Client) FollowTask(ctx context.Context, id string) iter.Seq2[Progress, error] {
+	return func(yield func(Progress, error) bool) {
+		for update, err := range c.TaskUpdates(ctx, id) {
+			if err != nil {
+				yield(Progress{}, err)
+				return
+			}
+			for _, p := range update.Progress {
+				if !yield(p, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// after reports whether p was reported later than q. Clocks of different agents are not compared.
+func (p Progress) after(q Progress) bool {
+	if p.Stage != q.Stage {
+		return p.Stage > q.Stage
+	}
+	if p.Attempt != q.Attempt {
+		return p.Attempt > q.Attempt
+	}
+	return p.At.After(q.At)
+}
+
+// look looks at one task again and again.
+type look struct {
+	client *Client
+	id     string
+	retry  backoff
+	last   *Task // the newest answer
+	failed error // why there was no newer one
+}
+
+func (c *Client) look(id string) *look {
+	return &look{client: c, id: id, retry: backoff{initial: 100 * time.Millisecond, limit: c.pollingInterval()}}
+}
+
+// next answers the task as soon as it has ended, or as it stands after about wait. It tries until somebody answers or ctx ends.
+func (l *look) next(ctx context.Context, wait time.Duration) (*Task, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return l.last, l.ended(err)
+		}
+		cl := call{method: http.MethodGet, wait: wait}
+		if deadline, ok := ctx.Deadline(); ok {
+			cl.wait = max(min(wait, time.Until(deadline)*9/10), 0) // so that the answer is here before ctx ends
+		}
+		var query url.Values
+		if ms := cl.wait.Milliseconds(); ms > 0 {
+			query = url.Values{"waitMs": {strconv.FormatInt(ms, 10)}}
+		}
+		cl.url = l.client.taskURL(query, l.id)
+		var task Task
+		err := l.client.do(ctx, cl, &task)
+		if err == nil {
+			l.last, l.failed = &task, nil
+			l.retry.reset()
+			return l.last, nil
+		}
+		if ended := ctx.Err(); ended != nil {
+			return l.last, l.ended(ended)
+		}
+		if !transient(err) {
+			return l.last, err
+		}
+		l.failed = err
+		pause, _ := l.retry.next(err) // an impatient caller has a deadline in ctx
+		if stopped := sleep(ctx, pause); stopped != nil {
+			return l.last, l.ended(stopped)
+		}
+	}
+}
+
+// ended is the error of a wait whose context ended, with what kept it from an answer.
+func (l *look) ended(err error) error {
+	if l.failed != nil {
+		return fmt.Errorf("waiting for task %s: %w (last: %w)", l.id, err, l.failed)
+	}
+	return fmt.Errorf("waiting for task %s: %w", l.id, err)
+}
+
+// Err is nil while the task runs and when it completed; a failed or cancelled one answers a [*TaskError] that says why.
+func (t *Task) Err() error {
+	if t.Status != StatusFailed && t.Status != StatusCancelled {
+		return nil
+	}
+	if t.Result != nil && t.Result.Error != nil {
+		return t.Result.Error
+	}
+	if t.Status == StatusCancelled {
+		return &TaskError{Code: CodeCancelled, Message: "the task was cancelled"}
+	}
+	return &TaskError{Code: CodeAgentFailed, Message: "the task failed without saying why"}
+}
