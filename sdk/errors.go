@@ -50,6 +50,17 @@ const (
 	CodeCancelled      Code = "cancelled" // of a cancelled task whose record says no more
 )
 
+// Reserved reports whether c is rolecall's own to give an attempt: for an agent that fails with it, agent_failed is put in its place.
+func (c Code) Reserved() bool {
+	switch c {
+	case CodeWorkerLost, CodeInterrupted, CodeQueueTimeout, CodeAttemptTimeout, CodeTotalTimeout, CodeInputTimeout, CodeNoAgent,
+		CodeTerminated, CodeEngineTimeout:
+		return true
+	default:
+		return false
+	}
+}
+
 // One sentinel per code of a refused request: errors.Is compares codes, so it holds for errors rebuilt from the wire.
 var (
 	ErrInvalidJSON          = &Error{Code: CodeInvalidJSON}

@@ -62,8 +62,11 @@ func readQuestion(q sdk.InputRequired) attemptEnd {
 func readFailure(e *temporal.ApplicationError, report activities.AttemptReport) attemptEnd {
 	fault := sdk.TaskError{Code: sdk.Code(e.Type()), Message: e.Message(), Details: report.Details}.Trim()
 	end := attemptEnd{outcome: sdk.OutcomeFailed, failure: &fault, retryable: !e.NonRetryable(), retryAfter: e.NextRetryDelay()}
-	if fault.Code == sdk.CodeInterrupted {
+	switch {
+	case fault.Code == sdk.CodeInterrupted:
 		end.outcome = sdk.OutcomeInterrupted
+	case fault.Code.Reserved():
+		fault.Code = sdk.CodeAgentFailed
 	}
 	return end
 }

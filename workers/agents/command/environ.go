@@ -1,0 +1,45 @@
+package command
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// markName is the variable by which the processes of an attempt are known again.
+const markName = "ROLECALL_RUN"
+
+// environ answers the program's environment: its mark first, then what rolecall tells it, then what is let through.
+func (c Config) environ(a *sdk.Assignment, mark string) []string {
+	own := []string{
+		markName + "=" + mark,
+		"ROLECALL_TASK_ID=" + a.Task.ID,
+		"ROLECALL_TASK_TYPE=" + string(a.Task.Type),
+		"ROLECALL_PROJECT=" + c.Project,
+		"ROLECALL_ATTEMPT=" + strconv.Itoa(a.Attempt),
+	}
+	if c.ServiceURL != "" {
+		own = append(own, "EVENTS_SERVICE_URL="+c.ServiceURL)
+	}
+	out := slices.Clone(own)
+	for _, kv := range c.Environ {
+		name, _, ok := strings.Cut(kv, "=")
+		if !ok || !allowed(name, c.EnvAllow) || slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(o, name+"=") }) {
+			continue
+		}
+		out = append(out, kv)
+	}
+	return out
+}
+
+// allowed reports whether a name or NAME_* pattern of the list fits.
+func allowed(name string, list []string) bool {
+	return slices.ContainsFunc(list, func(p string) bool {
+		if prefix, ok := strings.CutSuffix(p, "*"); ok {
+			return strings.HasPrefix(name, prefix)
+		}
+		return name == p
+	})
+}

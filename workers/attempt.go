@@ -1,0 +1,252 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// attemptRef is how Temporal knows an attempt.
+type attemptRef struct {
+	token             []byte
+	workflowID, runID string
+	workflowType      string
+	queue             string
+}
+
+// attempt is one attempt in this process, from its entry to its answer.
+type attempt struct {
+	w        *roleWorker
+	ref      attemptRef
+	log      *slog.Logger
+	task     *sdk.Assignment
+	reporter *reporter
+	lease    *lease
+
+	ctx       context.Context // the handler's; ends with one of three causes
+	end       context.CancelCauseFunc
+	wanted    context.Context // ends when nobody wants to hear of the attempt
+	unwanted  context.CancelFunc
+	cancelled atomic.Bool // the task's cancellation was requested
+	gone      atomic.Bool // Temporal has said that the attempt has ended
+}
+
+// executeTask is the activity. It answers through the client and never by returning: so a cancellation that only a heartbeat told
+// of can be confirmed, and an answer outlives Temporal being away for longer than the SDK would try.
+func (w *roleWorker) executeTask(actCtx context.Context, args converter.EncodedValues) error {
+	w.pace.enter()
+	defer w.pace.leave()
+	info := activity.GetInfo(actCtx)
+	a := w.newAttempt(info)
+	defer a.unwanted()
+	defer a.end(nil)
+	defer context.AfterFunc(actCtx, func() { a.activityEnded(context.Cause(actCtx)) })()
+	defer context.AfterFunc(w.interrupt, func() { a.end(sdk.ErrInterruptedAttempt) })()
+	var earlier activities.AttemptReport
+	if activity.HasHeartbeatDetails(actCtx) && activity.GetHeartbeatDetails(actCtx, &earlier) != nil {
+		earlier = activities.AttemptReport{}
+	}
+	if err := a.read(info.ActivityType.Name, args, earlier); err != nil {
+		a.deliver(activities.AttemptReport{AgentID: w.cfg.AgentID}, err)
+		return activity.ErrResultPending
+	}
+	a.run(info)
+	return activity.ErrResultPending
+}
+
+func (w *roleWorker) newAttempt(info activity.Info) *attempt {
+	a := &attempt{w: w, ref: attemptRef{
+		token: info.TaskToken, workflowID: info.WorkflowExecution.ID, runID: info.WorkflowExecution.RunID, queue: info.TaskQueue,
+	}}
+	if info.WorkflowType != nil {
+		a.ref.workflowType = info.WorkflowType.Name
+	}
+	a.ctx, a.end = context.WithCancelCause(w.base)
+	a.wanted, a.unwanted = context.WithCancel(w.base)
+	a.log = w.cfg.Logger.With("run", a.ref.workflowID, "attempt", info.ActivityID)
+	length := info.HeartbeatTimeout
+	if length <= 0 {
+		length = leaseWithout
+	}
+	a.lease = &lease{
+		base: w.base, port: w.port, ref: a.ref, length: length, pace: &w.pace, log: a.log,
+		onReply: a.replied, onLapse: a.lapsed,
+	}
+	a.lease.begin()
+	return a
+}
+
+// read takes the assignment, and what an earlier execution of the same attempt had reported. What cannot be read will not be
+// readable to another worker either.
+func (a *attempt) read(name string, args converter.EncodedValues, earlier activities.AttemptReport) error {
+	report := activities.AttemptReport{AgentID: a.w.cfg.AgentID}
+	if name != activities.ExecuteTaskName {
+		return refuse(sdk.CodeInvalidInput, report, "this worker serves the activity %s and no %s", activities.ExecuteTaskName, name)
+	}
+	var task sdk.Assignment
+	if err := args.Get(&task); err != nil {
+		return refuse(sdk.CodeInvalidInput, report, "the assignment cannot be read: %v", err)
+	}
+	if !sdk.ValidID(task.Task.ID) || task.Attempt < 1 || task.Stage < 0 {
+		return refuse(sdk.CodeInvalidInput, report, "the assignment names no task, stage and attempt")
+	}
+	a.task = &task
+	a.reporter = newReporter(a.w.cfg.AgentID, &task)
+	a.reporter.goOn(earlier)
+	task.Resume = a.reporter.report().Resume
+	a.lease.details, a.lease.changed = a.reporter.report, a.reporter.changed
+	return nil
+}
+
+// run is the walk of an attempt: a slot, an acknowledged heartbeat, the handler, its answer.
+func (a *attempt) run(info activity.Info) {
+	hasSlot := a.w.draining.Err() == nil && a.w.slots.tryTake()
+	if hasSlot {
+		a.reporter.started(time.Now())
+	}
+	a.lease.start()
+	defer a.lease.stop()
+	if !hasSlot {
+		hasSlot = a.waitForSlot()
+	}
+	if hasSlot {
+		defer a.w.slots.release()
+	}
+	select {
+	case <-a.lease.renewed:
+	case <-a.ctx.Done():
+	}
+	if !hasSlot || a.ctx.Err() != nil {
+		a.answer(ending{err: errors.New("the agent was not started")})
+		return
+	}
+	a.work(info)
+}
+
+// waitForSlot waits until the attempt may begin; false when it is to end, or the worker drains, before.
+func (a *attempt) waitForSlot() bool {
+	wait, stop := context.WithCancel(a.ctx)
+	defer stop()
+	defer context.AfterFunc(a.w.draining, stop)()
+	if a.w.draining.Err() != nil || a.w.slots.take(wait) != nil {
+		a.end(sdk.ErrInterruptedAttempt)
+		return false
+	}
+	a.reporter.started(time.Now())
+	return true
+}
+
+// work runs the handler and answers once it has returned.
+func (a *attempt) work(info activity.Info) {
+	began := time.Now()
+	returned := make(chan struct{})
+	told := make(chan struct{})
+	s := &signals{
+		port: a.w.port, ref: a.ref, reporter: a.reporter, held: a.lease.held, log: a.log,
+		begin: began, before: taskAge(a.task, info.StartedTime),
+	}
+	go func() {
+		defer close(told)
+		s.run(a.wanted, returned)
+	}()
+	done := handle(a.ctx, a.w.handler, a.task, a.reporter, a.log)
+	o, ok := a.await(done)
+	a.reporter.close()
+	close(returned)
+	flush := time.AfterFunc(lapseAfter(a.lease.length), a.unwanted)
+	defer flush.Stop()
+	if !ok {
+		a.unwanted()
+		<-told
+		return
+	}
+	<-told
+	a.answer(ending{result: o.result, err: o.err, took: time.Since(began)})
+}
+
+// await waits for the handler, however long it ignores the end of its context: its slot stays taken and its attempt unanswered,
+// for as long as it runs nobody may say that it has stopped. Only a worker that ends leaves it behind; ok is false then.
+func (a *attempt) await(done <-chan outcome) (o outcome, ok bool) {
+	select {
+	case o = <-done:
+		return o, true
+	case <-a.ctx.Done():
+	}
+	late := time.NewTimer(handlerStop)
+	defer late.Stop()
+	for {
+		select {
+		case o = <-done:
+			return o, true
+		case <-late.C:
+			a.log.Error("the agent goes on although its context has ended; its slot stays taken",
+				"cause", context.Cause(a.ctx), "after", handlerStop)
+		case <-a.w.abandoned.Done():
+			a.log.Error("the worker ends before the agent has stopped; the attempt will be seen as lost")
+			a.w.left.Add(1)
+			return outcome{}, false
+		}
+	}
+}
+
+// answer tells how the attempt ended, unless nobody wants to know.
+func (a *attempt) answer(e ending) {
+	if a.gone.Load() {
+		a.log.Info("the attempt had ended already; its outcome is dropped")
+		return
+	}
+	e.cause, e.cancelled = context.Cause(a.ctx), a.cancelled.Load()
+	a.deliver(e.answer(a.reporter.report()))
+}
+
+// replied takes what an answer to a heartbeat says of the attempt.
+func (a *attempt) replied(r reply) {
+	switch r {
+	case replyCancelled:
+		a.cancelled.Store(true)
+		a.end(sdk.ErrCancelRequested)
+	case replyInterrupted:
+		a.end(sdk.ErrInterruptedAttempt)
+	case replyGone:
+		a.gone.Store(true)
+		a.end(sdk.ErrLeaseLost)
+		a.unwanted()
+	case replyOK, replyRefused, replyUnknown:
+	}
+}
+
+// lapsed stops the agent: Temporal is about to give the task to another one, if it has not yet.
+func (a *attempt) lapsed() {
+	a.log.Error("no heartbeat was acknowledged in time; stopping the agent", "lease", a.lease.length)
+	a.end(sdk.ErrLeaseLost)
+	a.unwanted()
+}
+
+// activityEnded takes the end of the activity's own context, which a server that pushes cancellations ends before any heartbeat
+// could tell. A deadline is left to the next heartbeat: the server's clock counts, not ours.
+func (a *attempt) activityEnded(cause error) {
+	switch {
+	case temporal.IsCanceledError(cause):
+		a.replied(replyCancelled)
+	case errors.Is(cause, worker.ErrWorkerShutdown):
+		a.end(sdk.ErrInterruptedAttempt)
+	}
+}
+
+// taskAge is how long the task had been going on when the attempt was handed out.
+func taskAge(task *sdk.Assignment, handedOut time.Time) time.Duration {
+	if task.Task.StartedAt == nil {
+		return 0
+	}
+	return max(handedOut.Sub(*task.Task.StartedAt), 0)
+}

@@ -1,0 +1,135 @@
+package workers
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// The defaults and bounds of a role worker.
+const (
+	DefaultProject    = "default"
+	DefaultSlots      = 1
+	MaxSlots          = 1000
+	DefaultDrainGrace = 30 * time.Second
+	MaxDrainGrace     = time.Hour
+)
+
+// Config is a role worker. Only Roles is required; every other zero value means its default.
+//
+// A role worker is never versioned, whatever TEMPORAL_WORKER_DEPLOYMENT_NAME says: a queue that a versioned worker once served is
+// closed to every unversioned poller for good, agents over HTTP among them. What it takes and answers is JSON that only ever grows.
+type Config struct {
+	// Project whose tasks are worked on. Default "default".
+	Project string `env:"PROJECT_ID" envDefault:"default" doc:"The project whose tasks are worked on."`
+	// Roles to serve, each once.
+	Roles []sdk.Role `env:"ROLECALL_ROLES" doc:"Roles to work for, comma-separated; --role wins."`
+	// AgentID names the agent in a task's attempts and is the worker's identity in Temporal. Default: host name and process id.
+	AgentID string `env:"AGENT_ID" doc:"The id this agent works as. Default: host name and process id."`
+	// Slots is how many tasks run at once, over all roles; 1 to 1000. Default 1.
+	Slots int `env:"ROLECALL_SLOTS" envDefault:"1" doc:"How many tasks run at once, over all roles, 1 to 1000; --slots wins."`
+	// Addressable also serves tasks that ask for this very AgentID, which should then be one that stays.
+	Addressable bool `env:"ROLECALL_ADDRESSABLE" doc:"true also takes tasks that address this agent's id, which should then be one that stays."`
+	// DrainGrace is how long running tasks may go on once the worker is told to stop; at most 1 h. Default 30 s; negative is none.
+	DrainGrace time.Duration `env:"ROLECALL_DRAIN_GRACE" envDefault:"30s" doc:"How long running tasks may go on once the worker is told to stop, at most 1h; negative is none."`
+
+	// Temporal says where Temporal is; make it with [TemporalFromEnv]. Its DataConverter is used for everything. Identity is
+	// replaced by AgentID.
+	Temporal client.Options `env:"-"`
+	// Logger gets the worker's log and Temporal's. It never sees inputs, outputs or keys. Default [slog.Default].
+	Logger *slog.Logger `env:"-"`
+}
+
+// Validate checks the configuration and names every fault at once.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if !sdk.ValidProject(c.Project) {
+		fault("project %q: must start with a lower-case letter or digit and hold at most 63 of a-z, 0-9, _ and - (PROJECT_ID)", c.Project)
+	}
+	if len(c.Roles) == 0 {
+		fault("roles: name at least one role to serve, such as coder (--role or ROLECALL_ROLES)")
+	}
+	seen := map[sdk.Role]bool{}
+	for _, r := range c.Roles {
+		switch {
+		case !r.Valid():
+			fault("role %q: must start with a lower-case letter and hold at most 63 of a-z, 0-9 and -", r)
+		case seen[r]:
+			fault("role %q: is named twice", r)
+		}
+		seen[r] = true
+	}
+	if !sdk.ValidID(c.AgentID) {
+		fault("agent id %q: must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and - (AGENT_ID)", c.AgentID)
+	}
+	if c.Slots < 1 || c.Slots > MaxSlots {
+		fault("slots %d: must be from 1 to %d (--slots or ROLECALL_SLOTS)", c.Slots, MaxSlots)
+	}
+	if c.DrainGrace > MaxDrainGrace {
+		fault("drain grace %s: must be at most %s (ROLECALL_DRAIN_GRACE)", c.DrainGrace, MaxDrainGrace)
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the role worker's configuration is not valid:\n%w", errors.Join(faults...))
+}
+
+func (c Config) withDefaults() Config {
+	if c.Project == "" {
+		c.Project = DefaultProject
+	}
+	if c.AgentID == "" {
+		c.AgentID = DefaultAgentID()
+	}
+	if c.Slots == 0 {
+		c.Slots = DefaultSlots
+	}
+	switch {
+	case c.DrainGrace == 0:
+		c.DrainGrace = DefaultDrainGrace
+	case c.DrainGrace < 0:
+		c.DrainGrace = 0
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+// DefaultAgentID is the agent id of a worker that is given none: host name and process id.
+func DefaultAgentID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "agent"
+	}
+	return defaultAgentID(host, os.Getpid())
+}
+
+// defaultAgentID makes an id out of any host name: what an id cannot hold becomes a hyphen.
+func defaultAgentID(host string, pid int) string {
+	const room = 100
+	id := strings.Map(func(r rune) rune {
+		if r < 128 && sdk.ValidID("x"+string(r)) {
+			return r
+		}
+		return '-'
+	}, host)
+	id = strings.Trim(id, "-_")
+	if len(id) > room {
+		id = id[:room]
+	}
+	if id == "" {
+		id = "agent"
+	}
+	return id + "-" + strconv.Itoa(pid)
+}

@@ -1,0 +1,120 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+const controlStop = 10 * time.Second
+
+// ControlConfig is a control worker: it runs every workflow and needs no agent.
+type ControlConfig struct {
+	// DeploymentName and BuildID turn Worker Deployment Versioning on; both are set or neither. Runs stay on the version they
+	// began on. A version becomes current by itself only when the deployment has none; later ones are promoted with the
+	// Temporal CLI, and get nothing before that.
+	DeploymentName string `env:"TEMPORAL_WORKER_DEPLOYMENT_NAME" doc:"With TEMPORAL_WORKER_BUILD_ID: the deployment that the control worker is a version of. Empty: no versioning."`
+	BuildID        string `env:"TEMPORAL_WORKER_BUILD_ID" doc:"With TEMPORAL_WORKER_DEPLOYMENT_NAME: the version of the control worker."`
+
+	// FailOnPanic fails a run whose code panics or does not replay, instead of holding it until a mended worker comes. For tests.
+	FailOnPanic bool `env:"-"`
+	// Temporal says where Temporal is; make it with [TemporalFromEnv].
+	Temporal client.Options `env:"-"`
+	// Logger gets the worker's log and Temporal's. Default [slog.Default].
+	Logger *slog.Logger `env:"-"`
+}
+
+// Validate checks the configuration and names every fault at once.
+func (c ControlConfig) Validate() error {
+	if (c.DeploymentName == "") == (c.BuildID == "") {
+		return nil
+	}
+	return errors.New("worker versioning needs both TEMPORAL_WORKER_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID: set the other one too, or neither")
+}
+
+func (c ControlConfig) versioned() bool { return c.DeploymentName != "" }
+
+// RunControl runs the control worker until ctx ends and answers nil then. It waits for Temporal to be there. A run that is under
+// way when the worker stops goes on with the next one.
+func RunControl(ctx context.Context, cfg ControlConfig) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	c, err := Dial(ctx, cfg.Temporal, cfg.Logger)
+	if err != nil {
+		return unlessStopped(ctx, err)
+	}
+	defer c.Close()
+	fatal := make(chan error, 1)
+	w := worker.New(c, workflows.ControlQueue, cfg.options(fatal))
+	workflows.Register(w)
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("start the control worker: %w", err)
+	}
+	defer w.Stop()
+	if cfg.versioned() {
+		if err := cfg.promoteFirst(ctx, c); err != nil {
+			return unlessStopped(ctx, err)
+		}
+	}
+	cfg.Logger.Info("control worker runs", "queue", workflows.ControlQueue, "deployment", cfg.DeploymentName, "build", cfg.BuildID)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-fatal:
+		return fmt.Errorf("the control worker stopped: %w", err)
+	}
+}
+
+func (c ControlConfig) options(fatal chan<- error) worker.Options {
+	opts := worker.Options{
+		MaxConcurrentWorkflowTaskPollers: 4,
+		MaxConcurrentActivityTaskPollers: 2,
+		WorkerStopTimeout:                controlStop,
+		MaxHeartbeatThrottleInterval:     time.Second,
+		DefaultHeartbeatThrottleInterval: time.Second,
+		OnFatalError:                     first(fatal),
+	}
+	if c.FailOnPanic {
+		opts.WorkflowPanicPolicy = worker.FailWorkflow
+	}
+	if c.versioned() {
+		opts.DeploymentOptions = worker.DeploymentOptions{
+			UseVersioning:             true,
+			Version:                   worker.WorkerDeploymentVersion{DeploymentName: c.DeploymentName, BuildID: c.BuildID},
+			DefaultVersioningBehavior: workflow.VersioningBehaviorPinned,
+		}
+	}
+	return opts
+}
+
+// first keeps the first error and drops the others.
+func first(into chan<- error) func(error) {
+	return func(err error) {
+		select {
+		case into <- err:
+		default:
+		}
+	}
+}
+
+// unlessStopped is nil when ctx has ended: being told to stop is no failure.
+func unlessStopped(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+		return err
+	}
+}

@@ -1,0 +1,177 @@
+package workers
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// fakeTemporal records the calls about one attempt and answers them as it is told.
+type fakeTemporal struct {
+	mu      sync.Mutex
+	away    bool          // calls fail as when nothing listens
+	cut     bool          // calls hang until their context ends
+	beat    error         // what a heartbeat is answered with
+	refuse  error         // what an answer is answered with
+	delay   time.Duration // of a heartbeat's acknowledgement
+	beats   []call[activities.AttemptReport]
+	signals []call[sent]
+	answers []call[client.CompleteActivityOptions]
+}
+
+type call[T any] struct {
+	at    time.Time
+	value T
+}
+
+type sent struct {
+	name string
+	arg  any
+}
+
+func (f *fakeTemporal) set(change func(*fakeTemporal)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+// reach is the way to Temporal: an error where it cannot be reached.
+func (f *fakeTemporal) reach(ctx context.Context, delay time.Duration) error {
+	f.mu.Lock()
+	away, cut := f.away, f.cut
+	f.mu.Unlock()
+	switch {
+	case cut:
+		<-ctx.Done()
+		return ctx.Err()
+	case away:
+		return serviceerror.NewUnavailable("nothing listens")
+	case delay > 0:
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (f *fakeTemporal) RecordActivityHeartbeatWithOptions(ctx context.Context, opts client.RecordActivityHeartbeatOptions) error {
+	f.mu.Lock()
+	delay := f.delay
+	f.mu.Unlock()
+	if err := f.reach(ctx, delay); err != nil {
+		return err
+	}
+	report, ok := opts.Details[0].(activities.AttemptReport)
+	if !ok {
+		return serviceerror.NewInvalidArgument("the details are no report")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.beats = append(f.beats, call[activities.AttemptReport]{time.Now(), report})
+	return f.beat
+}
+
+func (f *fakeTemporal) CompleteActivityWithOptions(ctx context.Context, opts client.CompleteActivityOptions) error {
+	if err := f.reach(ctx, 0); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answers = append(f.answers, call[client.CompleteActivityOptions]{time.Now(), opts})
+	return f.refuse
+}
+
+func (f *fakeTemporal) SignalWorkflow(ctx context.Context, _, _, name string, arg any) error {
+	if err := f.reach(ctx, 0); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.signals = append(f.signals, call[sent]{time.Now(), sent{name, arg}})
+	return nil
+}
+
+// answered is how many answers there are, and the last one's error.
+func (f *fakeTemporal) answered() (n int, last error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n = len(f.answers); n > 0 {
+		last = f.answers[n-1].value.Err
+	}
+	return n, last
+}
+
+// pass lets time go by. It belongs into a synctest bubble, whose time costs nothing.
+func pass(d time.Duration) { <-time.After(d) }
+
+// named are the arguments of the signals of one name.
+func named[T any](f *fakeTemporal, name string) []call[T] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []call[T]
+	for _, s := range f.signals {
+		if arg, ok := s.value.arg.(T); ok && s.value.name == name {
+			list = append(list, call[T]{s.at, arg})
+		}
+	}
+	return list
+}
+
+// bench is a role worker without Temporal workers: attempts are handed to it directly.
+func bench(t *testing.T, f *fakeTemporal, slots int, h sdk.HandlerFunc) *roleWorker {
+	t.Helper()
+	cfg := Config{AgentID: "agent-1", Roles: []sdk.Role{sdk.RoleCoder}, Slots: slots, Logger: slog.New(slog.DiscardHandler)}
+	return newRoleWorker(context.Background(), cfg.withDefaults(), h, f)
+}
+
+const testLease = 30 * time.Second
+
+// begin starts an attempt; done is closed once it is over.
+func begin(w *roleWorker, task sdk.Assignment) (a *attempt, done <-chan struct{}) {
+	over := make(chan struct{})
+	task.Task.ID, task.Attempt, task.MaxAttempts = "t1", max(task.Attempt, 1), 3
+	w.pace.enter()
+	a = w.newAttempt(activity.Info{
+		TaskToken: []byte("token"), HeartbeatTimeout: testLease, StartedTime: time.Now(), TaskQueue: "default.coder", ActivityID: "0.1",
+	})
+	info := activity.Info{StartedTime: time.Now()}
+	stop := context.AfterFunc(w.interrupt, func() { a.end(sdk.ErrInterruptedAttempt) })
+	go func() {
+		defer close(over)
+		defer w.pace.leave()
+		defer a.unwanted()
+		defer stop()
+		if err := a.read(activities.ExecuteTaskName, encoded{task}, activities.AttemptReport{}); err != nil {
+			a.deliver(activities.AttemptReport{}, err)
+			return
+		}
+		a.run(info)
+	}()
+	return a, over
+}
+
+// encoded is an argument as it comes off the wire.
+type encoded struct{ value any }
+
+func (e encoded) HasValues() bool { return true }
+
+func (e encoded) Get(into ...any) error {
+	dc := converter.GetDefaultDataConverter()
+	p, err := dc.ToPayloads(e.value)
+	if err != nil {
+		return err
+	}
+	return dc.FromPayloads(p, into...)
+}

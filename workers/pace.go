@@ -1,0 +1,68 @@
+package workers
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+const (
+	beatEvery      = time.Second            // the longest gap between two heartbeats, while few attempts run
+	beatGapLeast   = 200 * time.Millisecond // the shortest, when there is something new to tell
+	beatsPerSecond = 50                     // what one process sends at most
+	beatsPerLease  = 3                      // what one lease needs at least
+	leaseWithout   = 30 * time.Second       // the lease of an activity that has no heartbeat timeout
+
+	startedAfter     = 200 * time.Millisecond // a shorter attempt reports its start with its answer
+	progressLeast    = time.Second            // the shortest gap between two progress signals
+	progressPerTask  = 60                     // or this part of the task's time so far
+	maxSignals       = 1000                   // progress signals of one attempt
+	signalTry        = 5 * time.Second
+	retryLeast       = 100 * time.Millisecond
+	retryMost        = time.Second
+	lapsedAnswerTry  = 2 * time.Second
+	lateAnswerMargin = 5 * time.Second
+	answerTry        = 10 * time.Second
+)
+
+// pace counts the attempts of a process, which share its heartbeats.
+type pace struct{ attempts atomic.Int64 }
+
+func (p *pace) enter()       { p.attempts.Add(1) }
+func (p *pace) leave()       { p.attempts.Add(-1) }
+func (p *pace) running() int { return int(p.attempts.Load()) }
+
+// beatInterval is the time between two heartbeats of an attempt when running attempts share the process: one second, stretched so
+// that all of them stay within beatsPerSecond, but never so far that a lease gets fewer than beatsPerLease.
+func beatInterval(running int, lease time.Duration) time.Duration {
+	return min(max(beatEvery, share(running)), lease/beatsPerLease)
+}
+
+// beatGap is how soon a heartbeat may follow another when there is something new to tell.
+func beatGap(running int, lease time.Duration) time.Duration {
+	return min(max(beatGapLeast, share(running)), beatInterval(running, lease))
+}
+
+// share is the interval at which each of running attempts uses its part of beatsPerSecond.
+func share(running int) time.Duration {
+	return time.Duration(running) * time.Second / beatsPerSecond
+}
+
+// beatTry bounds one heartbeat call, so that several fit into a lease.
+func beatTry(lease time.Duration) time.Duration {
+	return min(max(lease/6, time.Second), 5*time.Second)
+}
+
+// lapseAfter is when a worker must take its lease for lost: a tenth before Temporal gives the task to another one, to have stopped
+// the agent by then.
+func lapseAfter(lease time.Duration) time.Duration { return lease / 10 * 9 }
+
+// progressInterval is the time between two progress signals of a task that has been going on for elapsed: an hour makes about
+// 300 of them, a day about 500.
+func progressInterval(elapsed time.Duration) time.Duration {
+	return max(progressLeast, elapsed/progressPerTask)
+}
+
+// nextRetry is the wait after a wait of last (0 at first).
+func nextRetry(last time.Duration) time.Duration {
+	return min(max(2*last, retryLeast), retryMost)
+}

@@ -1,0 +1,140 @@
+package workers
+
+import (
+	"bytes"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// reporter holds what there is to tell of an attempt. It is the handler's [sdk.Reporter]: nothing in it waits for anybody.
+type reporter struct {
+	agentID        string
+	stage, attempt int
+	changed        chan struct{} // something is new; one pending notice is enough
+	progressed     chan struct{} // a progress is new
+
+	mu        sync.Mutex
+	closed    bool
+	overall   float64
+	startedAt *time.Time
+	progress  *sdk.Progress
+	version   int // counts progress reports
+	signals   int // how many of them were signalled to the run
+	resume    json.RawMessage
+}
+
+func newReporter(agentID string, a *sdk.Assignment) *reporter {
+	r := &reporter{
+		agentID: agentID, stage: a.Stage, attempt: a.Attempt, resume: a.Resume,
+		changed: make(chan struct{}, 1), progressed: make(chan struct{}, 1),
+	}
+	if p := a.Task.Progress; p != nil {
+		r.overall = p.Trim().Overall
+	}
+	return r
+}
+
+// Progress implements [sdk.Reporter].
+func (r *reporter) Progress(p sdk.Progress) {
+	p = p.Trim()
+	p.At, p.Stage, p.Attempt = time.Now().UTC(), r.stage, r.attempt
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	r.overall = max(r.overall, p.Percentage)
+	p.Overall = r.overall
+	r.progress = &p
+	r.version++
+	notice(r.changed)
+	notice(r.progressed)
+}
+
+// Resume implements [sdk.Reporter].
+func (r *reporter) Resume(data json.RawMessage) error {
+	if err := sdk.CheckJSON(data, sdk.MaxResume); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.resume = bytes.Clone(data)
+		notice(r.changed)
+	}
+	return nil
+}
+
+// goOn takes over what an earlier execution of the same attempt had reported: an operator paused it, and the server handed it out
+// again. Its resume data is newer than the assignment's, and its signals keep counting.
+func (r *reporter) goOn(earlier activities.AttemptReport) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(earlier.Resume) > 0 && sdk.CheckJSON(earlier.Resume, sdk.MaxResume) == nil {
+		r.resume = earlier.Resume
+	}
+	if earlier.Progress != nil {
+		r.overall = max(r.overall, earlier.Progress.Trim().Overall)
+	}
+	r.signals = min(max(earlier.N, 0), maxSignals)
+}
+
+// started notes that the handler begins.
+func (r *reporter) started(at time.Time) {
+	at = at.UTC()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.startedAt = &at
+	notice(r.changed)
+}
+
+// close takes no more reports: the handler has returned.
+func (r *reporter) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+}
+
+// newest is the newest progress and its number; 0 when there is none.
+func (r *reporter) newest() (p sdk.Progress, version int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.progress == nil {
+		return sdk.Progress{}, 0
+	}
+	return *r.progress, r.version
+}
+
+// nextSignal counts one more progress signal and answers its number.
+func (r *reporter) nextSignal() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.signals++
+	return r.signals
+}
+
+// signalled is how many progress signals have been counted.
+func (r *reporter) signalled() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.signals
+}
+
+// report is all of it, as heartbeats and answers carry it.
+func (r *reporter) report() activities.AttemptReport {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return activities.AttemptReport{AgentID: r.agentID, StartedAt: r.startedAt, Progress: r.progress, N: r.signals, Resume: r.resume}
+}
+
+// notice leaves one pending notice.
+func notice(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

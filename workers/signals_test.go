@@ -1,0 +1,152 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+func TestAShortAttemptSendsNoSignals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTemporal{}
+		w := bench(t, f, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+			r.Progress(sdk.Progress{Percentage: 50})
+			pass(startedAfter - time.Millisecond)
+			return &sdk.Result{}, nil
+		})
+		_, done := begin(w, sdk.Assignment{})
+		<-done
+		if len(f.signals) != 0 {
+			t.Errorf("sent %+v", f.signals)
+		}
+		if report := resultOf(t, f); report.Progress == nil || report.Progress.Percentage != 50 || report.N != 0 || report.StartedAt == nil {
+			t.Errorf("the answer says %+v", report)
+		}
+	})
+}
+
+func TestProgressIsSignalledThrottledAndItsLastIsNeverDropped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, began := &fakeTemporal{}, time.Now()
+		w := bench(t, f, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+			for i := range 34 {
+				r.Progress(sdk.Progress{Percentage: float64(i)})
+				pass(100 * time.Millisecond)
+			}
+			return &sdk.Result{}, nil
+		})
+		_, done := begin(w, sdk.Assignment{})
+		<-done
+		started := named[workflows.AttemptStartedInput](f, workflows.AttemptStarted.Name)
+		if len(started) != 1 || started[0].at.Sub(began) != startedAfter || started[0].value.AgentID != "agent-1" {
+			t.Errorf("started signals: %+v", started)
+		}
+		var got []string
+		for i, p := range named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name) {
+			got = append(got, fmt.Sprint(p.at.Sub(began).Milliseconds(), ":", p.value.Progress.Percentage))
+			if p.value.N != i+1 {
+				t.Errorf("signal %d has n %d", i+1, p.value.N)
+			}
+		}
+		if len(got) != 5 || got[len(got)-1] != "3400:33" {
+			t.Errorf("progress signals %v, want about one a second and the last one", got)
+		}
+		if report := resultOf(t, f); report.N != len(got) {
+			t.Errorf("the answer says %d signals of %d", report.N, len(got))
+		}
+	})
+}
+
+func TestALongTaskSendsFewSignals(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		before time.Duration // how long the task has been going on
+		runs   time.Duration
+		most   int
+	}{
+		"an hour":                       {0, time.Hour, 310},
+		"a day":                         {0, 24 * time.Hour, 510},
+		"an hour of a task of ten days": {240 * time.Hour, time.Hour, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeTemporal{}
+				w := bench(t, f, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+					for end := time.Now().Add(tc.runs); time.Now().Before(end); pass(500 * time.Millisecond) {
+						r.Progress(sdk.Progress{Percentage: 1})
+					}
+					r.Progress(sdk.Progress{Percentage: 99})
+					return &sdk.Result{}, nil
+				})
+				task := sdk.Assignment{}
+				if tc.before > 0 {
+					at := time.Now().Add(-tc.before)
+					task.Task.StartedAt = &at
+				}
+				_, done := begin(w, task)
+				<-done
+				got := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name)
+				if len(got) > tc.most || len(got) < tc.most/2 {
+					t.Errorf("%d progress signals, want about %d", len(got), tc.most)
+				}
+				if last := got[len(got)-1].value; last.Progress.Percentage != 99 {
+					t.Errorf("the last signal says %+v", last)
+				}
+			})
+		})
+	}
+}
+
+func TestSignalsAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTemporal{}
+		w := bench(t, f, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+			for range 100 {
+				r.Progress(sdk.Progress{Percentage: 1})
+				pass(time.Second)
+			}
+			r.Progress(sdk.Progress{Percentage: 99})
+			return &sdk.Result{}, nil
+		})
+		a, done := begin(w, sdk.Assignment{})
+		synctest.Wait()
+		a.reporter.mu.Lock()
+		a.reporter.signals = maxSignals - 10
+		a.reporter.mu.Unlock()
+		<-done
+		got := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name)
+		if last := got[len(got)-1].value; len(got) != 10 || last.N != maxSignals || last.Progress.Percentage != 99 {
+			t.Errorf("%d signals, the last %+v; want 10, the last being number %d with the last progress", len(got), last, maxSignals)
+		}
+	})
+}
+
+func TestAFlushWaitsForTemporal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTemporal{}
+		w := bench(t, f, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+			pass(time.Second)
+			f.set(func(f *fakeTemporal) { f.away = true })
+			r.Progress(sdk.Progress{Percentage: 77})
+			return &sdk.Result{}, nil
+		})
+		_, done := begin(w, sdk.Assignment{})
+		pass(20 * time.Second)
+		f.set(func(f *fakeTemporal) { f.away = false })
+		<-done
+		got := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name)
+		if len(got) != 1 || got[0].value.Progress.Percentage != 77 || len(f.answers) != 1 || f.answers[0].at.Before(got[0].at) {
+			t.Errorf("signals %+v, answers %+v; want the progress and then the answer", got, f.answers)
+		}
+	})
+}

@@ -1,0 +1,169 @@
+package workers
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"go.temporal.io/sdk/worker"
+)
+
+// slots are how many handlers run at once in a process, over all its queues. While none is free no queue polls; a poll that was
+// already under way may still bring a task, which then waits inside, first come, first served.
+type slots struct {
+	total int
+
+	mu      sync.Mutex
+	taken   int
+	waiting []chan struct{}
+	permits int           // polls and tasks that Temporal's workers hold
+	closed  bool          // no poll begins any more
+	changed chan struct{} // closed and replaced whenever any of this changes
+}
+
+func newSlots(total int) *slots {
+	return &slots{total: total, changed: make(chan struct{})}
+}
+
+// tryTake takes a slot if one is free.
+func (s *slots) tryTake() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken >= s.total {
+		return false
+	}
+	s.taken++
+	return true
+}
+
+// take waits for a slot until ctx ends.
+func (s *slots) take(ctx context.Context) error {
+	s.mu.Lock()
+	if s.taken < s.total {
+		s.taken++
+		s.mu.Unlock()
+		return nil
+	}
+	mine := make(chan struct{})
+	s.waiting = append(s.waiting, mine)
+	s.mu.Unlock()
+	select {
+	case <-mine:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.waiting, mine); i >= 0 {
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+	} else {
+		s.passOn()
+	}
+	return context.Cause(ctx)
+}
+
+// release gives a slot back: to the first that waits inside, else to the queues.
+func (s *slots) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passOn()
+}
+
+func (s *slots) passOn() {
+	if len(s.waiting) > 0 {
+		close(s.waiting[0])
+		s.waiting = s.waiting[1:]
+		return
+	}
+	s.taken--
+	s.tell()
+}
+
+// close lets no further poll begin.
+func (s *slots) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.tell()
+}
+
+// idle waits until no poll is under way and no task is held, or ctx ends.
+func (s *slots) idle(ctx context.Context) error {
+	return s.until(ctx, func() bool { return s.permits == 0 })
+}
+
+// until waits until ready, which is called under the lock.
+func (s *slots) until(ctx context.Context, ready func() bool) error {
+	for {
+		s.mu.Lock()
+		ok, changed := ready(), s.changed
+		s.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *slots) tell() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// queueSlots are the slots as the Temporal worker of one queue sees them: a permit covers a poll and the task it brings.
+type queueSlots struct {
+	shared  *slots
+	permits int // under shared.mu
+}
+
+// ReserveSlot waits until a poll may begin: a slot is free that neither a running nor a waiting task has, and the queue does not
+// hold as many permits as there are slots. So one queue with one slot never has two tasks, and takes none before its turn.
+func (q *queueSlots) ReserveSlot(ctx context.Context, _ worker.SlotReservationInfo) (*worker.SlotPermit, error) {
+	s := q.shared
+	err := s.until(ctx, func() bool {
+		if s.closed || s.taken >= s.total || q.permits >= s.total {
+			return false
+		}
+		q.permits++
+		s.permits++
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &worker.SlotPermit{}, nil
+}
+
+// TryReserveSlot refuses: tasks come by polls only.
+func (q *queueSlots) TryReserveSlot(worker.SlotReservationInfo) *worker.SlotPermit { return nil }
+
+// MarkSlotUsed does nothing: the attempt itself takes the slot.
+func (q *queueSlots) MarkSlotUsed(worker.SlotMarkUsedInfo) {}
+
+// ReleaseSlot ends a permit.
+func (q *queueSlots) ReleaseSlot(worker.SlotReleaseInfo) {
+	q.shared.mu.Lock()
+	defer q.shared.mu.Unlock()
+	q.permits--
+	q.shared.permits--
+	q.shared.tell()
+}
+
+// MaxSlots is the process's slots.
+func (q *queueSlots) MaxSlots() int { return q.shared.total }
+
+// tuner makes q the supplier of a worker's activity slots.
+func (q *queueSlots) tuner() (worker.WorkerTuner, error) {
+	other, err := worker.NewFixedSizeSlotSupplier(1)
+	if err != nil {
+		return nil, err
+	}
+	return worker.NewCompositeTuner(worker.CompositeTunerOptions{
+		ActivitySlotSupplier: q, WorkflowSlotSupplier: other, LocalActivitySlotSupplier: other,
+		NexusSlotSupplier: other, SessionActivitySlotSupplier: other,
+	})
+}
