@@ -1,0 +1,198 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// examination is what doctor has seen.
+type examination struct {
+	Project    string        `json:"project"`
+	Service    serviceSeen   `json:"service"`
+	Temporal   temporalSeen  `json:"temporal"`
+	Control    *queueSeen    `json:"control,omitempty"`
+	Versions   []versionSeen `json:"versions,omitempty"`
+	Roles      []queueSeen   `json:"roles"`
+	RolesNamed bool          `json:"-"` // the roles were asked for by name
+}
+
+type serviceSeen struct {
+	URL       string `json:"url"`
+	Reachable bool   `json:"reachable"`
+	Ready     bool   `json:"ready"`
+	Problem   string `json:"problem,omitempty"`
+}
+
+// take enters what the service said of itself.
+func (s *serviceSeen) take(err error) {
+	if err == nil {
+		s.Reachable, s.Ready = true, true
+		return
+	}
+	e, ok := errors.AsType[*sdk.Error](err)
+	s.Reachable = ok && e.Status != 0
+	s.Problem = err.Error()
+	if ok {
+		s.Problem = e.Message
+	}
+}
+
+type temporalSeen struct {
+	Address     string `json:"address"`
+	Namespace   string `json:"namespace"`
+	Reachable   bool   `json:"reachable"`
+	RetentionMs int64  `json:"retentionMs,omitempty"`
+	Problem     string `json:"problem,omitempty"`
+}
+
+type queueSeen struct {
+	Role     sdk.Role     `json:"role,omitempty"`
+	Queue    string       `json:"queue"`
+	Pollers  []pollerSeen `json:"pollers"`
+	Waiting  int64        `json:"waiting"`
+	OldestMs int64        `json:"oldestMs,omitempty"`
+}
+
+type pollerSeen struct {
+	Identity  string `json:"identity"`
+	SeenMsAgo int64  `json:"seenMsAgo"`
+}
+
+// versionSeen is a version that polls, and the one its deployment hands new runs to.
+type versionSeen struct {
+	Deployment string `json:"deployment"`
+	Build      string `json:"build"`
+	Current    string `json:"current"`
+}
+
+// finding is something to do.
+type finding struct {
+	Problem string `json:"problem"`
+	Advice  string `json:"advice"`
+}
+
+// diagnose says what is to be done about what was seen.
+func diagnose(e examination) []finding {
+	found := []finding{}
+	add := func(problem, advice string) { found = append(found, finding{problem, advice}) }
+	switch s := e.Service; {
+	case !s.Reachable:
+		add("the API cannot be reached: "+s.Problem, "start it with: rolecall serve (or make dev), or set EVENTS_SERVICE_URL")
+	case !s.Ready:
+		add("the API cannot take tasks: "+s.Problem, "start Temporal (make dev does), or look at the TEMPORAL_* variables of rolecall serve")
+	}
+	if !e.Temporal.Reachable {
+		if !e.Service.Ready {
+			add("Temporal cannot be reached: "+e.Temporal.Problem, "start it (make dev does), or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE")
+		}
+		return found
+	}
+	if e.Control != nil && len(e.Control.Pollers) == 0 {
+		add("no control worker: tasks are accepted and nothing happens", "start one with: rolecall serve --control")
+	}
+	for _, v := range e.Versions {
+		switch v.Current {
+		case v.Build:
+		case "":
+			add(fmt.Sprintf("deployment %s has no current version: new tasks wait for ever", v.Deployment), promotion(v))
+		default:
+			add(fmt.Sprintf("version %s of deployment %s polls but is not current (%s is): it gets no new tasks", v.Build, v.Deployment, v.Current), promotion(v))
+		}
+	}
+	for _, q := range e.Roles {
+		start := fmt.Sprintf("start an agent with: PROJECT_ID=%s rolecall worker --role %s --agent command -- <program>", e.Project, q.Role)
+		switch {
+		case len(q.Pollers) > 0:
+		case q.Waiting > 0:
+			add(fmt.Sprintf("%d tasks wait for role %s and nobody works for it", q.Waiting, q.Role), start)
+		case e.RolesNamed:
+			add(fmt.Sprintf("nobody works for role %s", q.Role), start)
+		}
+	}
+	return found
+}
+
+func promotion(v versionSeen) string {
+	return fmt.Sprintf("promote it with: temporal worker deployment set-current-version --deployment-name %s --build-id %s", v.Deployment, v.Build)
+}
+
+// worst is the exit code.
+func worst(e examination, findings []finding) int {
+	switch {
+	case !e.Service.Ready:
+		return exitUnreachable
+	case len(findings) > 0:
+		return exitFailed
+	default:
+		return exitDone
+	}
+}
+
+// examinationText is what was seen and what to do, for people.
+func examinationText(e examination, findings []finding) string {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) } // a strings.Builder takes everything
+	row("API", e.Service.URL, yes(e.Service.Ready, "ready", yes(e.Service.Reachable, "not ready", "cannot be reached")))
+	temporal := yes(e.Temporal.Reachable, "reachable, keeps finished tasks for "+days(e.Temporal.RetentionMs), "cannot be reached from here")
+	row("Temporal", e.Temporal.Address+" "+e.Temporal.Namespace, temporal)
+	if e.Control != nil {
+		row("control worker", e.Control.Queue, pollersText(*e.Control))
+	}
+	for _, q := range e.Roles {
+		row(string(q.Role), q.Queue, pollersText(q))
+	}
+	_ = table.Flush()
+	if len(findings) == 0 {
+		b.WriteString("\nAll is well.\n")
+	}
+	if idle := idleRoles(e.Roles); len(idle) > 0 && len(findings) == 0 {
+		fmt.Fprintf(&b, "Nobody works for %s: tasks for them would wait. Start an agent with: rolecall worker --role <role> --agent command -- <program>\n", strings.Join(idle, ", "))
+	}
+	for _, f := range findings {
+		fmt.Fprintf(&b, "\n✗ %s\n  %s\n", printable(f.Problem, false), printable(f.Advice, false))
+	}
+	return b.String()
+}
+
+// idleRoles are the roles that nobody works for.
+func idleRoles(queues []queueSeen) []string {
+	var names []string
+	for _, q := range queues {
+		if len(q.Pollers) == 0 {
+			names = append(names, string(q.Role))
+		}
+	}
+	return names
+}
+
+func yes(ok bool, then, otherwise string) string {
+	if ok {
+		return then
+	}
+	return otherwise
+}
+
+func days(ms int64) string {
+	d := time.Duration(ms) * time.Millisecond
+	if d >= 48*time.Hour {
+		return fmt.Sprintf("%.4g days", d.Hours()/24)
+	}
+	return d.String()
+}
+
+func pollersText(q queueSeen) string {
+	text := "nobody listens"
+	if n := len(q.Pollers); n > 0 {
+		text = fmt.Sprintf("%d listening: %s, seen %s ago", n, printable(q.Pollers[0].Identity, false), span(time.Duration(q.Pollers[0].SeenMsAgo)*time.Millisecond))
+	}
+	if q.Waiting > 0 {
+		text += fmt.Sprintf("; %d waiting, the oldest for %s", q.Waiting, span(time.Duration(q.OldestMs)*time.Millisecond))
+	}
+	return text
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// freshPoll is how recently somebody must have asked a queue for work to count: a poll lasts a minute.
+const freshPoll = 90 * time.Second
+
+func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// lookAtTemporal looks at the namespace, at who runs workflows and at who works for the roles.
+func (e *examination) lookAtTemporal(ctx context.Context, opts client.Options, roles []sdk.Role) error {
+	c, err := client.NewLazyClient(opts)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	asked, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	namespace, err := c.WorkflowService().DescribeNamespace(asked, &workflowservice.DescribeNamespaceRequest{Namespace: opts.Namespace})
+	if err != nil {
+		if ctx.Err() == nil && asked.Err() != nil {
+			return errors.New("nobody answers")
+		}
+		return err
+	}
+	e.Temporal.Reachable = true
+	e.Temporal.RetentionMs = namespace.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration().Milliseconds()
+	q, versions, err := queueOf(ctx, c, opts.Namespace, workflows.ControlQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil {
+		return err
+	}
+	e.Control = &q
+	for _, v := range versions {
+		current, err := currentBuild(ctx, c, v.deployment)
+		if err != nil {
+			return err
+		}
+		e.Versions = append(e.Versions, versionSeen{Deployment: v.deployment, Build: v.build, Current: current})
+	}
+	for _, r := range roles {
+		q, _, err := queueOf(ctx, c, opts.Namespace, workflows.RoleQueue(e.Project, r), enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+		if err != nil {
+			return err
+		}
+		q.Role = r
+		e.Roles = append(e.Roles, q)
+	}
+	return nil
+}
+
+// build is a version of a worker deployment.
+type build struct{ deployment, build string }
+
+// queueOf looks at one queue: who polls it, as which versions, and what waits.
+func queueOf(ctx context.Context, c client.Client, namespace, name string, kind enumspb.TaskQueueType) (queueSeen, []build, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	got, err := c.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
+		Namespace: namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: name}, TaskQueueType: kind, ReportStats: true,
+	})
+	if err != nil {
+		return queueSeen{}, nil, err
+	}
+	q := queueSeen{
+		Queue: name, Waiting: got.GetStats().GetApproximateBacklogCount(),
+		OldestMs: got.GetStats().GetApproximateBacklogAge().AsDuration().Milliseconds(), Pollers: []pollerSeen{},
+	}
+	var versions []build
+	for _, p := range got.GetPollers() {
+		ago := time.Since(p.GetLastAccessTime().AsTime())
+		if ago > freshPoll {
+			continue
+		}
+		q.Pollers = append(q.Pollers, pollerSeen{Identity: p.GetIdentity(), SeenMsAgo: max(ago, 0).Milliseconds()})
+		if d := p.GetDeploymentOptions(); d.GetWorkerVersioningMode() == enumspb.WORKER_VERSIONING_MODE_VERSIONED {
+			if v := (build{d.GetDeploymentName(), d.GetBuildId()}); !slices.Contains(versions, v) {
+				versions = append(versions, v)
+			}
+		}
+	}
+	return q, versions, nil
+}
+
+// currentBuild is the build that a deployment hands new runs to; "" when there is none.
+func currentBuild(ctx context.Context, c client.Client, deployment string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	got, err := c.WorkerDeploymentClient().GetHandle(deployment).Describe(ctx, client.WorkerDeploymentDescribeOptions{})
+	if err != nil {
+		return "", err
+	}
+	if v := got.Info.RoutingConfig.CurrentVersion; v != nil {
+		return v.BuildID, nil
+	}
+	return "", nil
+}

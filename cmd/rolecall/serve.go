@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"syscall"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/spf13/cobra"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rolecall-dev/rolecall/apiserver"
+	"github.com/rolecall-dev/rolecall/apiserver/engine"
+	"github.com/rolecall-dev/rolecall/workers"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+func serveCommand(c *console) *cobra.Command {
+	var api, control bool
+	var readyFile string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the HTTP API and run the control worker",
+		Long: `Serve the HTTP API and run the control worker, both unless one is named, until SIGINT or SIGTERM. Then open requests get
+ROLECALL_SHUTDOWN_GRACE to end; a second signal ends the process at once. It starts while Temporal is away and waits for it.`,
+		Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			both := api == control
+			s, err := newServe(c, both || api, both || control, readyFile)
+			if err != nil {
+				return err
+			}
+			return s.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&api, "api", false, "serve the HTTP API only")
+	cmd.Flags().BoolVar(&control, "control", false, "run the control worker only")
+	readyFlag(cmd, &readyFile)
+	return cmd
+}
+
+func readyFlag(cmd *cobra.Command, into *string) {
+	cmd.Flags().StringVar(into, "ready-file", "", "when ready, write a line of JSON to this file")
+}
+
+// serve is the API, the control worker or both.
+type serve struct {
+	api, control  bool
+	apiConfig     apiserver.Config
+	controlConfig workers.ControlConfig
+	temporal      client.Options
+	log           *slog.Logger
+	ready         announcer
+}
+
+func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
+	s := &serve{api: api, control: control, ready: announcer{c, readyFile}}
+	var err error
+	if s.log, err = logger(c.stderr); err != nil {
+		return nil, err
+	}
+	if s.temporal, err = workers.TemporalFromEnv(); err != nil {
+		return nil, usagef("%w", err)
+	}
+	s.temporal.Logger = log.NewStructuredLogger(s.log)
+	if s.temporal.Identity == "" {
+		s.temporal.Identity = processIdentity("rolecall-serve")
+	}
+	if err := errors.Join(env.Parse(&s.apiConfig), env.Parse(&s.controlConfig)); err != nil {
+		return nil, usagef("%w", err)
+	}
+	s.controlConfig.Temporal, s.controlConfig.Logger = s.temporal, s.log
+	if api {
+		err = s.apiConfig.Validate()
+	}
+	if control {
+		err = errors.Join(err, s.controlConfig.Validate())
+	}
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	return s, nil
+}
+
+// processIdentity names this process among Temporal's pollers.
+func processIdentity(what string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return fmt.Sprintf("%s-%d@%s", what, os.Getpid(), host)
+}
+
+// run serves until ctx ends or one of the parts fails, which ends the other.
+func (s *serve) run(ctx context.Context) error {
+	var now readiness
+	var listener net.Listener
+	if s.api {
+		var err error
+		if listener, err = listen(ctx, s.apiConfig.Addr); err != nil {
+			return err
+		}
+		now.APIURL = "http://" + listener.Addr().String()
+		if err := s.ready.announce(now); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	if s.api {
+		group.Go(func() error { return s.serveAPI(ctx, listener) })
+	}
+	if s.control {
+		group.Go(func() error { return workers.RunControl(ctx, s.controlConfig) })
+		if s.ready.wanted() {
+			group.Go(func() error { return s.announceControl(ctx, now) })
+		}
+	}
+	return group.Wait()
+}
+
+func (s *serve) serveAPI(ctx context.Context, listener net.Listener) error {
+	temporal, err := client.NewLazyClient(s.temporal)
+	if err != nil {
+		return errors.Join(fmt.Errorf("temporal client: %w", err), listener.Close())
+	}
+	defer temporal.Close()
+	tasks := engine.New(temporal, engine.Config{
+		Namespace: s.temporal.Namespace, UIURL: s.apiConfig.TemporalUIURL, DataConverter: s.temporal.DataConverter,
+	})
+	defer tasks.Close()
+	server, err := apiserver.New(s.apiConfig, tasks, s.log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return server.Serve(ctx, listener)
+}
+
+// announceControl announces once more when the control worker asks for work.
+func (s *serve) announceControl(ctx context.Context, now readiness) error {
+	err := polled(ctx, s.temporal, s.temporal.Identity, enumspb.TASK_QUEUE_TYPE_WORKFLOW, workflows.ControlQueue)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now.Control = true
+	return s.ready.announce(now)
+}
+
+// listen opens the API's address; a taken one is named with the variable that moves it.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken by another program; set ROLECALL_ADDR to another address, or end that program: %w", addr, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s (ROLECALL_ADDR): %w", addr, err)
+	}
+	return l, nil
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// redraw is how often the bar is drawn anew, so that its clock runs.
+const redraw = time.Second
+
+// codeWaitTimeout is the code of exit code 4.
+const codeWaitTimeout sdk.Code = "wait_timeout"
+
+// waiting is how a command waits for the end of a task.
+type waiting struct {
+	wanted, follow bool
+	timeout        time.Duration
+}
+
+func (w *waiting) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&w.wanted, "wait", false, "wait until it has ended")
+	cmd.Flags().BoolVar(&w.follow, "follow", false, "wait, and print what happens; with --json one task a line")
+	cmd.Flags().DurationVar(&w.timeout, "wait-timeout", 0, "how long to wait, such as 10m (default for ever); exit code 4 after it")
+}
+
+func (w *waiting) asked() bool { return w.wanted || w.follow || w.timeout > 0 }
+
+// wait shows a task until it has ended and answers it then.
+func (w *waiting) wait(ctx context.Context, c *console, client *sdk.Client, task *sdk.Task) (*sdk.Task, error) {
+	if w.timeout < 0 {
+		return nil, usagef("--wait-timeout must not be negative")
+	}
+	bounded, cancel := context.WithCancel(ctx)
+	if w.timeout > 0 {
+		bounded, cancel = context.WithTimeout(ctx, w.timeout)
+	}
+	defer cancel()
+	s := &screen{console: c, follow: w.follow}
+	last, err := s.watch(bounded, client, task.ID)
+	switch {
+	case err == nil:
+		return last, nil
+	case ctx.Err() != nil:
+		c.note("Stopped waiting; the task goes on. Look at it with: rolecall task get %s\nStop it with: rolecall task cancel %s", task.ID, task.ID)
+		return nil, &exitError{code: exitInterrupted}
+	case errors.Is(err, context.DeadlineExceeded):
+		text := sdk.Errorf(codeWaitTimeout, "task %s has not ended within %s; it goes on. Look at it with: rolecall task get %s", task.ID, w.timeout, task.ID)
+		if errors.Is(err, sdk.ErrUnavailable) {
+			text.Message += "; the service can not be reached at the moment"
+		}
+		return nil, &exitError{code: exitTimedOut, err: text}
+	default:
+		return nil, err
+	}
+}
+
+// showEnd prints a task that has ended. With --follow --json its line has been printed.
+func (w *waiting) showEnd(c *console, task *sdk.Task) error {
+	if w.follow && c.json {
+		return nil
+	}
+	return c.show(task)
+}
+
+// screen shows a task that is waited for: a bar on a terminal, lines with --follow, one JSON line a change with --json.
+type screen struct {
+	*console
+	follow bool
+	shown  *sdk.Task
+	drawn  bool // the bar is on the terminal
+}
+
+// look is one answer of the service, or why there are no more.
+type look struct {
+	update sdk.TaskUpdate
+	err    error
+}
+
+func (s *screen) watch(ctx context.Context, client *sdk.Client, id string) (*sdk.Task, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	looks := make(chan look)
+	defer func() { // the goroutine below has ended before this returns
+		cancel()
+		for range looks {
+		}
+	}()
+	go func() {
+		defer close(looks)
+		for update, err := range client.TaskUpdates(ctx, id) {
+			looks <- look{update, err}
+		}
+	}()
+	clock := time.NewTicker(redraw)
+	defer clock.Stop()
+	for {
+		select {
+		case l, open := <-looks:
+			if !open {
+				return s.shown, s.clear()
+			}
+			if l.err != nil {
+				return s.shown, errors.Join(l.err, s.clear())
+			}
+			if err := s.tell(l.update); err != nil {
+				return s.shown, err
+			}
+		case <-clock.C:
+			if err := s.draw(); err != nil {
+				return s.shown, err
+			}
+		}
+	}
+}
+
+// tell shows what has changed.
+func (s *screen) tell(u sdk.TaskUpdate) error {
+	before := s.shown
+	s.shown = u.Task
+	terminal := !s.json && s.width() > 0
+	switch {
+	case s.json && s.follow:
+		return s.printLine(u.Task)
+	case !terminal && (s.json || !s.follow):
+		for _, l := range newQuestion(before, u.Task) {
+			s.note("%s", l)
+		}
+		return nil
+	}
+	lines := changes(before, u)
+	if terminal {
+		lines = notable(before, u.Task)
+	}
+	if err := s.clear(); err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if err := s.printf("%s\n", l); err != nil {
+			return err
+		}
+	}
+	return s.draw()
+}
+
+// draw draws the bar on a terminal while the task goes on.
+func (s *screen) draw() error {
+	width := s.width()
+	if width == 0 || s.json || s.shown == nil || s.shown.Status.Terminal() {
+		return nil
+	}
+	s.drawn = true
+	return s.printf("\r%s\x1b[K", bar(s.shown, time.Now(), width))
+}
+
+// clear takes the bar off the terminal.
+func (s *screen) clear() error {
+	if !s.drawn {
+		return nil
+	}
+	s.drawn = false
+	return s.printf("\r\x1b[K")
+}

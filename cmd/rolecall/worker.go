@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/spf13/cobra"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/log"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workers"
+	"github.com/rolecall-dev/rolecall/workers/agents/command"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// adapterCommand is the adapter that runs any program as an agent.
+const adapterCommand = "command"
+
+// workerFlags are what is said of a worker on the command line; each wins over its variable.
+type workerFlags struct {
+	roles       []string
+	adapter     string
+	slots       int
+	workdir     string
+	agentID     string
+	addressable bool
+	readyFile   string
+}
+
+func workerCommand(c *console) *cobra.Command {
+	var f workerFlags
+	cmd := &cobra.Command{
+		Use:   "worker --role <role>[,<role>] --agent command -- <program> [argument …]",
+		Short: "Work on the tasks of a role",
+		Long: `Work on the tasks of one or more roles until SIGINT or SIGTERM. Then no new task is taken, running ones get ROLECALL_DRAIN_GRACE,
+and what still runs after it is handed to another worker; a second signal ends the process at once.
+
+The adapter "command" starts the given program once per attempt, without a shell: it reads the task as JSON on standard input and
+writes progress and result as lines of JSON.`,
+		Example: "  rolecall worker --role tester --agent command -- ./my-agent --flag",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			w, err := newWorker(cmd, c, f, args)
+			if err != nil {
+				return err
+			}
+			return w.run(cmd.Context())
+		},
+	}
+	s := cmd.Flags()
+	s.StringSliceVar(&f.roles, "role", nil, "roles to work for, comma-separated (required; or ROLECALL_ROLES)")
+	s.StringVar(&f.adapter, "agent", "", "how the agent is run: command (required)")
+	s.IntVar(&f.slots, "slots", 0, "how many tasks run at once (default 1; or ROLECALL_SLOTS)")
+	s.StringVar(&f.workdir, "workdir", "", "directory the program runs in, locked for one task at a time (default a fresh one per attempt)")
+	s.StringVar(&f.agentID, "agent-id", "", "the id this agent works as (default host name and process id; or AGENT_ID)")
+	s.BoolVar(&f.addressable, "addressable", false, "also take tasks that address this agent's id")
+	readyFlag(cmd, &f.readyFile)
+	return cmd
+}
+
+// roleWorker is a role worker with its agent.
+type roleWorker struct {
+	config workers.Config
+	agent  command.Config
+	log    *slog.Logger
+	ready  announcer
+}
+
+func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) (*roleWorker, error) {
+	if f.adapter != adapterCommand {
+		return nil, usagef("worker needs --agent command: that is the adapter there is")
+	}
+	if len(program) == 0 {
+		return nil, usagef("worker needs the agent's program after --, such as: rolecall worker --role tester --agent command -- ./my-agent")
+	}
+	w := &roleWorker{ready: announcer{c, f.readyFile}}
+	var err error
+	if w.log, err = logger(c.stderr); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(env.Parse(&w.config), env.Parse(&w.agent)); err != nil {
+		return nil, usagef("%w", err)
+	}
+	if w.config.Temporal, err = workers.TemporalFromEnv(); err != nil {
+		return nil, usagef("%w", err)
+	}
+	w.config.Temporal.Logger, w.config.Logger, w.agent.Logger = log.NewStructuredLogger(w.log), w.log, w.log
+	f.apply(cmd, w)
+	w.agent.Argv = program
+	return w, w.complete()
+}
+
+// apply lets the flags that were given win over their variables.
+func (f workerFlags) apply(cmd *cobra.Command, w *roleWorker) {
+	if len(f.roles) > 0 {
+		w.config.Roles = nil
+		for _, r := range f.roles {
+			w.config.Roles = append(w.config.Roles, sdk.Role(strings.TrimSpace(r)))
+		}
+	}
+	if cmd.Flags().Changed("slots") {
+		w.config.Slots = f.slots
+	}
+	if cmd.Flags().Changed("addressable") {
+		w.config.Addressable = f.addressable
+	}
+	if f.agentID != "" {
+		w.config.AgentID = f.agentID
+	}
+	if f.workdir != "" {
+		w.agent.Workdir = f.workdir
+	}
+}
+
+// complete fills in what worker and agent share, and checks it.
+func (w *roleWorker) complete() error {
+	if w.config.AgentID == "" {
+		w.config.AgentID = workers.DefaultAgentID()
+	}
+	if w.config.Slots == 0 {
+		return usagef("--slots must be from 1 to %d", workers.MaxSlots)
+	}
+	if err := w.config.Validate(); err != nil {
+		return usagef("%w", err)
+	}
+	w.agent.WorkerID, w.agent.Project = w.config.AgentID, w.config.Project
+	if w.agent.ServiceURL == "" {
+		w.agent.ServiceURL = sdk.DefaultURL
+	}
+	dir, err := filepath.Abs(w.agent.DataDir)
+	if err != nil {
+		return fmt.Errorf("ROLECALL_DATA_DIR: %w", err)
+	}
+	w.agent.DataDir = dir
+	return nil
+}
+
+// run works until ctx ends.
+func (w *roleWorker) run(ctx context.Context) (err error) {
+	agent, err := command.New(w.agent)
+	if err != nil {
+		return usagef("%w", err)
+	}
+	defer func() { err = errors.Join(err, agent.Close()) }()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return workers.RunRole(ctx, w.config, agent) })
+	if w.ready.wanted() {
+		group.Go(func() error { return w.announce(ctx) })
+	}
+	return group.Wait()
+}
+
+// announce announces once the worker asks for the work of every role.
+func (w *roleWorker) announce(ctx context.Context) error {
+	now := readiness{AgentID: w.config.AgentID}
+	var queues []string
+	for _, r := range w.config.Roles {
+		now.Roles = append(now.Roles, string(r))
+		queues = append(queues, workflows.RoleQueue(w.config.Project, r))
+	}
+	opts := w.config.Temporal
+	err := polled(ctx, opts, w.config.AgentID, enumspb.TASK_QUEUE_TYPE_ACTIVITY, queues...)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.ready.announce(now)
+}
