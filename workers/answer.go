@@ -99,9 +99,10 @@ func asked(q *sdk.InputRequired, report activities.AttemptReport) (activities.At
 	return report, nil
 }
 
-// interrupted gives an attempt back: another worker goes on from what the report keeps.
+// interrupted gives an attempt back: another worker goes on from what the report keeps. The run decides that by the code; for the
+// server the failure is final, since it keeps a retryable one of a paused activity to itself, and the run would never hear of it.
 func interrupted(report activities.AttemptReport) error {
-	return failure(sdk.Retryable(sdk.CodeInterrupted, sdk.ErrInterruptedAttempt), report)
+	return failure(sdk.Final(sdk.CodeInterrupted, sdk.ErrInterruptedAttempt), report)
 }
 
 func refuseOutput(err error, report activities.AttemptReport) error {

@@ -202,7 +202,7 @@ func TestPanicsBecomeFailures(t *testing.T) {
 	for name, h := range map[string]func(){
 		"panic":  func() { panic(strings.Repeat("x", 10_000)) },
 		"goexit": runtime.Goexit,
-		"nil":    func() { var m map[string]int; m["a"] = 1 },
+		"nil":    func() { var m map[string]int; m["a"] = 1 }, //nolint:govet // the panic is the point
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fakeTemporal{}

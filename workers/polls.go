@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -17,7 +18,7 @@ const pollTimeout = 12 * time.Second
 // withShortPolls bounds the polls of every worker of a client.
 func withShortPolls(opts client.Options) client.Options {
 	dial := opts.ConnectionOptions.DialOptions
-	opts.ConnectionOptions.DialOptions = append(dial[:len(dial):len(dial)], grpc.WithChainUnaryInterceptor(shortPoll))
+	opts.ConnectionOptions.DialOptions = slices.Concat(dial, []grpc.DialOption{grpc.WithChainUnaryInterceptor(shortPoll)})
 	return opts
 }
 

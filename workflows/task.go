@@ -45,7 +45,7 @@ func newTaskRun(ctx workflow.Context, in TaskInput) *taskRun {
 			QueueMs: r.task.Timeouts.QueueMs, AttemptMs: r.task.Timeouts.AttemptMs, HeartbeatMs: r.task.Timeouts.HeartbeatMs,
 		},
 	}
-	r.shown = shown{status: r.task.Status, agentID: r.task.AgentID}
+	r.shown = shown{status: r.task.Status, role: r.task.Role, agentID: r.task.AgentID}
 	r.stages = append([]sdk.Stage{first}, r.task.Fallback...)
 	r.deadline = created.Add(milliseconds(r.task.Timeouts.TotalMs))
 	return r

@@ -34,6 +34,7 @@ func (r *taskRun) closed(ctx workflow.Context, status sdk.Status) {
 // shown is what the run's search attributes say.
 type shown struct {
 	status   sdk.Status
+	role     sdk.Role
 	degraded bool
 	agentID  string
 }
@@ -45,10 +46,13 @@ func (r *taskRun) upsert(ctx workflow.Context, memo map[string]any) {
 			workflow.GetLogger(ctx).Error("the memo was not taken", "error", err)
 		}
 	}
-	now := shown{status: r.task.Status, degraded: r.task.Degraded, agentID: r.task.AgentID}
+	now := shown{status: r.task.Status, role: r.task.Role, degraded: r.task.Degraded, agentID: r.task.AgentID}
 	var updates []temporal.SearchAttributeUpdate
 	if now.status != r.shown.status {
 		updates = append(updates, AttrStatus.ValueSet(string(now.status)))
+	}
+	if now.role != r.shown.role {
+		updates = append(updates, AttrRole.ValueSet(string(now.role)))
 	}
 	if now.degraded != r.shown.degraded {
 		updates = append(updates, AttrDegraded.ValueSet(now.degraded))

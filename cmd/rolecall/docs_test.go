@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-//nolint:gochecknoglobals // a flag of the test binary
 var update = flag.Bool("update", false, "write the reference pages anew")
 
 // TestReferencePages holds the pages of docs/reference that say what the program says to the program.

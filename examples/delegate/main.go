@@ -18,16 +18,20 @@ import (
 func main() {
 	dir := flag.String("dir", ".", "the folder the agents work in")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	client, err := sdk.FromEnv()
-	if err == nil {
-		err = delegate(ctx, client, *dir)
-	}
-	if err != nil {
+	if err := run(*dir); err != nil {
 		fmt.Fprintln(os.Stderr, "delegate:", err)
 		os.Exit(1)
 	}
+}
+
+func run(dir string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	client, err := sdk.FromEnv()
+	if err != nil {
+		return err
+	}
+	return delegate(ctx, client, dir)
 }
 
 // delegate runs the three tasks in order; a later one is handed out only when the one before has done its part.

@@ -1,0 +1,83 @@
+# Two modules, built as `go install` would build them: the root, and dev/ with the Temporal server. `make` prints the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export GOWORK := off
+
+BIN     := $(CURDIR)/.rolecall/bin
+SOURCES := find . -name '*.go' -not -path './.rolecall/*' -not -path '*/testdata/*'
+
+# The tools of `make check`, pinned and built from source into .rolecall/bin.
+GOLANGCI      := $(BIN)/golangci-lint-v2.15.0
+WORKFLOWCHECK := $(BIN)/workflowcheck-v0.6.0
+GOVULNCHECK   := $(BIN)/govulncheck-v1.8.0
+
+# PKG chooses packages of one module: ./sdk/... of the root, ./dev/... of dev. T chooses tests by name.
+ROOT_PKG := $(if $(PKG),$(filter-out ./dev%,$(PKG)),./...)
+DEV_PKG  := $(if $(PKG),$(patsubst ./dev%,.%,$(filter ./dev%,$(PKG))),./...)
+GO_TEST   = go test -race -shuffle=on $(if $(T),-run '$(T)') $(ARGS)
+
+.PHONY: help build dev demo check fmt vet lint workflowcheck vuln tidy test soak histories fuzz clean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build rolecall and rolecall-dev into .rolecall/bin (minutes with an empty build cache: Temporal's server)
+	go build -o $(BIN)/rolecall ./cmd/rolecall
+	@test -x $(BIN)/rolecall-dev || echo "Building rolecall-dev: with an empty build cache this compiles the Temporal server, about 5 minutes on two cores."
+	go build -C dev -o $(BIN)/rolecall-dev ./cmd/rolecall-dev
+
+dev: build ## run everything on this machine until Ctrl-C; state is kept in .rolecall/data
+	@exec $(BIN)/rolecall-dev
+
+demo: build ## delegate real work to a coder, a tester and a reviewer, show it and exit (KEEP=1 leaves it up)
+	@go run -C dev ./cmd/rolecall-demo
+
+check: fmt vet lint workflowcheck tidy vuln ## everything that is checked without running it
+
+fmt: ## gofmt
+	@unformatted=$$($(SOURCES) -print0 | xargs -0 gofmt -l); test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }
+
+vet: ## go vet, both modules
+	go vet ./...
+	go -C dev vet ./...
+
+lint: $(GOLANGCI) ## golangci-lint, both modules
+	$(GOLANGCI) run ./...
+	cd dev && $(GOLANGCI) run --config ../.golangci.yml ./...
+
+workflowcheck: $(WORKFLOWCHECK) ## look for what is not deterministic in workflows
+	$(WORKFLOWCHECK) -config workflowcheck.config.yaml ./workflows/...
+
+tidy: ## go.mod and go.sum are what go mod tidy would write
+	go mod tidy -diff
+	go -C dev mod tidy -diff
+
+vuln: $(GOVULNCHECK) ## known vulnerabilities, where the database can be had
+	@for module in . dev; do out=$$($(GOVULNCHECK) -C $$module ./... 2>&1) && echo "govulncheck $$module: none" || { code=$$?; \
+		if [ $$code != 3 ] && grep -q 'fetching vulnerabilities' <<<"$$out"; then echo "govulncheck $$module: NOT CHECKED, the database at vuln.go.dev cannot be reached"; \
+		else echo "$$out"; exit $$code; fi; }; done
+
+test: ## every test of both modules with the race detector (T=name, PKG=./sdk/... or ./dev/..., ARGS=flags)
+	@$(if $(ROOT_PKG),$(GO_TEST) -timeout 10m $(ROOT_PKG))
+	@$(if $(DEV_PKG),cd dev && $(GO_TEST) -timeout 15m $(DEV_PKG))
+
+soak: ## the tests against real processes over and over (N=10 times)
+	cd dev && $(GO_TEST) -count=$(or $(N),10) -timeout 120m ./...
+
+histories: ## record the kept workflow histories anew from a real server; read the diff
+	cd dev && ROLECALL_RECORD_HISTORIES=1 go test -count=1 -run Histories ./...
+
+fuzz: ## every fuzz test for a short time (FUZZTIME=10s each)
+	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' . ); do for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
+		dir=$$(dirname $$file); echo "$$dir $$name"; go test -C $$dir -run '^$$' -fuzz "^$$name\$$" -fuzztime $(or $(FUZZTIME),10s) .; done; done
+
+clean: ## remove binaries and tools; state in .rolecall/data stays
+	rm -rf $(BIN)
+
+$(GOLANGCI): ; $(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+$(WORKFLOWCHECK): ; $(call install,go.temporal.io/sdk/contrib/tools/workflowcheck)
+$(GOVULNCHECK): ; $(call install,golang.org/x/vuln/cmd/govulncheck)
+
+# install builds a tool at the version at the end of its target's name.
+install = tmp=$$(mktemp -d) && GOFLAGS= GOBIN=$$tmp go install $(1)@v$(lastword $(subst -v, ,$@)) && mkdir -p $(BIN) && mv $$tmp/* $@ && rmdir $$tmp

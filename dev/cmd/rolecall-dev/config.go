@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/rolecall-dev/rolecall/apiserver"
+	"github.com/rolecall-dev/rolecall/dev/temporal"
+)
+
+// Config says where the parts listen and keep their state. Port 0 takes a free one.
+type Config struct {
+	// API is the API's own configuration, ROLECALL_ADDR among it.
+	API apiserver.Config
+	// TemporalAddr is where Temporal's clients and workers connect; a loopback address.
+	TemporalAddr string `env:"ROLECALL_DEV_TEMPORAL_ADDR" envDefault:"127.0.0.1:7233"`
+	// UIAddr is where Temporal's Web UI listens; a loopback address.
+	UIAddr string `env:"ROLECALL_DEV_UI_ADDR" envDefault:"127.0.0.1:8233"`
+	// DataDir holds everything that survives a restart.
+	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data"`
+	// LogLevel is debug, info, warn or error. Temporal's own log starts at warn, or at info when this is debug.
+	LogLevel slog.Level `env:"ROLECALL_LOG_LEVEL" envDefault:"info"`
+}
+
+// flags are what is said on the command line.
+type flags struct {
+	only      string
+	json      bool
+	readyFile string
+}
+
+const onlyTemporal = "temporal"
+
+// errUsage ends the program with the code for a wrong command line; what is wrong has been printed.
+var errUsage = errors.New("usage")
+
+func parseFlags(args []string, stderr io.Writer) (flags, error) {
+	var f flags
+	set := flag.NewFlagSet("rolecall-dev", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	set.StringVar(&f.only, "only", "", "run this part alone: temporal (with its Web UI)")
+	set.BoolVar(&f.json, "json", false, "when ready, print one line of JSON instead of a text")
+	set.StringVar(&f.readyFile, "ready-file", "", "when ready, write the same JSON to this file")
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return f, err
+		}
+		return f, errUsage
+	}
+	wrong := ""
+	switch {
+	case set.NArg() > 0:
+		wrong = fmt.Sprintf("unexpected argument %q", set.Arg(0))
+	case f.only != "" && f.only != onlyTemporal:
+		wrong = fmt.Sprintf("--only %q: the one part that runs alone is %q; the others are rolecall serve and rolecall worker", f.only, onlyTemporal)
+	}
+	if wrong != "" {
+		if _, err := fmt.Fprintln(stderr, "rolecall-dev:", wrong); err != nil {
+			return f, err
+		}
+		return f, errUsage
+	}
+	return f, nil
+}
+
+func parseConfig() (Config, error) {
+	c, err := env.ParseAs[Config]()
+	if err != nil {
+		return c, fmt.Errorf("environment: %w", err)
+	}
+	return c, c.API.Validate()
+}
+
+// temporalLogLevel is the least level of Temporal's own log.
+func (c Config) temporalLogLevel() slog.Level {
+	if c.LogLevel < slog.LevelInfo {
+		return slog.LevelInfo
+	}
+	return max(c.LogLevel, slog.LevelWarn)
+}
+
+func (c Config) dbFile() string { return filepath.Join(c.DataDir, "temporal.db") }
+
+// explain names the variable that moves whatever was taken.
+func explain(err error) error {
+	variables := map[string]string{"FrontendAddr": "ROLECALL_DEV_TEMPORAL_ADDR", "UIAddr": "ROLECALL_DEV_UI_ADDR"}
+	var inUse *temporal.AddressInUseError
+	switch {
+	case errors.As(err, &inUse) && variables[inUse.Option] != "":
+		return fmt.Errorf("%w; set %s to another address, or end that program", err, variables[inUse.Option])
+	case errors.Is(err, temporal.ErrFileInUse):
+		return fmt.Errorf("%w; set ROLECALL_DATA_DIR to another directory, or end that program", err)
+	}
+	return err
+}

@@ -1,0 +1,79 @@
+// Package loopback chooses ports for servers that open them by number and in their own time.
+package loopback
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Host is the address that everything of the dev stack listens on.
+const Host = "127.0.0.1"
+
+// InUseError says that another program listens on an address.
+type InUseError struct{ Addr string }
+
+func (e *InUseError) Error() string { return "address in use: another program listens on " + e.Addr }
+
+// Check spells out localhost and refuses an address that other machines could reach.
+func Check(addr string) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", fmt.Errorf("%q is not host:port: %w", addr, err)
+	}
+	if strings.EqualFold(host, "localhost") {
+		host = Host
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return "", fmt.Errorf("%q is not a loopback address: what listens there has no authentication and stays on this machine; use %s:%s", addr, Host, port)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// Ports for "any free one" are taken from below the range that the kernel gives to outgoing connections (32768 and up on Linux,
+// 49152 on others): one of those could take the port while the server that owns it is being restarted.
+const (
+	lowPort  = 20000
+	highPort = 32000
+	tries    = 100
+)
+
+// Reserve checks that an address can be listened on, settles port 0, and gives the address back before it is used. Two callers
+// that ask for any port at the same moment get the same one in a case of several thousand.
+func Reserve(addr string) (netip.AddrPort, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("%q is not host:port: %w", addr, err)
+	}
+	if port != "0" {
+		return probe(addr)
+	}
+	for range tries {
+		candidate := net.JoinHostPort(host, strconv.Itoa(lowPort+rand.IntN(highPort-lowPort)))
+		got, err := probe(candidate)
+		if _, inUse := errors.AsType[*InUseError](err); !inUse {
+			return got, err
+		}
+	}
+	return probe(addr)
+}
+
+func probe(addr string) (netip.AddrPort, error) {
+	listener, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return netip.AddrPort{}, &InUseError{Addr: addr}
+	}
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	bound := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		return netip.AddrPort{}, fmt.Errorf("release %s: %w", bound, err)
+	}
+	return netip.ParseAddrPort(bound)
+}
