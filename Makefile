@@ -66,7 +66,7 @@ soak: ## the tests against real processes over and over (N=10 times)
 	cd dev && $(GO_TEST) -count=$(or $(N),10) -timeout 120m ./...
 
 histories: ## record the kept workflow histories anew from a real server; read the diff
-	cd dev && ROLECALL_RECORD_HISTORIES=1 go test -count=1 -run Histories ./...
+	cd dev && go test -count=1 -run Histories ./e2e -record
 
 fuzz: ## every fuzz test for a short time (FUZZTIME=10s each)
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' . ); do for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \

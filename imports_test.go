@@ -29,7 +29,7 @@ var rules = []rule{
 		from: []string{"@/workflows/..."},
 		only: []string{
 			"@/workflows/...", "@/activities/...", "@/sdk/...", "go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal", "go.temporal.io/api/enums/v1",
-			"github.com/google/jsonschema-go/jsonschema",
+			"go.temporal.io/sdk/converter", "go.temporal.io/api/common/v1", "github.com/google/jsonschema-go/jsonschema",
 		},
 		why: "workflow code is replayed: it decides from its history and its arguments alone, so it has no engine client, event log or framework to ask",
 	},

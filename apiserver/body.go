@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -19,15 +18,11 @@ type requestBody struct {
 	err *sdk.Error
 }
 
-// readBody takes a body of at most [sdk.MaxBody] bytes that arrives within bodyReadTimeout.
+// readBody takes a body of at most [sdk.MaxBody] bytes.
 func readBody(c *gin.Context) requestBody {
 	tooLarge := sdk.Errorf(sdk.CodePayloadTooLarge, "a body may have at most %d bytes", sdk.MaxBody)
 	if c.Request.ContentLength > sdk.MaxBody {
 		return requestBody{err: tooLarge}
-	}
-	deadline := http.NewResponseController(c.Writer)
-	if deadline.SetReadDeadline(time.Now().Add(bodyReadTimeout)) == nil {
-		defer func() { _ = deadline.SetReadDeadline(time.Time{}) }() // the request is read by then
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, sdk.MaxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -42,8 +37,7 @@ func readBody(c *gin.Context) requestBody {
 // decoded is a body as a value, with everything that is wrong with its shape. The value holds what is right.
 type decoded[T any] struct {
 	value  T
-	tree   any
-	faults []sdk.Fault
+	faults faultList
 }
 
 // decode reads a body into a T. It answers an error only when there is nothing to read fields from.
@@ -58,13 +52,13 @@ func decode[T any](b requestBody) (decoded[T], *sdk.Error) {
 	}
 	s := shape{faults: faults}
 	fitting, ok := s.fit(reflect.TypeFor[T](), tree, nil)
-	d.tree, d.faults = tree, s.faults
+	d.faults = s.faults
 	if !ok {
-		return d, invalid(d.faults)
+		return d, d.faults.refusal()
 	}
 	raw := b.raw
-	if len(d.faults) > 0 {
-		again, err := json.Marshal(fitting)
+	if s.changed || !d.faults.empty() {
+		again, err := rewrite(fitting, raw, reflect.TypeFor[T]())
 		if err != nil {
 			return d, sdk.Errorf(sdk.CodeInternal, "%v", err)
 		}
@@ -76,24 +70,31 @@ func decode[T any](b requestBody) (decoded[T], *sdk.Error) {
 	return d, nil
 }
 
-// add enters faults found later. The first one of a path stays: it is the one that explains the others.
-func (d *decoded[T]) add(more ...sdk.Fault) {
-	known := make(map[string]bool, len(d.faults))
-	for _, f := range d.faults {
-		known[f.Path] = true
+// rewrite writes what fits of a body, with its raw fields as they came.
+func rewrite(fitting any, raw []byte, t reflect.Type) ([]byte, error) {
+	sent := map[string]json.RawMessage{}
+	if err := json.Unmarshal(raw, &sent); err != nil {
+		return nil, err
 	}
-	for _, f := range more {
-		if !known[f.Path] {
-			known[f.Path] = true
-			d.faults = append(d.faults, f)
+	fields, ok := fitting.(map[string]any)
+	if !ok {
+		return canonicalJSON(fitting)
+	}
+	for name, field := range fieldsOf(t) {
+		if _, there := fields[name]; there && field == reflect.TypeFor[json.RawMessage]() {
+			fields[name] = sent[name]
 		}
 	}
+	return canonicalJSON(fields)
 }
 
-// err is nil, or all that is wrong with the body.
+// add enters faults found later.
+func (d *decoded[T]) add(more ...sdk.Fault) { d.faults.add(more...) }
+
+// err is nil, or all that is wrong with the request.
 func (d *decoded[T]) err() error {
-	if len(d.faults) == 0 {
+	if d.faults.empty() {
 		return nil
 	}
-	return invalid(d.faults)
+	return d.faults.refusal()
 }

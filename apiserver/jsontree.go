@@ -34,21 +34,21 @@ var errTooDeep = errors.New("too deep")
 
 // parseJSON reads a body into maps, slices and literals, numbers as they are written. What cannot be parsed is invalid_json, what
 // nests too deep invalid_input; names given twice are faults, since every reader would take another one of them.
-func parseJSON(raw []byte) (tree any, faults []sdk.Fault, err *sdk.Error) {
+func parseJSON(raw []byte) (tree any, faults faultList, err *sdk.Error) {
 	switch {
 	case len(bytes.TrimSpace(raw)) == 0:
-		return nil, nil, sdk.Errorf(sdk.CodeInvalidJSON, "the body is empty; send a JSON object")
+		return nil, faults, sdk.Errorf(sdk.CodeInvalidJSON, "the body is empty; send a JSON object")
 	case !utf8.Valid(raw):
-		return nil, nil, sdk.Errorf(sdk.CodeInvalidJSON, "the body is not valid UTF-8")
+		return nil, faults, sdk.Errorf(sdk.CodeInvalidJSON, "the body is not valid UTF-8")
 	}
 	p := parser{decoder: json.NewDecoder(bytes.NewReader(raw))}
 	p.decoder.UseNumber()
 	tree, walkErr := p.value()
 	if errors.Is(walkErr, errTooDeep) {
-		return nil, nil, invalid([]sdk.Fault{{Path: "$", Message: fmt.Sprintf("nests deeper than %d", sdk.MaxJSONDepth)}})
+		return nil, faults, invalid([]sdk.Fault{{Path: "$", Message: fmt.Sprintf("has a field that nests deeper than %d", sdk.MaxJSONDepth)}})
 	}
 	if walkErr != nil || !json.Valid(raw) {
-		return nil, nil, sdk.Errorf(sdk.CodeInvalidJSON, "the body can not be parsed as JSON; the fault is near byte %d", p.decoder.InputOffset())
+		return nil, faults, sdk.Errorf(sdk.CodeInvalidJSON, "the body can not be parsed as JSON; the fault is near byte %d", p.decoder.InputOffset())
 	}
 	return tree, p.faults, nil
 }
@@ -56,7 +56,7 @@ func parseJSON(raw []byte) (tree any, faults []sdk.Fault, err *sdk.Error) {
 type parser struct {
 	decoder *json.Decoder
 	path    jsonPath
-	faults  []sdk.Fault
+	faults  faultList
 }
 
 func (p *parser) value() (any, error) {
@@ -68,7 +68,7 @@ func (p *parser) value() (any, error) {
 	if !ok {
 		return token, nil
 	}
-	if len(p.path) >= sdk.MaxJSONDepth {
+	if len(p.path) > sdk.MaxJSONDepth { // a field may nest so deep, and the body is one more
 		return nil, errTooDeep
 	}
 	if delim == '{' {
@@ -90,8 +90,8 @@ func (p *parser) object() (any, error) {
 			return nil, io.ErrUnexpectedEOF
 		}
 		p.path = here.key(name)
-		if _, twice := out[name]; twice && len(p.faults) < maxFaults {
-			p.faults = append(p.faults, sdk.Fault{Path: p.path.String(), Message: "is given twice"})
+		if _, twice := out[name]; twice {
+			p.faults.at(p.path, "is given twice")
 		}
 		if out[name], err = p.value(); err != nil {
 			return nil, err
@@ -116,7 +116,18 @@ func (p *parser) array() (any, error) {
 	return out, err
 }
 
-// canonicalJSON writes a parsed body in the one way: names sorted, no space, numbers as they came.
+// canonicalRaw writes a JSON text in the one way of canonicalJSON.
+func canonicalRaw(raw []byte) ([]byte, error) {
+	var tree any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&tree); err != nil {
+		return nil, err
+	}
+	return canonicalJSON(tree)
+}
+
+// canonicalJSON writes a value in the one way: the names of maps sorted, no space, parsed numbers as they came.
 func canonicalJSON(tree any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

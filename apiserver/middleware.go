@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -38,6 +39,8 @@ func (s *Server) identify(c *gin.Context) {
 	}
 	c.Header(headerRequestID, id)
 	c.Header("X-Content-Type-Options", "nosniff")
+	answered := awaitBody(c, s.bodyTimeout)
+	defer answered()
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestIDKey{}, id))
 	c.Next()
 	route := c.FullPath()
@@ -67,7 +70,7 @@ func knownMethod(m string) string {
 	}
 }
 
-// recoverPanics turns a panic into an internal error. The panic's text and stack go to the log.
+// recoverPanics turns a panic into an internal error. Its type and stack go to the log; its text may hold what a caller sent.
 func (s *Server) recoverPanics(c *gin.Context) {
 	defer func() {
 		v := recover()
@@ -79,7 +82,7 @@ func (s *Server) recoverPanics(c *gin.Context) {
 		if ctx.Err() != nil { // the caller has gone, and writing to it may be what failed
 			level = slog.LevelDebug
 		}
-		s.log.Log(ctx, level, "a handler panicked", "requestId", requestIDOf(ctx), "panic", v, "stack", string(debug.Stack()))
+		s.log.Log(ctx, level, "a handler panicked", "requestId", requestIDOf(ctx), "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 		if c.Writer.Written() {
 			panic(http.ErrAbortHandler) //nolint:forbidigo // how net/http is told to cut an answer off
 		}

@@ -2,11 +2,14 @@ package apiserver
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/rolecall-dev/rolecall/sdk"
 )
 
 func TestOpenAPI(t *testing.T) {
@@ -62,6 +65,15 @@ func TestOpenAPI(t *testing.T) {
 	}
 	if request.AdditionalProperties != false || task.AdditionalProperties != nil {
 		t.Errorf("more fields: sent %v, want refused; answered %v, want allowed", request.AdditionalProperties, task.AdditionalProperties)
+	}
+	for _, name := range []string{"parentId", "detached", "capabilities", "budget"} {
+		if about, _ := request.Properties[name]["description"].(string); !strings.Contains(about, "This version refuses") {
+			t.Errorf("%s is offered: %q", name, about)
+		}
+	}
+	limit := fmt.Sprintf("at most %d KiB", sdk.MaxAnswer>>10)
+	if about, _ := doc.Components.Schemas["InputAnswer"].Properties["answer"]["description"].(string); !strings.Contains(about, limit) {
+		t.Errorf("an answer is %q, want %s", about, limit)
 	}
 	for _, ref := range regexp.MustCompile(`#/components/schemas/(\w+)`).FindAllStringSubmatch(w.Body.String(), -1) {
 		if _, there := doc.Components.Schemas[ref[1]]; !there {

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,32 +17,41 @@ func idFaults(id string) []sdk.Fault {
 	return []sdk.Fault{{Path: "path.id", Message: "must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and -"}}
 }
 
-// queryFaults refuses parameters that the operation does not have, and one given twice.
-func queryFaults(query url.Values, known ...string) []sdk.Fault {
+// query is what stands behind the question mark of a request, and whether all of it could be read.
+type query struct {
+	values url.Values
+	err    error
+}
+
+func queryOf(u url.URL) query {
+	values, err := url.ParseQuery(u.RawQuery)
+	return query{values, err}
+}
+
+// faults refuses what can not be read, parameters that the operation does not have, and one given twice.
+func (q query) faults(known ...string) []sdk.Fault {
 	var faults []sdk.Fault
-	names := make([]string, 0, len(query))
-	for name := range query {
-		names = append(names, name)
+	if q.err != nil {
+		faults = append(faults, sdk.Fault{Path: "query", Message: "can not be read: parameters are separated by &, and % is followed by two hexadecimal digits"})
 	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(q.values)) {
 		path := "query." + sdk.Cut(name, sdk.MaxMetadataKey)
 		switch {
 		case !slices.Contains(known, name):
 			faults = append(faults, sdk.Fault{Path: path, Message: "is not a known parameter"})
-		case len(query[name]) > 1:
+		case len(q.values[name]) > 1:
 			faults = append(faults, sdk.Fault{Path: path, Message: "is given twice"})
 		}
 	}
 	return faults
 }
 
-// waitFaults reads waitMs; none is 0.
-func waitFaults(query url.Values) (ms int, faults []sdk.Fault) {
-	if !query.Has("waitMs") {
+// waitMs reads the parameter waitMs; none is 0.
+func (q query) waitMs() (ms int, faults []sdk.Fault) {
+	if !q.values.Has("waitMs") {
 		return 0, nil
 	}
-	ms, err := strconv.Atoi(query.Get("waitMs"))
+	ms, err := strconv.Atoi(q.values.Get("waitMs"))
 	if err != nil || ms < 0 || ms > sdk.MaxWaitMs {
 		return 0, []sdk.Fault{{Path: "query.waitMs", Message: "must be a whole number from 0 to " + strconv.Itoa(sdk.MaxWaitMs)}}
 	}

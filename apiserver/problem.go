@@ -14,8 +14,8 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// maxFaults is how many faults an answer names; a body can be wrong in a hundred thousand places.
-const maxFaults = 100
+// unavailableRetry is after how long to try again when whatever can not be reached does not say.
+const unavailableRetry = 2 * time.Second
 
 // problem is an error on its way out of a huma handler.
 type problem struct {
@@ -48,15 +48,25 @@ func (s *Server) problem(ctx context.Context, err error) *problem {
 		}
 		out.Code = sdk.CodeInternal
 	}
-	if len(out.Faults) > maxFaults {
-		more := len(out.Faults) - maxFaults
-		out.Faults = append(append([]sdk.Fault{}, out.Faults[:maxFaults]...), sdk.Fault{Path: "$", Message: strconv.Itoa(more) + " more faults are not named"})
+	if out.Code == sdk.CodeUnavailable && out.RetryAfter <= 0 {
+		out.RetryAfter = unavailableRetry
+	}
+	if len(out.Faults) > maxFaults+1 { // none of ours, which end with how many more there are
+		out.Faults = invalid(out.Faults).Faults
 	}
 	p := &problem{Problem: out.Problem(), headers: http.Header{}}
 	if out.RetryAfter > 0 {
 		p.headers.Set("Retry-After", strconv.Itoa(int(math.Ceil(float64(out.RetryAfter)/float64(time.Second)))))
 	}
 	return p
+}
+
+// taskProblem makes the answer for an error about one task. A task that is not there and one that is not the caller's look alike.
+func (s *Server) taskProblem(ctx context.Context, err error) *problem {
+	if errors.Is(err, sdk.ErrNotFound) {
+		err = sdk.Errorf(sdk.CodeNotFound, "there is no such task in this project, or it is older than what is kept")
+	}
+	return s.problem(ctx, err)
 }
 
 // refuse answers with a problem document and ends the request's chain of handlers.
@@ -75,9 +85,4 @@ func (s *Server) noRoute(c *gin.Context) {
 
 func (s *Server) noMethod(c *gin.Context) {
 	s.refuse(c, sdk.Errorf(sdk.CodeMethodNotAllowed, "the Allow header lists the methods of this path"))
-}
-
-// invalid is a refusal that names faults.
-func invalid(faults []sdk.Fault) *sdk.Error {
-	return &sdk.Error{Code: sdk.CodeInvalidInput, Message: "the request is not valid; errors names every fault", Faults: faults}
 }

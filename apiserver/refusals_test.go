@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -77,6 +78,7 @@ func TestRefusals(t *testing.T) {
 		{name: "foreign origin", body: okBody, headers: []string{"Origin", "https://evil.example"}, code: sdk.CodeForbidden},
 		{name: "opaque origin", body: okBody, headers: []string{"Origin", "null"}, code: sdk.CodeForbidden},
 		{name: "origin of another port", body: okBody, headers: []string{"Origin", "http://127.0.0.1:8080"}, code: sdk.CodeForbidden},
+		{name: "origin of another scheme", body: okBody, headers: []string{"Origin", "https://127.0.0.1:3009"}, code: sdk.CodeForbidden},
 		{name: "rebound host", body: okBody, headers: []string{"Host", "evil.example:3009"}, code: sdk.CodeForbidden},
 		{name: "host like loopback", body: okBody, headers: []string{"Host", "127.0.0.1.evil.example"}, code: sdk.CodeForbidden},
 		{name: "host from the network, reading", method: http.MethodGet, target: "/v1/tasks/" + id, headers: []string{"Host", "10.0.0.7:3009"}, code: sdk.CodeForbidden},
@@ -95,6 +97,8 @@ func TestRefusals(t *testing.T) {
 		{name: "waitMs twice", method: http.MethodGet, target: "/v1/tasks/a?waitMs=1&waitMs=2", code: sdk.CodeInvalidInput, paths: []string{"query.waitMs"}},
 		{name: "waitMs in words", method: http.MethodGet, target: "/v1/tasks/a?waitMs=soon", code: sdk.CodeInvalidInput, paths: []string{"query.waitMs"}},
 		{name: "unknown parameter of progress", method: http.MethodGet, target: "/v1/tasks/a/progress?after=1", code: sdk.CodeInvalidInput, paths: []string{"query.after"}},
+		{name: "query that can not be read", target: "/v1/tasks?%zz=1", body: `{}`, code: sdk.CodeInvalidInput, paths: []string{"query", "$.type", "$.title"}},
+		{name: "query with a semicolon", method: http.MethodGet, target: "/v1/tasks/a?waitMs=1;b=2", code: sdk.CodeInvalidInput, paths: []string{"query"}},
 		{name: "unknown task", method: http.MethodGet, target: "/v1/tasks/" + id, code: sdk.CodeNotFound},
 		{name: "cancel with a long reason and a bad id", target: "/v1/tasks/a.b/cancel", body: `{"reason":"` + strings.Repeat("r", 1025) + `","x":1}`,
 			code: sdk.CodeInvalidInput, paths: []string{"path.id", "$.reason", "$.x"}},
@@ -170,27 +174,68 @@ func TestRefusalIsBounded(t *testing.T) {
 		fmt.Fprintf(&b, `,"unknown%d":1`, i)
 	}
 	b.WriteString(`}`)
-	w := call(s, http.MethodPost, "/v1/tasks", b.String())
-	if p := problemOf(t, w); len(p.Errors) != maxFaults+1 || w.Body.Len() > 64<<10 {
-		t.Errorf("%d faults in %d bytes", len(p.Errors), w.Body.Len())
+	w := call(s, http.MethodPost, "/v1/tasks?nope=1", b.String())
+	p := problemOf(t, w)
+	if len(p.Errors) != maxFaults+1 || w.Body.Len() > 64<<10 {
+		t.Fatalf("%d faults in %d bytes", len(p.Errors), w.Body.Len())
+	}
+	// 20,000 unknown fields, the parameter and the missing title.
+	if last := p.Errors[maxFaults]; last.Path != "$" || last.Message != "19902 more faults are not named" {
+		t.Errorf("the last fault: %+v", last)
 	}
 }
 
-func TestProjects(t *testing.T) {
+func TestFaultIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, newMemoryTasks(), io.Discard)
-	for i := range maxProjects {
-		if w := call(s, http.MethodPost, "/v1/tasks", okBody, "Rolecall-Project", fmt.Sprintf("p%d", i)); w.Code != http.StatusCreated {
-			t.Fatalf("project %d: %d %s", i, w.Code, w.Body)
+	var b strings.Builder
+	b.WriteString(`{"type":7,"title":[]`) // required, too, since nothing of them can be used
+	for i := range 120 {
+		fmt.Fprintf(&b, `,"aaa%d":1,"aaa%d":2`, i, i) // unknown, and given twice
+	}
+	b.WriteString(`}`)
+	p := problemOf(t, call(s, http.MethodPost, "/v1/tasks", b.String()))
+	if last := p.Errors[len(p.Errors)-1]; len(p.Errors) != maxFaults+1 || last.Message != "22 more faults are not named" {
+		t.Errorf("%d faults, the last is %+v", len(p.Errors), last)
+	}
+}
+
+func TestEveryRouteRefusesUnknownParameters(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard)
+	var doc struct {
+		Paths map[string]map[string]any
+	}
+	if err := json.Unmarshal(call(s, http.MethodGet, "/openapi.json", "").Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, methods := range doc.Paths {
+		for method := range methods {
+			body := ""
+			if method == "post" {
+				body = okBody
+			}
+			target := strings.ReplaceAll(path, "{id}", "a") + "?dryRun=true"
+			p := problemOf(t, call(s, strings.ToUpper(method), target, body))
+			named := slices.ContainsFunc(p.Errors, func(f sdk.Fault) bool { return f.Path == "query.dryRun" })
+			if p.Code != sdk.CodeInvalidInput || !named {
+				t.Errorf("%s %s: %+v", method, path, p)
+			}
 		}
 	}
-	if p := problemOf(t, call(s, http.MethodPost, "/v1/tasks", okBody, "Rolecall-Project", "one-more")); p.Code != sdk.CodeForbidden {
-		t.Errorf("one project too many: %+v", p)
+}
+
+func TestFieldsMayNestToTheBound(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard)
+	deep := strings.Repeat(`[`, sdk.MaxJSONDepth) + strings.Repeat(`]`, sdk.MaxJSONDepth)
+	created := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", task(`"input":`+deep)), http.StatusCreated)
+	if string(created.Input) != deep {
+		t.Errorf("the input became %s", created.Input)
 	}
-	if w := call(s, http.MethodPost, "/v1/tasks", okBody, "Rolecall-Project", "p7"); w.Code != http.StatusCreated {
-		t.Errorf("a project that is there: %d", w.Code)
-	}
-	if p := problemOf(t, call(s, http.MethodPost, "/v1/tasks", okBody, "Rolecall-Project", "p7", "Rolecall-Organization", "other")); p.Code != sdk.CodeForbidden {
-		t.Errorf("a project of two organizations: %+v", p)
+	taskFrom(t, call(s, http.MethodPost, "/v1/tasks/"+created.ID+"/input", `{"requestId":"q","answer":`+deep+`}`), http.StatusOK)
+	p := problemOf(t, call(s, http.MethodPost, "/v1/tasks/"+created.ID+"/input", `{"requestId":"q","answer":[`+deep+`]}`))
+	if p.Code != sdk.CodeInvalidInput {
+		t.Errorf("one deeper: %+v", p)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // The time limits of a connection. There is none on writing: a wait may take as long as [sdk.MaxWaitMs].
 const (
 	readHeaderTimeout = 10 * time.Second
-	bodyReadTimeout   = 30 * time.Second
+	bodyTimeout       = 30 * time.Second // for a body to arrive
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
 )
@@ -33,6 +33,8 @@ type Server struct {
 	projects *projects
 	handler  http.Handler
 
+	bodyTimeout time.Duration
+
 	draining context.Context // ends when the server stops: waits are answered then
 	drain    context.CancelFunc
 	waits    atomic.Int64
@@ -46,7 +48,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	if cfg.ShutdownGrace == 0 {
 		cfg.ShutdownGrace = defaultShutdownGrace
 	}
-	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects)}
+	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	handler, err := s.routes()
 	if err != nil {

@@ -71,7 +71,10 @@ func TestPanicIsAnInternalError(t *testing.T) {
 	if p.Code != sdk.CodeInternal || p.Instance != "my-request.1" || strings.Contains(w.Body.String(), "secret") {
 		t.Errorf("%+v", p)
 	}
-	if !strings.Contains(logs.String(), "the secret of the handler") || !strings.Contains(logs.String(), `"requestId":"my-request.1"`) {
+	if strings.Contains(logs.String(), "secret") {
+		t.Errorf("the log holds what the panic says: %s", logs.String())
+	}
+	if !strings.Contains(logs.String(), `"panic":"string"`) || !strings.Contains(logs.String(), "panicking.GetTask") || !strings.Contains(logs.String(), `"requestId":"my-request.1"`) {
 		t.Errorf("the log does not tell: %s", logs.String())
 	}
 }
@@ -96,9 +99,17 @@ func TestFailuresOfTheEngine(t *testing.T) {
 	if !strings.Contains(logs.String(), "the inner cause") {
 		t.Error("the cause is not in the log")
 	}
+	tasks.failure = sdk.Errorf(sdk.CodeUnavailable, "it does not say when")
+	if w := call(s, http.MethodGet, "/v1/tasks/a", ""); problemOf(t, w).Code != sdk.CodeUnavailable || w.Header().Get("Retry-After") != "2" {
+		t.Errorf("unavailable: Retry-After %q", w.Header().Get("Retry-After"))
+	}
 	tasks.failure = nil
 	if w := call(s, http.MethodGet, "/readyz", ""); w.Code != http.StatusOK {
 		t.Errorf("ready again: %d", w.Code)
+	}
+	s.drain()
+	if w := call(s, http.MethodGet, "/readyz", ""); problemOf(t, w).Code != sdk.CodeUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("stopping: %v", w.Header())
 	}
 }
 

@@ -13,13 +13,12 @@ import (
 
 // shape compares a parsed body with the Go type it is for, by the type's JSON names. It names every field that is unknown or of
 // another kind, and hands back the rest, so that its bounds can be checked at the same time. null stands for a field left out.
-type shape struct{ faults []sdk.Fault }
-
-func (s *shape) fault(path jsonPath, message string) {
-	if len(s.faults) <= maxFaults {
-		s.faults = append(s.faults, sdk.Fault{Path: path.String(), Message: message})
-	}
+type shape struct {
+	faults  faultList
+	changed bool // a number is handed back in other digits than it came in
 }
+
+func (s *shape) fault(path jsonPath, message string) { s.faults.at(path, message) }
 
 // fit answers the part of v that fits t; ok is false when nothing of it does.
 func (s *shape) fit(t reflect.Type, v any, path jsonPath) (fitting any, ok bool) {
@@ -42,7 +41,9 @@ func (s *shape) fit(t reflect.Type, v any, path jsonPath) (fitting any, ok bool)
 		_, ok = v.(bool)
 		return s.kind(v, ok, path, "must be true or false")
 	case reflect.Int, reflect.Int64:
-		return s.kind(v, isWhole(v), path, "must be a whole number")
+		n, ok := whole(v)
+		s.changed = s.changed || ok && n != v
+		return s.kind(n, ok, path, "must be a whole number")
 	case reflect.Float64:
 		return s.kind(v, isFinite(v), path, "must be a number")
 	default:
@@ -133,13 +134,20 @@ func didYouMean(name string, fields map[string]reflect.Type) string {
 	return ""
 }
 
-func isWhole(v any) bool {
+// whole answers a whole number in plain digits: 2 for 2, 2.0 and 2e0 alike. Beyond 2^53 only plain digits are one.
+func whole(v any) (json.Number, bool) {
 	n, ok := v.(json.Number)
 	if !ok {
-		return false
+		return "", false
 	}
-	_, err := strconv.ParseInt(n.String(), 10, 64)
-	return err == nil
+	if _, err := strconv.ParseInt(n.String(), 10, 64); err == nil {
+		return n, true
+	}
+	f, err := strconv.ParseFloat(n.String(), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return "", false
+	}
+	return json.Number(strconv.FormatInt(int64(f), 10)), true
 }
 
 func isFinite(v any) bool {

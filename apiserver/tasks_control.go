@@ -21,12 +21,13 @@ type cancelRequest struct {
 type cancelTaskInput struct {
 	ID string `path:"id" doc:"The task's id."`
 
-	body requestBody
+	body  requestBody
+	query query
 }
 
-// Resolve takes the body.
+// Resolve takes the body and the whole query.
 func (in *cancelTaskInput) Resolve(ctx huma.Context) []error {
-	in.body = readBody(humagin.Unwrap(ctx))
+	in.body, in.query = readBody(humagin.Unwrap(ctx)), queryOf(ctx.URL())
 	return nil
 }
 
@@ -39,15 +40,19 @@ func (s *Server) cancelTask(ctx context.Context, in *cancelTaskInput) (*taskOutp
 		return nil, s.problem(ctx, fault)
 	}
 	d.add(idFaults(in.ID)...)
+	d.add(in.query.faults()...)
 	if len(d.value.Reason) > sdk.MaxReason {
 		d.add(sdk.Fault{Path: "$.reason", Message: "is larger than " + strconv.Itoa(sdk.MaxReason) + " bytes"})
 	}
 	if err := d.err(); err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	if err := s.checkOwner(ctx); err != nil {
+		return nil, s.taskProblem(ctx, err)
+	}
 	task, accepted, err := s.tasks.CancelTask(ctx, callerOf(ctx).project, in.ID, d.value.Reason)
 	if err != nil {
-		return nil, s.problem(ctx, err)
+		return nil, s.taskProblem(ctx, err)
 	}
 	if !accepted {
 		return &taskOutput{Status: http.StatusOK, Body: task}, nil
@@ -58,18 +63,19 @@ func (s *Server) cancelTask(ctx context.Context, in *cancelTaskInput) (*taskOutp
 // inputAnswer is the body of an answer to a task's question.
 type inputAnswer struct {
 	RequestID string          `json:"requestId" doc:"The question, as inputRequest.id has it."`
-	Answer    json.RawMessage `json:"answer" doc:"Any JSON that fits the question's schema, at most 64 KiB."`
+	Answer    json.RawMessage `json:"answer" doc:"Any JSON that fits the question's schema, at most 16 KiB."`
 }
 
 type provideInputInput struct {
 	ID string `path:"id" doc:"The task's id."`
 
-	body requestBody
+	body  requestBody
+	query query
 }
 
-// Resolve takes the body.
+// Resolve takes the body and the whole query.
 func (in *provideInputInput) Resolve(ctx huma.Context) []error {
-	in.body = readBody(humagin.Unwrap(ctx))
+	in.body, in.query = readBody(humagin.Unwrap(ctx)), queryOf(ctx.URL())
 	return nil
 }
 
@@ -79,6 +85,7 @@ func (s *Server) provideInput(ctx context.Context, in *provideInputInput) (*task
 		return nil, s.problem(ctx, fault)
 	}
 	d.add(idFaults(in.ID)...)
+	d.add(in.query.faults()...)
 	switch {
 	case d.value.RequestID == "":
 		d.add(sdk.Fault{Path: "$.requestId", Message: "is required"})
@@ -94,9 +101,12 @@ func (s *Server) provideInput(ctx context.Context, in *provideInputInput) (*task
 	if err := d.err(); err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	if err := s.checkOwner(ctx); err != nil {
+		return nil, s.taskProblem(ctx, err)
+	}
 	task, err := s.tasks.ProvideInput(ctx, callerOf(ctx).project, in.ID, workflows.ProvideInputInput{RequestID: d.value.RequestID, Answer: d.value.Answer})
 	if err != nil {
-		return nil, s.problem(ctx, err)
+		return nil, s.taskProblem(ctx, err)
 	}
 	return &taskOutput{Status: http.StatusOK, Body: task}, nil
 }

@@ -19,14 +19,15 @@ import (
 type createTaskInput struct {
 	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 printable ASCII characters. The same key and body answer the first task again."`
 
-	body requestBody
-	keys []string
+	body  requestBody
+	keys  []string
+	query query
 }
 
 // Resolve takes what huma has no eyes for.
 func (in *createTaskInput) Resolve(ctx huma.Context) []error {
 	c := humagin.Unwrap(ctx)
-	in.body, in.keys = readBody(c), c.Request.Header.Values("Idempotency-Key")
+	in.body, in.keys, in.query = readBody(c), c.Request.Header.Values("Idempotency-Key"), queryOf(ctx.URL())
 	return nil
 }
 
@@ -44,6 +45,7 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 	}
 	key, faults := keyFaults(in.keys)
 	d.add(faults...)
+	d.add(in.query.faults()...)
 	d.add(notYet(d.value)...)
 	if e, ok := errors.AsType[*sdk.Error](d.value.Validate()); ok {
 		d.add(e.Faults...)
@@ -52,16 +54,19 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 		return nil, s.problem(ctx, err)
 	}
 	who := callerOf(ctx)
-	id, digest, err := identity(who.project, key, d.tree)
+	id, digest, err := identity(who.project, key, d.value)
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	if fault := s.projects.enter(who.project, who.organization); fault != nil {
+	entry, fault := s.projects.enter(who)
+	if fault != nil {
 		return nil, s.problem(ctx, fault)
 	}
+	defer entry.leave()
 	task, replayed, err := s.tasks.CreateTask(ctx, workflows.TaskInput{
 		Project: who.project, Organization: who.organization, ID: id, Request: d.value,
 	}, digest)
+	entry.created = err == nil
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
@@ -74,17 +79,34 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 
 // identity is a new task's id and the digest of its request: with a key both follow from the request, without one the id is new
 // and the digest empty.
-func identity(project, key string, tree any) (id, digest string, err error) {
+func identity(project, key string, request sdk.TaskRequest) (id, digest string, err error) {
 	if key == "" {
 		fresh, err := uuid.NewV7()
 		return fresh.String(), "", err
 	}
-	body, err := canonicalJSON(tree)
+	body, err := canonicalRequest(request)
 	if err != nil {
 		return "", "", err
 	}
 	idSum, bodySum := sha256.Sum256([]byte(project+"\x00"+key)), sha256.Sum256(body)
 	return "k" + hex.EncodeToString(idSum[:20]), hex.EncodeToString(bodySum[:]), nil
+}
+
+// canonicalRequest writes a request in the one way: what is left out, null or zero is not there, numbers are written by their
+// value, and in raw fields as they came.
+func canonicalRequest(r sdk.TaskRequest) ([]byte, error) {
+	for _, raw := range []*json.RawMessage{&r.Input, &r.Budget} {
+		if len(*raw) == 0 || isNull(*raw) {
+			*raw = nil
+			continue
+		}
+		canonical, err := canonicalRaw(*raw)
+		if err != nil {
+			return nil, err
+		}
+		*raw = canonical
+	}
+	return canonicalJSON(r)
 }
 
 // notYet refuses what a request may hold and this server would have to ignore.

@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,13 +13,12 @@ type getTaskInput struct {
 	ID     string `path:"id" doc:"The task's id."`
 	WaitMs string `query:"waitMs" doc:"Wait at most so many milliseconds for the task's end, then answer its current state."`
 
-	query url.Values
+	query query
 }
 
 // Resolve takes the whole query, so that unknown parameters are refused.
 func (in *getTaskInput) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	in.query = u.Query()
+	in.query = queryOf(ctx.URL())
 	return nil
 }
 
@@ -30,14 +28,17 @@ type taskOutput struct {
 }
 
 func (s *Server) getTask(ctx context.Context, in *getTaskInput) (*taskOutput, error) {
-	waitMs, faults := waitFaults(in.query)
-	faults = append(idFaults(in.ID), append(queryFaults(in.query, "waitMs"), faults...)...)
+	waitMs, faults := in.query.waitMs()
+	faults = append(idFaults(in.ID), append(in.query.faults("waitMs"), faults...)...)
 	if len(faults) > 0 {
 		return nil, s.problem(ctx, invalid(faults))
 	}
+	if err := s.checkOwner(ctx); err != nil {
+		return nil, s.taskProblem(ctx, err)
+	}
 	task, err := s.readTask(ctx, callerOf(ctx).project, in.ID, time.Duration(waitMs)*time.Millisecond)
 	if err != nil {
-		return nil, s.problem(ctx, err)
+		return nil, s.taskProblem(ctx, err)
 	}
 	return &taskOutput{Status: 200, Body: task}, nil
 }
@@ -62,13 +63,12 @@ func (s *Server) readTask(ctx context.Context, project, id string, wait time.Dur
 type listProgressInput struct {
 	ID string `path:"id" doc:"The task's id."`
 
-	query url.Values
+	query query
 }
 
 // Resolve takes the whole query, so that unknown parameters are refused.
 func (in *listProgressInput) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	in.query = u.Query()
+	in.query = queryOf(ctx.URL())
 	return nil
 }
 
@@ -83,12 +83,15 @@ type listProgressOutput struct {
 }
 
 func (s *Server) listProgress(ctx context.Context, in *listProgressInput) (*listProgressOutput, error) {
-	if faults := append(idFaults(in.ID), queryFaults(in.query)...); len(faults) > 0 {
+	if faults := append(idFaults(in.ID), in.query.faults()...); len(faults) > 0 {
 		return nil, s.problem(ctx, invalid(faults))
+	}
+	if err := s.checkOwner(ctx); err != nil {
+		return nil, s.taskProblem(ctx, err)
 	}
 	items, stale, err := s.tasks.ListProgress(ctx, callerOf(ctx).project, in.ID)
 	if err != nil {
-		return nil, s.problem(ctx, err)
+		return nil, s.taskProblem(ctx, err)
 	}
 	if items == nil {
 		items = []sdk.Progress{}

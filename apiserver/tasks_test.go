@@ -112,6 +112,71 @@ func TestIdempotency(t *testing.T) {
 	}
 }
 
+func TestIdempotencyIsByValue(t *testing.T) {
+	t.Parallel()
+	const first = `{"type":"code.write","title":"a","retry":{"maxAttempts":2,"backoffCoefficient":2},"input":{"x":9007199254740993}}`
+	for name, tt := range map[string]struct {
+		body string
+		same bool
+	}{
+		"2.0 for a number":          {`{"type":"code.write","title":"a","retry":{"maxAttempts":2,"backoffCoefficient":2.0},"input":{"x":9007199254740993}}`, true},
+		"2.0 for a whole number":    {`{"type":"code.write","title":"a","retry":{"maxAttempts":2.0,"backoffCoefficient":2},"input":{"x":9007199254740993}}`, true},
+		"null for what is left out": {`{"type":"code.write","title":"a","retry":{"maxAttempts":2,"backoffCoefficient":2,"maxIntervalMs":null},"input":{"x":9007199254740993},"description":null,"priority":null,"metadata":null,"budget":null,"fallback":null,"timeouts":null}`, true},
+		"the number below":          {`{"type":"code.write","title":"a","retry":{"maxAttempts":2,"backoffCoefficient":2},"input":{"x":9007199254740992}}`, false},
+		"null in the input":         {`{"type":"code.write","title":"a","retry":{"maxAttempts":2,"backoffCoefficient":2},"input":{"x":9007199254740993,"y":null}}`, false},
+		"another coefficient":       {`{"type":"code.write","title":"a","retry":{"maxAttempts":2,"backoffCoefficient":2.5},"input":{"x":9007199254740993}}`, false},
+		"no retry":                  {`{"type":"code.write","title":"a","input":{"x":9007199254740993}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTestServer(t, newMemoryTasks(), io.Discard)
+			id := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", first, "Idempotency-Key", "k"), http.StatusCreated).ID
+			w := call(s, http.MethodPost, "/v1/tasks", tt.body, "Idempotency-Key", "k")
+			if !tt.same {
+				if p := problemOf(t, w); p.Code != sdk.CodeIdempotencyMismatch {
+					t.Errorf("%+v", p)
+				}
+				return
+			}
+			if again := taskFrom(t, w, http.StatusOK); again.ID != id || w.Header().Get("Idempotent-Replayed") != "true" {
+				t.Errorf("another task: %s", again.ID)
+			}
+		})
+	}
+}
+
+func TestWholeNumbersByValue(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard)
+	const input = `{ "b":1.0, "a":"<" }`
+	got := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", task(`"timeouts":{"queueMs":6e4},"retry":{"maxAttempts":7.0},"input":`+input)), http.StatusCreated)
+	if got.Timeouts.QueueMs != 60_000 || got.Retry.MaxAttempts != 7 || !strings.HasPrefix(string(got.Input), `{"b":1.0,"a"`) {
+		t.Errorf("%+v, %+v, input %s", got.Timeouts, got.Retry, got.Input)
+	}
+	for _, number := range []string{"1000.5", "1e400", "1e300", "9007199254740993.0"} {
+		if p := problemOf(t, call(s, http.MethodPost, "/v1/tasks", task(`"timeouts":{"queueMs":`+number+`}`))); p.Code != sdk.CodeInvalidInput {
+			t.Errorf("%s: %+v", number, p)
+		}
+	}
+}
+
+func TestWaitsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard)
+	task := mustCreate(t, s)
+	s.waits.Store(maxWaits)
+	w := call(s, http.MethodGet, "/v1/tasks/"+task.ID+"?waitMs=1", "")
+	if p := problemOf(t, w); p.Code != sdk.CodeRateLimited || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one wait too many: %+v", p)
+	}
+	taskFrom(t, call(s, http.MethodGet, "/v1/tasks/"+task.ID, ""), http.StatusOK)
+	s.waits.Store(maxWaits - 1)
+	taskFrom(t, call(s, http.MethodGet, "/v1/tasks/"+task.ID+"?waitMs=1", ""), http.StatusOK)
+	if n := s.waits.Load(); n != maxWaits-1 {
+		t.Errorf("%d waits are counted when they are over", n-(maxWaits-1))
+	}
+}
+
 func TestCanonicalJSONKeepsNumbers(t *testing.T) {
 	t.Parallel()
 	tree, _, err := parseJSON([]byte(`{"b":1.0,"a":[1e999,-0,"<\u00e9>"]}`))

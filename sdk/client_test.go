@@ -145,6 +145,7 @@ func TestWrongCallsAreNotSent(t *testing.T) {
 		"Progress":        {func(ctx context.Context) (any, error) { return c.Progress(ctx, "a%2fb") }, "task id"},
 		"long reason":     {func(ctx context.Context) (any, error) { return c.CancelTask(ctx, "t1", text(1025)) }, "$.reason"},
 		"no question":     {func(ctx context.Context) (any, error) { return c.ProvideInput(ctx, "t1", "", 1) }, "$.requestId"},
+		"no id":           {func(ctx context.Context) (any, error) { return c.ProvideInput(ctx, "t1", "q 1", 1) }, "$.requestId"},
 		"answer too long": {func(ctx context.Context) (any, error) { return c.ProvideInput(ctx, "t1", "q", text(65536)) }, "$.answer"},
 		"answer no JSON":  {func(ctx context.Context) (any, error) { return c.ProvideInput(ctx, "t1", "q", make(chan int)) }, "$.answer"},
 		"input no JSON":   {func(ctx context.Context) (any, error) { return c.RequestCode(ctx, "t", sdk.Input(make(chan int))) }, "$.input"},

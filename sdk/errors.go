@@ -47,14 +47,14 @@ const (
 	CodeBudgetExceeded Code = "budget_exceeded"
 	CodeTerminated     Code = "terminated"
 	CodeEngineTimeout  Code = "engine_timeout"
-	CodeCancelled      Code = "cancelled" // of a cancelled task whose record says no more
+	CodeCancelled      Code = "cancelled" // of a cancelled task; the message is the reason
 )
 
 // Reserved reports whether c is rolecall's own to give an attempt: for an agent that fails with it, agent_failed is put in its place.
 func (c Code) Reserved() bool {
 	switch c {
 	case CodeWorkerLost, CodeInterrupted, CodeQueueTimeout, CodeAttemptTimeout, CodeTotalTimeout, CodeInputTimeout, CodeNoAgent,
-		CodeTerminated, CodeEngineTimeout:
+		CodeCancelled, CodeTerminated, CodeEngineTimeout:
 		return true
 	default:
 		return false

@@ -47,7 +47,7 @@ type Assignment struct {
 
 // The causes of the end of a handler's context.
 var (
-	ErrCancelRequested    = &Error{Code: "cancel_requested", Message: "the task was cancelled"}
+	ErrCancelRequested    = &Error{Code: CodeCancelled, Message: "the task was cancelled"}
 	ErrInterruptedAttempt = &Error{Code: CodeInterrupted, Message: "the worker is stopping or an operator took the attempt back"}
 )
 

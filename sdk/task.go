@@ -15,13 +15,13 @@ type TaskRequest struct {
 	Input         json.RawMessage   `json:"input,omitempty" doc:"Any JSON for the agent, at most 512 KiB."`
 	Priority      Priority          `json:"priority,omitempty" enum:"low,medium,normal,high,critical,urgent" doc:"Default medium (normal is the same; urgent is critical)."`
 	AgentID       string            `json:"agentId,omitempty" doc:"Address one agent of the role."`
-	Capabilities  []string          `json:"capabilities,omitempty" maxItems:"50" doc:"What an agent must be able to do; all are needed."`
+	Capabilities  []string          `json:"capabilities,omitempty" maxItems:"50" doc:"What an agent must be able to do; all are needed. This version refuses it."`
 	Metadata      map[string]string `json:"metadata,omitempty" doc:"At most 50 pairs: key 64, value 1024 bytes."`
-	ParentID      string            `json:"parentId,omitempty" doc:"The running task that this one becomes a child of."`
-	Detached      bool              `json:"detached,omitempty" doc:"With parentId: outlive the parent."`
+	ParentID      string            `json:"parentId,omitempty" doc:"The running task that this one becomes a child of. This version refuses it."`
+	Detached      bool              `json:"detached,omitempty" doc:"With parentId: outlive the parent. This version refuses true."`
 	CorrelationID string            `json:"correlationId,omitempty" maxLength:"256" doc:"The caller's own id, carried through to events."`
 	FairnessKey   string            `json:"fairnessKey,omitempty" maxLength:"64" doc:"Tasks of different keys take turns within a priority."`
-	Budget        json.RawMessage   `json:"budget,omitempty" doc:"Reserved."`
+	Budget        json.RawMessage   `json:"budget,omitempty" doc:"Reserved. This version refuses it."`
 	Retry         *Retry            `json:"retry,omitempty"`
 	Timeouts      *Timeouts         `json:"timeouts,omitempty"`
 	Fallback      []Stage           `json:"fallback,omitempty" maxItems:"5" doc:"Stages tried in order when the one before is used up or nobody took it within queueMs."`
@@ -184,9 +184,10 @@ type WaitingFor struct {
 	Detail        string     `json:"detail,omitempty"`
 }
 
-// Links lead onwards from a task; UI opens its run in the Temporal UI and is empty where none is configured.
+// Links lead onwards from a task. Events is its stream, empty from a server that has none; UI opens its run in the Temporal UI and
+// is empty where none is configured.
 type Links struct {
 	Self   string `json:"self"`
-	Events string `json:"events"`
+	Events string `json:"events,omitempty"`
 	UI     string `json:"ui,omitempty"`
 }

@@ -86,10 +86,12 @@ func (c *Client) ProvideInput(ctx context.Context, id, requestID string, answer 
 	}
 	raw, err := encode(answer)
 	var f faults
-	if requestID == "" {
+	switch {
+	case requestID == "":
 		f.add("$.requestId", "is required")
+	case !ValidID(requestID):
+		f.add("$.requestId", "must be the id of the question, as inputRequest.id has it")
 	}
-	f.text("$.requestId", requestID, MaxMessage)
 	if err != nil {
 		f.add("$.answer", "can not be written as JSON: %v", err)
 	}

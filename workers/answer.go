@@ -16,7 +16,7 @@ import (
 )
 
 // maxReport bounds a whole answer as it is encoded. Temporal refuses payloads beyond 2 MB, and the run's own record has to hold the
-// result again beside the chain of attempts and the answers. Encoding can make an output larger: < > & become six bytes each.
+// result again beside the chain of attempts and the answers.
 const maxReport = 1400 << 10
 
 // ending is how a handler ended, and what else bears on the answer.
@@ -67,12 +67,12 @@ func (e ending) completed(report activities.AttemptReport) (activities.AttemptRe
 	}
 	whole := report
 	whole.Result, whole.Resume = &result, nil
-	encoded, err := json.Marshal(whole)
+	size, err := workflows.EncodedSize(whole)
 	if err != nil {
 		return report, refuse(sdk.CodeInvalidOutput, report, "the result cannot be written as JSON: %v", err)
 	}
-	if len(encoded) > maxReport {
-		return report, refuse(sdk.CodePayloadTooLarge, report, "the result takes %d bytes as JSON, more than the %d allowed", len(encoded), maxReport)
+	if size > maxReport {
+		return report, refuse(sdk.CodePayloadTooLarge, report, "the result takes %d bytes as JSON, more than the %d allowed", size, maxReport)
 	}
 	return whole, nil
 }
@@ -99,10 +99,9 @@ func asked(q *sdk.InputRequired, report activities.AttemptReport) (activities.At
 	return report, nil
 }
 
-// interrupted gives an attempt back: another worker goes on from what the report keeps. The run decides that by the code; for the
-// server the failure is final, since it keeps a retryable one of a paused activity to itself, and the run would never hear of it.
+// interrupted gives an attempt back: another worker goes on from what the report keeps.
 func interrupted(report activities.AttemptReport) error {
-	return failure(sdk.Final(sdk.CodeInterrupted, sdk.ErrInterruptedAttempt), report)
+	return failure(sdk.Retryable(sdk.CodeInterrupted, sdk.ErrInterruptedAttempt), report)
 }
 
 func refuseOutput(err error, report activities.AttemptReport) error {

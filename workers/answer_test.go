@@ -31,7 +31,7 @@ func TestFailuresAsTemporalCarriesThem(t *testing.T) {
 		"lease lost":              {ending{err: errors.New("killed"), cause: sdk.ErrLeaseLost}, sdk.CodeInterrupted, false},
 		"nothing returned":        {ending{}, sdk.CodeInvalidOutput, true},
 		"output too large":        {ending{result: &sdk.Result{Output: text(sdk.MaxOutput, "x")}}, sdk.CodePayloadTooLarge, true},
-		"output large as JSON":    {ending{result: &sdk.Result{Output: text(sdk.MaxOutput-2, "<")}}, sdk.CodePayloadTooLarge, true},
+		"result large as JSON":    {ending{result: &sdk.Result{EpisodeRefs: []string{strings.Repeat("x", maxReport)}}}, sdk.CodePayloadTooLarge, true},
 		"output is no JSON":       {ending{result: &sdk.Result{Output: json.RawMessage(`{"a":`)}}, sdk.CodeInvalidOutput, true},
 		"output is not UTF-8":     {ending{result: &sdk.Result{Output: json.RawMessage("\"\xff\"")}}, sdk.CodeInvalidOutput, true},
 		"output nests too deep":   {ending{result: &sdk.Result{Output: json.RawMessage(strings.Repeat("[", 65) + strings.Repeat("]", 65))}}, sdk.CodeInvalidOutput, true},

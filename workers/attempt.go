@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -103,7 +104,7 @@ func (a *attempt) read(name string, args converter.EncodedValues, earlier activi
 	a.task = &task
 	a.reporter = newReporter(a.w.cfg.AgentID, &task)
 	a.reporter.goOn(earlier)
-	task.Resume = a.reporter.report().Resume
+	task.Resume = bytes.Clone(a.reporter.report().Resume) // the handler may write into its own
 	a.lease.details, a.lease.changed = a.reporter.report, a.reporter.changed
 	return nil
 }
@@ -133,12 +134,16 @@ func (a *attempt) run(info activity.Info) {
 	a.work(info)
 }
 
-// waitForSlot waits until the attempt may begin; false when it is to end, or the worker drains, before.
+// waitForSlot waits until the attempt may begin, at most slotWait. It is false when the attempt is to end before, when the worker
+// drains, and when no slot became free: then the attempt is given back, for another worker may be idle.
 func (a *attempt) waitForSlot() bool {
-	wait, stop := context.WithCancel(a.ctx)
+	wait, stop := context.WithTimeout(a.ctx, slotWait)
 	defer stop()
 	defer context.AfterFunc(a.w.draining, stop)()
 	if a.w.draining.Err() != nil || a.w.slots.take(wait) != nil {
+		if errors.Is(wait.Err(), context.DeadlineExceeded) {
+			a.log.Info("no slot became free; the attempt is given back", "after", slotWait)
+		}
 		a.end(sdk.ErrInterruptedAttempt)
 		return false
 	}
@@ -153,25 +158,23 @@ func (a *attempt) work(info activity.Info) {
 	told := make(chan struct{})
 	s := &signals{
 		port: a.w.port, ref: a.ref, reporter: a.reporter, held: a.lease.held, log: a.log,
-		begin: began, before: taskAge(a.task, info.StartedTime),
+		begin: began, before: taskAge(a.task, info.StartedTime), done: returned,
 	}
 	go func() {
 		defer close(told)
-		s.run(a.wanted, returned)
+		s.run(a.wanted)
 	}()
 	done := handle(a.ctx, a.w.handler, a.task, a.reporter, a.log)
 	o, ok := a.await(done)
 	a.reporter.close()
 	close(returned)
-	flush := time.AfterFunc(lapseAfter(a.lease.length), a.unwanted)
-	defer flush.Stop()
 	if !ok {
 		a.unwanted()
-		<-told
-		return
 	}
 	<-told
-	a.answer(ending{result: o.result, err: o.err, took: time.Since(began)})
+	if ok {
+		a.answer(ending{result: o.result, err: o.err, took: time.Since(began)})
+	}
 }
 
 // await waits for the handler, however long it ignores the end of its context: its slot stays taken and its attempt unanswered,

@@ -104,6 +104,42 @@ func TestDrainAndCancelEndTheWaitForASlot(t *testing.T) {
 	}
 }
 
+func TestAnAttemptThatFindsNoSlotIsGivenBackUnstarted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTemporal{}
+		w := bench(t, f, 1, func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
+			pass(time.Hour)
+			return &sdk.Result{}, nil
+		})
+		_, first := begin(w, sdk.Assignment{})
+		synctest.Wait()
+		began := time.Now()
+		var others []<-chan struct{}
+		for range 4 {
+			_, done := begin(w, sdk.Assignment{Resume: json.RawMessage(`{"step":7}`)})
+			others = append(others, done)
+		}
+		for _, done := range others {
+			<-done
+		}
+		if took := time.Since(began); took < pollTimeout || took > 15*time.Second {
+			t.Errorf("given back after %s", took)
+		}
+		f.set(func(f *fakeTemporal) {
+			for _, a := range f.answers {
+				if report := reportOf(t, a.value.Err); !isInterrupted(a.value.Err) || report.StartedAt != nil || string(report.Resume) != `{"step":7}` {
+					t.Errorf("answered %v with %+v, want an interruption that never started", a.value.Err, report)
+				}
+			}
+		})
+		<-first
+		if len(f.answers) != 5 || !w.slots.tryTake() || w.slots.tryTake() {
+			t.Errorf("%d answers, or there is not exactly one slot any more", len(f.answers))
+		}
+	})
+}
+
 func TestAnAttemptThatArrivesWhileDrainingIsGivenBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -202,7 +238,7 @@ func TestPanicsBecomeFailures(t *testing.T) {
 	for name, h := range map[string]func(){
 		"panic":  func() { panic(strings.Repeat("x", 10_000)) },
 		"goexit": runtime.Goexit,
-		"nil":    func() { var m map[string]int; m["a"] = 1 }, //nolint:govet // the panic is the point
+		"nil":    func() { var m map[string]int; m["a"] = 1 }, //nolint:govet,staticcheck // the panic is the point
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fakeTemporal{}
@@ -233,16 +269,5 @@ func TestAnUnreadableAssignmentIsRefused(t *testing.T) {
 		if !ok || e.Type() != string(sdk.CodeInvalidInput) || !e.NonRetryable() {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-func TestAPausedAttemptGoesOnWithItsOwnResumeData(t *testing.T) {
-	t.Parallel()
-	r := newReporter("agent-1", &sdk.Assignment{Attempt: 1, Resume: json.RawMessage(`1`), Task: sdk.Task{Progress: &sdk.Progress{Overall: 10}}})
-	r.goOn(activities.AttemptReport{N: 3, Resume: json.RawMessage(`2`), Progress: &sdk.Progress{Overall: 60}})
-	r.Progress(sdk.Progress{Percentage: 20})
-	got := r.report()
-	if string(got.Resume) != "2" || got.N != 3 || got.Progress.Overall != 60 || r.nextSignal() != 4 {
-		t.Errorf("goes on with %+v", got)
 	}
 }

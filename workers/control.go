@@ -64,7 +64,7 @@ func RunControl(ctx context.Context, cfg ControlConfig) error {
 	}
 	defer w.Stop()
 	if cfg.versioned() {
-		if err := cfg.promoteFirst(ctx, c); err != nil {
+		if err := cfg.promoteFirst(ctx, c.WorkerDeploymentClient().GetHandle(cfg.DeploymentName), fatal); err != nil {
 			return unlessStopped(ctx, err)
 		}
 	}
@@ -73,17 +73,17 @@ func RunControl(ctx context.Context, cfg ControlConfig) error {
 	case <-ctx.Done():
 		return nil
 	case err := <-fatal:
-		return fmt.Errorf("the control worker stopped: %w", err)
+		return stoppedBy(err)
 	}
 }
+
+func stoppedBy(err error) error { return fmt.Errorf("the control worker stopped: %w", err) }
 
 func (c ControlConfig) options(fatal chan<- error) worker.Options {
 	opts := worker.Options{
 		MaxConcurrentWorkflowTaskPollers: 4,
 		MaxConcurrentActivityTaskPollers: 2,
 		WorkerStopTimeout:                controlStop,
-		MaxHeartbeatThrottleInterval:     time.Second,
-		DefaultHeartbeatThrottleInterval: time.Second,
 		OnFatalError:                     first(fatal),
 	}
 	if c.FailOnPanic {

@@ -37,7 +37,8 @@ func (a *attempt) deliver(report activities.AttemptReport, answer error) {
 				return
 			}
 			refused = true
-			answer = refuse(sdk.CodeInvalidOutput, activities.AttemptReport{AgentID: a.w.cfg.AgentID}, "the engine refuses the attempt's answer")
+			rest := activities.AttemptReport{AgentID: report.AgentID, StartedAt: report.StartedAt, Progress: report.Progress, N: report.N}
+			answer = refuse(sdk.CodeInvalidOutput, rest, "the engine refuses the attempt's answer")
 		case replyUnknown:
 			a.log.Warn("the attempt's answer could not be delivered yet", "error", err)
 		}

@@ -8,14 +8,14 @@ import (
 const (
 	beatEvery      = time.Second            // the longest gap between two heartbeats, while few attempts run
 	beatGapLeast   = 200 * time.Millisecond // the shortest, when there is something new to tell
-	beatsPerSecond = 50                     // what one process sends at most
-	beatsPerLease  = 3                      // what one lease needs at least
+	beatsPerSecond = 50                     // what one process sends at most, as far as beatsPerLease allows
+	beatsPerLease  = 3                      // what one lease needs at least; it goes before beatsPerSecond
 	leaseWithout   = 30 * time.Second       // the lease of an activity that has no heartbeat timeout
 
 	startedAfter     = 200 * time.Millisecond // a shorter attempt reports its start with its answer
 	progressLeast    = time.Second            // the shortest gap between two progress signals
 	progressPerTask  = 60                     // or this part of the task's time so far
-	maxSignals       = 1000                   // progress signals of one attempt
+	maxSignals       = 1000                   // progress signals of one attempt; what comes later is in heartbeats and answer
 	signalTry        = 5 * time.Second
 	retryLeast       = 100 * time.Millisecond
 	retryMost        = time.Second
@@ -32,7 +32,8 @@ func (p *pace) leave()       { p.attempts.Add(-1) }
 func (p *pace) running() int { return int(p.attempts.Load()) }
 
 // beatInterval is the time between two heartbeats of an attempt when running attempts share the process: one second, stretched so
-// that all of them stay within beatsPerSecond, but never so far that a lease gets fewer than beatsPerLease.
+// that all of them stay within beatsPerSecond, but never so far that a lease gets fewer than beatsPerLease. With leases of 30 s the
+// process keeps to 50 a second up to 500 attempts; 1000 attempts send 100 a second, and 600 with the shortest leases of 5 s.
 func beatInterval(running int, lease time.Duration) time.Duration {
 	return min(max(beatEvery, share(running)), lease/beatsPerLease)
 }

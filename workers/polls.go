@@ -15,6 +15,9 @@ import (
 // minute long. Temporal warns of polls shorter than 10 s.
 const pollTimeout = 12 * time.Second
 
+// slotWait is how long a task that a poll brought waits inside for a slot before it is given back, about as long as a poll lasts.
+const slotWait = pollTimeout
+
 // withShortPolls bounds the polls of every worker of a client.
 func withShortPolls(opts client.Options) client.Options {
 	dial := opts.ConnectionOptions.DialOptions

@@ -29,8 +29,11 @@ type reporter struct {
 
 func newReporter(agentID string, a *sdk.Assignment) *reporter {
 	r := &reporter{
-		agentID: agentID, stage: a.Stage, attempt: a.Attempt, resume: a.Resume,
+		agentID: agentID, stage: a.Stage, attempt: a.Attempt,
 		changed: make(chan struct{}, 1), progressed: make(chan struct{}, 1),
+	}
+	if !isNull(a.Resume) {
+		r.resume = a.Resume
 	}
 	if p := a.Task.Progress; p != nil {
 		r.overall = p.Trim().Overall
@@ -55,9 +58,9 @@ func (r *reporter) Progress(p sdk.Progress) {
 	notice(r.progressed)
 }
 
-// Resume implements [sdk.Reporter].
+// Resume implements [sdk.Reporter]. A null is nothing new: what was kept stays.
 func (r *reporter) Resume(data json.RawMessage) error {
-	if err := sdk.CheckJSON(data, sdk.MaxResume); err != nil {
+	if err := sdk.CheckJSON(data, sdk.MaxResume); err != nil || isNull(data) {
 		return err
 	}
 	r.mu.Lock()
@@ -74,7 +77,7 @@ func (r *reporter) Resume(data json.RawMessage) error {
 func (r *reporter) goOn(earlier activities.AttemptReport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(earlier.Resume) > 0 && sdk.CheckJSON(earlier.Resume, sdk.MaxResume) == nil {
+	if !isNull(earlier.Resume) && sdk.CheckJSON(earlier.Resume, sdk.MaxResume) == nil {
 		r.resume = earlier.Resume
 	}
 	if earlier.Progress != nil {
@@ -130,6 +133,9 @@ func (r *reporter) report() activities.AttemptReport {
 	defer r.mu.Unlock()
 	return activities.AttemptReport{AgentID: r.agentID, StartedAt: r.startedAt, Progress: r.progress, N: r.signals, Resume: r.resume}
 }
+
+// isNull reports whether resume data says nothing.
+func isNull(data json.RawMessage) bool { return string(bytes.TrimSpace(data)) == "null" }
 
 // notice leaves one pending notice.
 func notice(c chan<- struct{}) {

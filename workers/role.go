@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -103,8 +102,6 @@ func (w *roleWorker) queueWorker(c client.Client, queue string, fatal chan<- err
 		DisableWorkflowWorker:            true,
 		Tuner:                            tuner,
 		MaxConcurrentActivityTaskPollers: min(w.cfg.Slots, maxPollers),
-		MaxHeartbeatThrottleInterval:     time.Second,
-		DefaultHeartbeatThrottleInterval: time.Second,
 		WorkerStopTimeout:                w.cfg.DrainGrace + handlerStop + answerStop,
 		OnFatalError:                     first(fatal),
 	})

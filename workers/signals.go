@@ -9,7 +9,7 @@ import (
 )
 
 // signals tell a run how an attempt gets on: that its handler runs, after a while, and its progress, throttled. An attempt that is
-// over sooner sends none.
+// over sooner sends none. None is made once the handler has returned: the answer carries the last progress.
 type signals struct {
 	port     temporalPort
 	ref      attemptRef
@@ -17,17 +17,18 @@ type signals struct {
 	held     func() bool // whether the lease still holds
 	log      *slog.Logger
 
-	begin   time.Time     // of the handler
-	before  time.Duration // how long the task had been going on by then
-	quiet   bool          // the run is gone, or refuses
-	sent    int           // version of the progress that the run has
+	begin   time.Time       // of the handler
+	before  time.Duration   // how long the task had been going on by then
+	done    <-chan struct{} // closed when the handler has returned
+	quiet   bool            // the run is gone, or refuses
+	sent    int             // version of the progress that the run has
 	lastTry time.Time
 }
 
-// run sends until done is closed, then what is left, and gives up when ctx ends.
-func (s *signals) run(ctx context.Context, done <-chan struct{}) {
+// run sends until the handler has returned or ctx ends.
+func (s *signals) run(ctx context.Context) {
 	select {
-	case <-done:
+	case <-s.done:
 		return
 	case <-ctx.Done():
 		return
@@ -38,22 +39,16 @@ func (s *signals) run(ctx context.Context, done <-chan struct{}) {
 			Stage: s.reporter.stage, Attempt: s.reporter.attempt, AgentID: s.reporter.agentID, StartedAt: s.begin.UTC(),
 		}
 	})
-	for s.reporter.signalled() < maxSignals-1 && s.next(ctx, done) {
+	for s.reporter.signalled() < maxSignals && s.next(ctx) {
 		s.progress(ctx)
-	}
-	select {
-	case <-done:
-		s.progress(ctx)
-	case <-ctx.Done():
 	}
 }
 
-// next waits until the next progress is due; false when there is none before the handler has returned. At the bound it waits for
-// that in any case.
-func (s *signals) next(ctx context.Context, done <-chan struct{}) bool {
+// next waits until the next progress is due; false when there is none before the handler has returned.
+func (s *signals) next(ctx context.Context) bool {
 	for {
 		select {
-		case <-done:
+		case <-s.done:
 			return false
 		case <-ctx.Done():
 			return false
@@ -68,7 +63,7 @@ func (s *signals) next(ctx context.Context, done <-chan struct{}) bool {
 	}
 	elapsed := s.before + time.Since(s.begin)
 	select {
-	case <-done:
+	case <-s.done:
 		return false
 	case <-ctx.Done():
 		return false
@@ -95,8 +90,8 @@ func (s *signals) progress(ctx context.Context) {
 	}
 }
 
-// send makes a signal and sends it, again and again while Temporal is away and the lease holds. Each try is made anew, so that it
-// carries the newest. That the run is gone is normal.
+// send makes a signal and sends it, again and again while Temporal is away, the lease holds and the handler runs. Each try is made
+// anew, so that it carries the newest. That the run is gone is normal.
 func (s *signals) send(ctx context.Context, next func() (name string, arg any)) bool {
 	for wait := time.Duration(0); s.held() && !s.quiet && ctx.Err() == nil; {
 		name, arg := next()
@@ -117,6 +112,8 @@ func (s *signals) send(ctx context.Context, next func() (name string, arg any)) 
 		}
 		wait = nextRetry(wait)
 		select {
+		case <-s.done:
+			return false
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}

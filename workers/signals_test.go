@@ -2,11 +2,14 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
@@ -31,7 +34,7 @@ func TestAShortAttemptSendsNoSignals(t *testing.T) {
 	})
 }
 
-func TestProgressIsSignalledThrottledAndItsLastIsNeverDropped(t *testing.T) {
+func TestProgressIsSignalledThrottledAndItsLastIsInTheAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f, began := &fakeTemporal{}, time.Now()
@@ -55,11 +58,11 @@ func TestProgressIsSignalledThrottledAndItsLastIsNeverDropped(t *testing.T) {
 				t.Errorf("signal %d has n %d", i+1, p.value.N)
 			}
 		}
-		if len(got) != 5 || got[len(got)-1] != "3400:33" {
-			t.Errorf("progress signals %v, want about one a second and the last one", got)
+		if len(got) != 4 || !strings.HasPrefix(got[3], "3200:") {
+			t.Errorf("progress signals %v, want one a second and none for the answer", got)
 		}
-		if report := resultOf(t, f); report.N != len(got) {
-			t.Errorf("the answer says %d signals of %d", report.N, len(got))
+		if report := resultOf(t, f); report.N != len(got) || report.Progress.Percentage != 33 {
+			t.Errorf("the answer to %d signals says %d of them and %+v", len(got), report.N, report.Progress)
 		}
 	})
 }
@@ -97,8 +100,8 @@ func TestALongTaskSendsFewSignals(t *testing.T) {
 				if len(got) > tc.most || len(got) < tc.most/2 {
 					t.Errorf("%d progress signals, want about %d", len(got), tc.most)
 				}
-				if last := got[len(got)-1].value; last.Progress.Percentage != 99 {
-					t.Errorf("the last signal says %+v", last)
+				if report := resultOf(t, f); report.Progress.Percentage != 99 || report.N != len(got) {
+					t.Errorf("the answer to %d signals says %d of them and %+v", len(got), report.N, report.Progress)
 				}
 			})
 		})
@@ -124,13 +127,55 @@ func TestSignalsAreBounded(t *testing.T) {
 		a.reporter.mu.Unlock()
 		<-done
 		got := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name)
-		if last := got[len(got)-1].value; len(got) != 10 || last.N != maxSignals || last.Progress.Percentage != 99 {
-			t.Errorf("%d signals, the last %+v; want 10, the last being number %d with the last progress", len(got), last, maxSignals)
+		if last := got[len(got)-1].value; len(got) != 10 || last.N != maxSignals {
+			t.Errorf("%d signals, the last %+v; want 10, the last being number %d", len(got), last, maxSignals)
+		}
+		if report := resultOf(t, f); report.Progress.Percentage != 99 {
+			t.Errorf("the answer says %+v", report.Progress)
 		}
 	})
 }
 
-func TestAFlushWaitsForTemporal(t *testing.T) {
+func TestEveryAnswerCarriesTheLastProgressAndNoSignalRepeatsIt(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*roleWorker, context.Context) (*sdk.Result, error){
+		"result":       func(*roleWorker, context.Context) (*sdk.Result, error) { return &sdk.Result{}, nil },
+		"failure":      func(*roleWorker, context.Context) (*sdk.Result, error) { return nil, errors.New("broken") },
+		"question":     func(*roleWorker, context.Context) (*sdk.Result, error) { return nil, &sdk.InputRequired{Prompt: "?"} },
+		"interruption": func(w *roleWorker, ctx context.Context) (*sdk.Result, error) { w.cut(); return nil, context.Cause(ctx) },
+		"refused": func(w *roleWorker, _ context.Context) (*sdk.Result, error) {
+			w.port.(*fakeTemporal).set(func(f *fakeTemporal) { f.refuse = errors.New("too large") })
+			return &sdk.Result{}, nil
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeTemporal{}
+			var w *roleWorker
+			w = bench(t, f, 1, func(ctx context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+				r.Progress(sdk.Progress{Percentage: 10})
+				pass(500 * time.Millisecond)
+				r.Progress(sdk.Progress{Percentage: 77})
+				return end(w, ctx)
+			})
+			_, done := begin(w, sdk.Assignment{})
+			<-done
+			got := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name)
+			if len(got) != 1 || got[0].value.Progress.Percentage != 10 {
+				t.Errorf("%s: progress signals %+v, want the first progress only", name, got)
+			}
+			last := f.answers[len(f.answers)-1].value
+			report, ok := last.Result.(activities.AttemptReport)
+			if !ok {
+				report = reportOf(t, last.Err)
+			}
+			if report.Progress == nil || report.Progress.Percentage != 77 || report.N != 1 {
+				t.Errorf("%s: the answer carries %+v", name, report)
+			}
+		})
+	}
+}
+
+func TestNoSignalIsTriedOnceTheHandlerHasReturned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeTemporal{}
@@ -138,15 +183,18 @@ func TestAFlushWaitsForTemporal(t *testing.T) {
 			pass(time.Second)
 			f.set(func(f *fakeTemporal) { f.away = true })
 			r.Progress(sdk.Progress{Percentage: 77})
+			pass(5 * time.Second)
 			return &sdk.Result{}, nil
 		})
 		_, done := begin(w, sdk.Assignment{})
 		pass(20 * time.Second)
 		f.set(func(f *fakeTemporal) { f.away = false })
 		<-done
-		got := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name)
-		if len(got) != 1 || got[0].value.Progress.Percentage != 77 || len(f.answers) != 1 || f.answers[0].at.Before(got[0].at) {
-			t.Errorf("signals %+v, answers %+v; want the progress and then the answer", got, f.answers)
+		if got := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name); len(got) != 0 {
+			t.Errorf("signals %+v after the handler had returned", got)
+		}
+		if report := resultOf(t, f); report.Progress.Percentage != 77 {
+			t.Errorf("the answer says %+v", report.Progress)
 		}
 	})
 }

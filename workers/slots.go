@@ -9,7 +9,7 @@ import (
 )
 
 // slots are how many handlers run at once in a process, over all its queues. While none is free no queue polls; a poll that was
-// already under way may still bring a task, which then waits inside, first come, first served.
+// already under way may still bring a task, which then waits inside, first come, first served, and no longer than slotWait.
 type slots struct {
 	total int
 
@@ -121,7 +121,8 @@ type queueSlots struct {
 }
 
 // ReserveSlot waits until a poll may begin: a slot is free that neither a running nor a waiting task has, and the queue does not
-// hold as many permits as there are slots. So one queue with one slot never has two tasks, and takes none before its turn.
+// hold as many permits as there are slots. So one queue with one slot never has two tasks, and takes none before its turn. Several
+// queues poll beside each other and may bring more tasks than there are slots.
 func (q *queueSlots) ReserveSlot(ctx context.Context, _ worker.SlotReservationInfo) (*worker.SlotPermit, error) {
 	s := q.shared
 	err := s.until(ctx, func() bool {

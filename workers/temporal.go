@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -12,24 +13,31 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 const (
 	dialTry         = 5 * time.Second
 	dialBackoff     = 200 * time.Millisecond
 	dialBackoffMost = 5 * time.Second
+
+	reconnectLeast = 100 * time.Millisecond // between two tries to connect again
+	reconnectMost  = 2 * time.Second
 )
 
 // TemporalFromEnv reads the official TEMPORAL_* variables and temporal.toml profiles. Nothing set means 127.0.0.1:7233 and the
-// namespace "default".
+// namespace "default". A lost connection is tried again every 2 s or so.
 func TemporalFromEnv() (client.Options, error) {
 	opts, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return client.Options{}, fmt.Errorf("read the TEMPORAL_* variables and temporal.toml: %w", err)
 	}
-	return withTemporalDefaults(opts), nil
+	return withQuickReconnect(withTemporalDefaults(opts)), nil
 }
 
 func withTemporalDefaults(opts client.Options) client.Options {
@@ -38,6 +46,9 @@ func withTemporalDefaults(opts client.Options) client.Options {
 	}
 	if opts.Namespace == "" {
 		opts.Namespace = client.DefaultNamespace
+	}
+	if opts.DataConverter == nil {
+		opts.DataConverter = workflows.DataConverter()
 	}
 	return opts
 }
@@ -71,6 +82,15 @@ func Dial(ctx context.Context, opts client.Options, logger *slog.Logger) (client
 		case <-time.After(wait):
 		}
 	}
+}
+
+// withQuickReconnect bounds the pause between two tries to connect to a Temporal that was away. The SDK's own grows to 10 s, and a
+// worker that is found to be without connection only for that reason loses its attempts.
+func withQuickReconnect(opts client.Options) client.Options {
+	params := grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: dialTry}
+	params.Backoff.BaseDelay, params.Backoff.MaxDelay = reconnectLeast, reconnectMost
+	opts.ConnectionOptions.DialOptions = slices.Concat([]grpc.DialOption{grpc.WithConnectParams(params)}, opts.ConnectionOptions.DialOptions)
+	return opts
 }
 
 func dialOnce(ctx context.Context, opts client.Options) (client.Client, error) {

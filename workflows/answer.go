@@ -24,10 +24,12 @@ func compile(schema json.RawMessage) (*jsonschema.Resolved, error) {
 	if err := sdk.CheckJSON(schema, sdk.MaxSchema); err != nil {
 		return nil, err
 	}
-	for _, keyword := range []string{`"$ref":`, `"$dynamicRef":`, `"$recursiveRef":`} {
-		if bytes.Contains(canonicalJSON(schema), []byte(keyword)) {
-			return nil, sdk.Errorf(sdk.CodeInvalidInput, "the schema must not use %s write the parts out", keyword)
-		}
+	values, keyword := survey(schema)
+	if keyword != "" {
+		return nil, sdk.Errorf(sdk.CodeInvalidInput, "the schema must not use %s: write the parts out", keyword)
+	}
+	if values > maxSchemaValues {
+		return nil, sdk.Errorf(sdk.CodeInvalidInput, "the schema holds more than %d values", maxSchemaValues)
 	}
 	var s jsonschema.Schema
 	if err := json.Unmarshal(schema, &s); err != nil {
@@ -52,6 +54,9 @@ func checkAnswer(schema, answer json.RawMessage) error {
 	if err := sdk.CheckJSON(answer, sdk.MaxAnswer); err != nil {
 		return fault("%v", err)
 	}
+	if values, _ := survey(answer); values > maxAnswerValues {
+		return fault("holds more than %d values", maxAnswerValues)
+	}
 	resolved, err := compile(schema)
 	if err != nil {
 		return fault("can not be checked: %v", err)
@@ -61,7 +66,7 @@ func checkAnswer(schema, answer json.RawMessage) error {
 		return fault("is not valid JSON")
 	}
 	if err := resolved.Validate(value); err != nil {
-		return fault("does not fit the schema: %v", err)
+		return fault("%s", misfit(err))
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package workflows
 import (
 	"encoding/json"
 	"errors"
-	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -36,7 +35,10 @@ func readEnd(report activities.AttemptReport, err error, expired, asked bool) (a
 	if _, ok := errors.AsType[*temporal.PanicError](err); ok {
 		return retryable(failed(sdk.OutcomeFailed, sdk.CodeAgentPanicked, "the agent panicked")), report
 	}
-	return failed(sdk.OutcomeLost, sdk.CodeWorkerLost, "the engine ended the attempt"), report
+	if _, ok := errors.AsType[*temporal.ActivityError](err); ok {
+		return failed(sdk.OutcomeLost, sdk.CodeWorkerLost, "the engine ended the attempt"), report
+	}
+	return failed(sdk.OutcomeFailed, sdk.CodeInvalidOutput, "the attempt's answer can not be read"), activities.AttemptReport{}
 }
 
 func readReport(report activities.AttemptReport) attemptEnd {
@@ -55,6 +57,9 @@ func readReport(report activities.AttemptReport) attemptEnd {
 func readQuestion(q sdk.InputRequired) attemptEnd {
 	if q.Prompt == "" || len(q.Prompt) > sdk.MaxPrompt || len(q.Schema) > sdk.MaxSchema {
 		return failed(sdk.OutcomeFailed, sdk.CodeInvalidOutput, "the agent's question is empty or too large")
+	}
+	if CheckSchema(q.Schema) != nil {
+		return failed(sdk.OutcomeFailed, sdk.CodeInvalidOutput, "the schema of the agent's question can not be used")
 	}
 	return attemptEnd{outcome: sdk.OutcomeInputRequired}
 }
@@ -83,6 +88,8 @@ func readTimeout(kind enumspb.TimeoutType, expired, started bool) attemptEnd {
 		return failed(outcome, sdk.CodeQueueTimeout, "nobody took the task in time")
 	case kind == enumspb.TIMEOUT_TYPE_HEARTBEAT:
 		return failed(sdk.OutcomeLost, sdk.CodeWorkerLost, "the worker was not heard of any more")
+	case !started:
+		return failed(sdk.OutcomeInterrupted, sdk.CodeInterrupted, "the worker had no slot for the attempt in time")
 	default:
 		return retryable(failed(outcome, sdk.CodeAttemptTimeout, "the attempt took longer than allowed"))
 	}
@@ -106,30 +113,32 @@ func detailsOf(read func(...any) error) activities.AttemptReport {
 	return report
 }
 
-// trimReport holds a report inside the bounds, whoever wrote it.
-func trimReport(r activities.AttemptReport, now time.Time) activities.AttemptReport {
+// trimReport holds a report of the given attempt inside the bounds, whoever wrote it.
+func trimReport(r activities.AttemptReport, stage, attempt int) activities.AttemptReport {
 	if !sdk.ValidID(r.AgentID) {
 		r.AgentID = ""
 	}
 	if r.Progress != nil {
 		p := r.Progress.Trim()
+		p.Stage, p.Attempt = stage, attempt
 		r.Progress = &p
 	}
-	if len(r.Resume) > sdk.MaxResume {
-		r.Resume = nil
-	}
-	if r.StartedAt != nil && r.StartedAt.After(now) {
-		r.StartedAt = &now
-	}
+	r.Resume = within(r.Resume, sdk.MaxResume)
 	if r.Result != nil {
+		r.Result.Model = sdk.Cut(r.Result.Model, sdk.MaxModel)
 		r.Result.Reflection = within(r.Result.Reflection, sdk.MaxReflection)
 		r.Result.QualityGate = within(r.Result.QualityGate, sdk.MaxReflection)
+		r.Result.EpisodeRefs = r.Result.EpisodeRefs[:min(len(r.Result.EpisodeRefs), maxEpisodeRefs)]
+		for i, ref := range r.Result.EpisodeRefs {
+			r.Result.EpisodeRefs[i] = sdk.Cut(ref, sdk.MaxModel)
+		}
 	}
 	return r
 }
 
+// within answers raw, or nothing when it is too large, or null.
 func within(raw json.RawMessage, limit int) json.RawMessage {
-	if len(raw) > limit {
+	if len(raw) > limit || string(raw) == "null" {
 		return nil
 	}
 	return raw

@@ -10,6 +10,10 @@ import (
 // maxSpared is how many lost or interrupted attempts a stage forgives: they use none of its own attempts up.
 const maxSpared = 5
 
+// maxReturned is how many attempts a stage may have given back before an agent had begun: a worker that had no slot, or was just
+// stopping, took nothing from it. Beyond that they are spared ones.
+const maxReturned = 100
+
 // effect is what the end of an attempt means for its stage.
 type effect int
 

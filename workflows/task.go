@@ -8,8 +8,9 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// Task runs one task to its end. Its history is bounded: a failed attempt is about a dozen events, at most 6 stages × (100 counted
-// + 6 spared + 20 questions) attempts, and workers keep their progress signals under 1,000 a run.
+// Task runs one task to its end. Its history is bounded in events: a failed attempt is about a dozen, a stage has at most 100 counted,
+// 6 spared and 100 returned attempts, a task 20 questions, and workers space their progress signals by the task's age, about 700 in
+// 30 days. It is bounded in bytes by maxWritten.
 func Task(ctx workflow.Context, in TaskInput) (sdk.Task, error) {
 	run := newTaskRun(ctx, in)
 	if err := run.setUp(ctx); err != nil {
@@ -26,14 +27,18 @@ type taskRun struct {
 	deadline time.Time
 	signals  signals
 
-	used     int // attempts of the stage that count
-	spared   int // lost and interrupted ones of the stage
-	asked    int // questions of the whole task
-	resume   []byte
-	reason   string // of the cancellation
-	question *question
-	progress progressLog
-	shown    shown
+	used      int       // attempts of the stage that count
+	spared    int       // lost and interrupted ones of the stage
+	returned  int       // those of the stage that were given back before an agent had begun
+	asked     int       // questions of the whole task
+	written   int       // bytes that the attempts have put into history
+	scheduled time.Time // when the last attempt was asked for
+	signalled int       // the number of its last progress signal
+	resume    []byte
+	reason    string // of the cancellation
+	question  *question
+	progress  progressLog
+	shown     shown
 }
 
 func newTaskRun(ctx workflow.Context, in TaskInput) *taskRun {
@@ -51,22 +56,34 @@ func newTaskRun(ctx workflow.Context, in TaskInput) *taskRun {
 	return r
 }
 
-// setUp registers every handler before the first await, so that no message can arrive unhandled, and refuses a request that no
-// client of ours would have sent.
+// setUp registers every handler before the first await, so that no message can arrive unhandled.
 func (r *taskRun) setUp(ctx workflow.Context) error {
 	r.signals = newSignals(ctx)
 	if err := r.handleMessages(ctx); err != nil {
 		return err
 	}
 	r.describe(ctx)
-	if err := r.in.Request.Validate(); err != nil {
-		return refusal(err)
-	}
 	return nil
+}
+
+// refused is why the request can not be carried out, or nil: no client of ours would have sent it.
+func (r *taskRun) refused() *sdk.TaskError {
+	err := r.in.Request.Validate()
+	if err == nil && !(sdk.ValidProject(r.in.Project) && sdk.ValidID(r.in.ID)) {
+		err = sdk.Errorf(sdk.CodeInvalidInput, "project or id is not well-formed")
+	}
+	if err == nil {
+		return nil
+	}
+	failure := sdk.TaskError{Code: sdk.CodeInvalidInput, Message: err.Error()}.Trim()
+	return &failure
 }
 
 // execute makes attempts until one of them, the time or a cancellation ends the task.
 func (r *taskRun) execute(ctx workflow.Context) (sdk.Task, error) {
+	if failure := r.refused(); failure != nil {
+		return r.closeFailed(ctx, *failure)
+	}
 	for {
 		end := r.attempt(ctx)
 		if end.outcome != sdk.OutcomeCompleted && ctx.Err() != nil {
@@ -108,7 +125,7 @@ func (r *taskRun) standing(ctx workflow.Context) standing {
 // fallBack moves to the next stage; whatever it answers is degraded.
 func (r *taskRun) fallBack(ctx workflow.Context) {
 	r.task.Stage++
-	r.task.Attempt, r.used, r.spared = 0, 0, 0
+	r.task.Attempt, r.used, r.spared, r.returned = 0, 0, 0, 0
 	r.task.Degraded = true
 	r.task.Role = r.stage().Role
 	r.task.MaxAttempts = r.stage().Retry.MaxAttempts

@@ -18,20 +18,24 @@ const cancelGrace = 15 * time.Second
 // outcome cancelled; its success, should it come in time, is still a success.
 func (r *taskRun) attempt(ctx workflow.Context) attemptEnd {
 	r.task.Attempt++
-	scheduled := workflow.Now(ctx)
+	r.scheduled, r.signalled = workflow.Now(ctx), 0
 	entry := sdk.Attempt{
 		Stage: r.task.Stage, Attempt: r.task.Attempt, Role: r.stage().Role, AgentID: r.stage().AgentID,
-		Model: r.stage().Model, StartedAt: scheduled,
+		Model: r.stage().Model, StartedAt: r.scheduled,
 	}
 	r.task.Attempts = append(r.task.Attempts, entry)
 	if r.left(ctx) <= 0 {
 		return r.ended(ctx, failed(sdk.OutcomeNotTaken, sdk.CodeTotalTimeout, "the task's time was used up"), activities.AttemptReport{})
 	}
+	if r.written += r.weight(); r.written > maxWritten {
+		return r.ended(ctx, failed(sdk.OutcomeNotTaken, sdk.CodeBudgetExceeded, "the task's attempts have filled the history that one run may have"), activities.AttemptReport{})
+	}
 	future := activities.ExecuteTask(ctx, r.attemptOptions(ctx), r.assignment())
 	r.wait(ctx, future)
 	if !future.IsReady() {
-		calm, _ := workflow.NewDisconnectedContext(ctx)
+		calm, stop := workflow.NewDisconnectedContext(ctx)
 		r.wait(calm, future, timer(calm, cancelGrace, "waiting for the agent to stop"))
+		stop()
 	}
 	asked := ctx.Err() != nil
 	if !future.IsReady() {
@@ -41,7 +45,8 @@ func (r *taskRun) attempt(ctx workflow.Context) attemptEnd {
 	var report activities.AttemptReport
 	err := future.Get(ctx, &report)
 	end, report := readEnd(report, err, r.left(ctx) <= 0, asked)
-	report = trimReport(report, workflow.Now(ctx))
+	report = trimReport(report, r.task.Stage, r.task.Attempt)
+	r.catchUp(end, report)
 	if asked && end.outcome != sdk.OutcomeCompleted {
 		r.cancelConfirmed(end.outcome != sdk.OutcomeLost && end.outcome != sdk.OutcomeTimedOut)
 		end = attemptEnd{outcome: sdk.OutcomeCancelled}
@@ -61,7 +66,7 @@ func (r *taskRun) ended(ctx workflow.Context, end attemptEnd, report activities.
 		entry.AgentID = report.AgentID
 	}
 	if report.StartedAt != nil {
-		r.handlerStarted(*report.StartedAt)
+		r.handlerStarted(ctx, *report.StartedAt)
 	}
 	if entry.AgentID != "" {
 		r.task.AgentID = entry.AgentID
@@ -80,8 +85,12 @@ func (r *taskRun) ended(ctx workflow.Context, end attemptEnd, report activities.
 		r.question = newQuestion(ctx, r, *report.InputRequired)
 	case end.failure == nil:
 	case effectOf(end.failure.Code, end.retryable) == effectSpare:
-		r.spared++
 		r.task.MaxAttempts++
+		if report.StartedAt == nil && end.outcome == sdk.OutcomeInterrupted && r.returned < maxReturned {
+			r.returned++
+		} else {
+			r.spared++
+		}
 	default:
 		r.used++
 	}
@@ -105,8 +114,15 @@ func (r *taskRun) cancelConfirmed(stopped bool) { r.task.CancelConfirmed = &stop
 // openEntry is the chain's last entry: the attempt that runs, or ran last.
 func (r *taskRun) openEntry() *sdk.Attempt { return &r.task.Attempts[len(r.task.Attempts)-1] }
 
-// handlerStarted notes when the running attempt's handler began.
-func (r *taskRun) handlerStarted(at time.Time) {
+// handlerStarted notes when the running attempt's handler began, by a clock that may differ from ours: it was after the attempt was
+// asked for, and before now.
+func (r *taskRun) handlerStarted(ctx workflow.Context, at time.Time) {
+	if at.Before(r.scheduled) {
+		at = r.scheduled
+	}
+	if now := workflow.Now(ctx); at.After(now) {
+		at = now
+	}
 	r.openEntry().StartedAt = at
 	if r.task.StartedAt == nil {
 		r.task.StartedAt = &at
@@ -142,4 +158,14 @@ func (r *taskRun) assignment() sdk.Assignment {
 		Task: t, Attempt: t.Attempt, MaxAttempts: t.MaxAttempts, Stage: t.Stage, Model: r.stage().Model,
 		Resume: r.resume, Answers: r.task.Answers, Deadline: &deadline,
 	}
+}
+
+// weight is about how many bytes an attempt puts into history: its assignment, and what is written at its end. It depends on what
+// was handed in alone, so that it stays the same when a shape grows a field.
+func (r *taskRun) weight() int {
+	size := 32<<10 + len(r.task.Input) + len(r.task.Description) + 2*len(r.resume)
+	for _, a := range r.task.Answers {
+		size += 2 * (len(a.Prompt) + len(a.Answer)) // once more in the memo
+	}
+	return size
 }

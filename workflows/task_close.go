@@ -7,6 +7,14 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
+// What a run may hold, in bytes as it is encoded. Temporal refuses payloads of more than 2 MB and ends a run whose history passes 50 MB.
+const (
+	maxRecord  = 1900 << 10
+	maxWritten = 40 << 20
+
+	maxEpisodeRefs = 100
+)
+
 // maxChainMessage is how much of an error's text an entry of the chain keeps; the task's own error has all of it.
 const maxChainMessage = 256
 
@@ -38,7 +46,7 @@ func (r *taskRun) closeCancelled(ctx workflow.Context) (sdk.Task, error) {
 	if reason == "" {
 		reason = "no reason was given"
 	}
-	r.task.Result = r.result(&sdk.TaskError{Code: sdk.ErrCancelRequested.Code, Message: reason})
+	r.task.Result = r.result(&sdk.TaskError{Code: sdk.CodeCancelled, Message: reason})
 	return sdk.Task{}, temporal.NewCanceledError(r.record())
 }
 
@@ -58,7 +66,24 @@ func (r *taskRun) result(failure *sdk.TaskError) *sdk.Result {
 func (r *taskRun) record() sdk.Task {
 	t := r.task
 	t.Input, t.Description = nil, ""
+	if recordSize(t) > maxRecord {
+		t.Attempts = clip(t.Attempts)
+	}
 	return t
+}
+
+// recordSize is about how many bytes a record takes, and not less: the parts that can be large, and what a chain's entry takes with
+// the longest names and message.
+func recordSize(t sdk.Task) int {
+	const entry = 3*sdk.MaxMetadataKey + 2*sdk.MaxModel + maxChainMessage + 256
+	size := 128<<10 + len(t.Attempts)*entry
+	for _, a := range t.Answers {
+		size += len(a.Prompt) + len(a.Answer)
+	}
+	if t.Result != nil {
+		size += len(t.Result.Output) + len(t.Result.Reflection) + len(t.Result.QualityGate)
+	}
+	return size
 }
 
 // chainError is the short form of an error for the chain: a chain may have 600 entries, and all of them travel in one record.

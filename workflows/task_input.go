@@ -38,7 +38,9 @@ func (r *taskRun) ask(ctx workflow.Context) *sdk.TaskError {
 	r.task.InputRequest = &q.request
 	r.task.WaitingFor = &sdk.WaitingFor{Reason: "waiting_for_input", Since: q.request.AskedAt, Detail: q.request.Prompt}
 	r.moved(ctx, sdk.StatusInputRequired)
-	r.wait(ctx, q.answered, timer(ctx, q.request.ExpiresAt.Sub(workflow.Now(ctx)), "waiting for input"))
+	waiting, stop := workflow.WithCancel(ctx)
+	r.wait(ctx, q.answered, timer(waiting, q.request.ExpiresAt.Sub(workflow.Now(ctx)), "waiting for input"))
+	stop()
 	r.question, r.task.InputRequest, r.task.WaitingFor = nil, nil, nil
 	switch {
 	case q.answered.IsReady() || ctx.Err() != nil:

@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
@@ -29,14 +30,31 @@ func (r *taskRun) attemptStarted(ctx workflow.Context, in AttemptStartedInput) {
 	if sdk.ValidID(in.AgentID) {
 		r.openEntry().AgentID, r.task.AgentID = in.AgentID, in.AgentID
 	}
-	r.handlerStarted(in.StartedAt)
+	r.handlerStarted(ctx, in.StartedAt)
 	r.started(ctx)
 }
 
+// taskProgressed takes a progress of the running attempt. One that comes again, out of turn or after the end is dropped.
 func (r *taskRun) taskProgressed(in TaskProgressedInput) {
-	if r.current(in.Stage, in.Attempt) {
-		in.Progress.Stage, in.Progress.Attempt = in.Stage, in.Attempt
-		r.progressed(in.Progress.Trim())
+	if !r.current(in.Stage, in.Attempt) || r.openEntry().EndedAt != nil || in.N <= r.signalled {
+		return
+	}
+	r.signalled = in.N
+	in.Progress.Stage, in.Progress.Attempt = in.Stage, in.Attempt
+	r.progressed(in.Progress.Trim())
+}
+
+// catchUp takes the signals that are in history before the end of an attempt and have not had their turn. What lies beyond the last
+// number that the end reports is dropped: the attempt does not know of it.
+func (r *taskRun) catchUp(end attemptEnd, report activities.AttemptReport) {
+	for {
+		in, ok := r.signals.progressed.ReceiveAsync()
+		if !ok {
+			return
+		}
+		if in.N <= report.N || end.outcome == sdk.OutcomeLost || end.outcome == sdk.OutcomeTimedOut {
+			r.taskProgressed(in)
+		}
 	}
 }
 

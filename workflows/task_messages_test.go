@@ -151,30 +151,64 @@ func TestTask_CancelledWhileAsking(t *testing.T) {
 
 func TestTask_KeepsProgressAndDropsWhatIsLate(t *testing.T) {
 	t.Parallel()
-	s := &script{answers: []func(sdk.Assignment) (activities.AttemptReport, error){asks("Go on?", ""), completes(`1`)}}
+	s := &script{}
 	env := newEnv(t, s)
 	progress := func(stage, attempt, n int, percentage float64) {
 		env.SignalWorkflow(workflows.TaskProgressed.Name, workflows.TaskProgressedInput{Stage: stage, Attempt: attempt, N: n,
 			Progress: sdk.Progress{Percentage: percentage, Message: "m", At: env.Now()}})
 	}
+	s.answers = []func(sdk.Assignment) (activities.AttemptReport, error){
+		func(sdk.Assignment) (activities.AttemptReport, error) {
+			progress(0, 1, 1, 40)
+			progress(0, 1, 2, 30)
+			progress(0, 1, 2, 80) // once more
+			progress(0, 1, 1, 90) // out of turn
+			progress(0, 7, 1, 99) // of another attempt
+			progress(3, 1, 1, 99) // of another stage
+			return activities.AttemptReport{AgentID: "agent-1", N: 2, InputRequired: &sdk.InputRequired{Prompt: "Go on?"}}, nil
+		},
+		completes(`1`),
+	}
 	got := map[string]sdk.Code{}
 	env.RegisterDelayedCallback(func() {
-		progress(0, 1, 1, 40)
-		progress(0, 1, 2, 30)
-		progress(0, 7, 1, 99)
-		progress(3, 1, 1, 99)
+		progress(0, 1, 77, 99) // after its end
 		provide(t, env, "input-0-1", `1`, got, "answer")
-	}, time.Second)
+	}, time.Minute)
 	task, err := run(t, env, request())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if task.Progress.Percentage != 30 || task.Progress.Overall != 40 {
+	if task.Progress == nil || task.Progress.Percentage != 30 || task.Progress.Overall != 40 {
 		t.Errorf("%+v", task.Progress)
 	}
 	value, err := env.QueryWorkflow(workflows.ListProgress.Name)
 	var list workflows.ListProgressOutput
 	if err != nil || value.Get(&list) != nil || len(list.Items) != 2 {
 		t.Errorf("%+v %v", list, err)
+	}
+}
+
+func TestTask_HoldsAStartToItsOwnClock(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]time.Time{"zero": {}, "the future": time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{}
+			env := newEnv(t, s)
+			s.answers = []func(sdk.Assignment) (activities.AttemptReport, error){
+				func(sdk.Assignment) (activities.AttemptReport, error) {
+					env.SignalWorkflow(workflows.AttemptStarted.Name, workflows.AttemptStartedInput{Attempt: 1, AgentID: "agent-1", StartedAt: at})
+					return activities.AttemptReport{AgentID: "agent-1", StartedAt: &at, Result: &sdk.Result{Output: json.RawMessage(`1`)}}, nil
+				},
+			}
+			task, err := run(t, env, request())
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := task.Attempts[0]
+			if a.StartedAt.Before(task.CreatedAt) || a.StartedAt.After(*a.EndedAt) || task.Result.Metrics.DurationMs < 0 || task.Result.Metrics.DurationMs > 60_000 {
+				t.Errorf("started %s, ended %s, %d ms", a.StartedAt, a.EndedAt, task.Result.Metrics.DurationMs)
+			}
+		})
 	}
 }

@@ -26,7 +26,8 @@ type AttemptStartedInput struct {
 	StartedAt time.Time `json:"startedAt"`
 }
 
-// TaskProgressedInput is one recorded progress. N counts the progress signals of the attempt, from 1.
+// TaskProgressedInput is one recorded progress. N numbers the progress signals of the attempt, from 1 and rising; one whose number is
+// not larger than the last is dropped.
 type TaskProgressedInput struct {
 	Stage    int          `json:"stage"`
 	Attempt  int          `json:"attempt"`

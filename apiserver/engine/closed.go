@@ -57,21 +57,25 @@ func (r run) complete(t sdk.Task) sdk.Task {
 	return withLists(t)
 }
 
-// brokenTask is the task of a run that ended without a record.
+// brokenTask is the task of a run that ended without a record. Like every task that did not complete, it took from its start, or
+// from its creation when no start is known, to its end.
 func (r run) brokenTask(code sdk.Code, message string) sdk.Task {
 	t := r.base()
-	closed := r.closed
+	closed, began := r.closed, t.CreatedAt
+	if t.StartedAt != nil {
+		began = *t.StartedAt
+	}
 	t.Status, t.CompletedAt, t.WaitingFor, t.InputRequest = sdk.StatusFailed, &closed, nil, nil
 	t.Result = &sdk.Result{
 		Status: sdk.StatusFailed, Error: &sdk.TaskError{Code: code, Message: message}, Degraded: t.Degraded,
-		Metrics: sdk.Metrics{DurationMs: max(closed.Sub(r.started).Milliseconds(), 0)},
+		Metrics: sdk.Metrics{DurationMs: max(closed.Sub(began).Milliseconds(), 0)},
 	}
 	return withLists(t)
 }
 
 // cancelledTask is the task of a run that was cancelled and left no record.
 func (r run) cancelledTask() sdk.Task {
-	t := r.brokenTask(sdk.ErrCancelRequested.Code, "the task was cancelled")
+	t := r.brokenTask(sdk.CodeCancelled, "the task was cancelled")
 	t.Status, t.Result.Status = sdk.StatusCancelled, sdk.StatusCancelled
 	return t
 }

@@ -117,10 +117,12 @@ func TestListProgress(t *testing.T) {
 		if diff := cmp.Diff(append(recorded, live), items); diff != "" || stale || err != nil {
 			t.Errorf("%s stale %v, %v", diff, stale, err)
 		}
+		pass(e.cfg.DescribeTTL)
 		o.progress = func(context.Context) ([]sdk.Progress, error) { return []sdk.Progress{live}, nil }
 		if items, _, _ := e.ListProgress(t.Context(), "p", "a"); len(items) != 1 {
 			t.Errorf("the live one is there %d times", len(items))
 		}
+		pass(e.cfg.DescribeTTL)
 		o.progress = func(ctx context.Context) ([]sdk.Progress, error) {
 			<-ctx.Done() // as without a control worker
 			return nil, ctx.Err()

@@ -14,6 +14,8 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+
+	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 // Config sets an [Engine] up. The zero value of a field means its default.
@@ -30,9 +32,11 @@ type Config struct {
 	Linger time.Duration
 	// MaxPolls is how many tasks have a long poll at once; waiters beyond it rely on PollInterval. Default 2000.
 	MaxPolls int
+	// MaxQueries is how many runs are asked for their progress at once; what can not be asked in time is stale. Default 4.
+	MaxQueries int
 	// CallTimeout bounds one call to Temporal, retries included. Default 5 s.
 	CallTimeout time.Duration
-	// DataConverter is the client's own. Default Temporal's default.
+	// DataConverter is the client's own. Default [workflows.DataConverter].
 	DataConverter converter.DataConverter
 }
 
@@ -47,8 +51,11 @@ func (c Config) withDefaults() Config {
 	if c.MaxPolls == 0 {
 		c.MaxPolls = 2000
 	}
+	if c.MaxQueries == 0 {
+		c.MaxQueries = 4
+	}
 	if c.DataConverter == nil {
-		c.DataConverter = converter.GetDefaultDataConverter()
+		c.DataConverter = workflows.DataConverter()
 	}
 	return c
 }
@@ -67,6 +74,10 @@ const (
 	textBytes     = 64 << 20
 	finishedTTL   = time.Minute
 	textTTL       = time.Hour
+
+	openListBytes   = 16 << 20
+	closedListBytes = 16 << 20
+	closedListTTL   = time.Hour
 )
 
 // temporalAPI is what the engine needs of a [client.Client].
@@ -92,6 +103,11 @@ type Engine struct {
 	finished *cache[sdk.Task]     // by workflow id
 	texts    *cache[requestTexts] // by run id: what a memo was too small for
 
+	asking      singleflight.Group       // by run: one query at a time
+	queries     chan struct{}            // holds one of Config.MaxQueries for each query under way
+	openLists   *cache[recordedProgress] // by run; of closed runs only that they could not be asked
+	closedLists *cache[recordedProgress] // by run
+
 	life  context.Context // ends with Close
 	close context.CancelFunc
 	work  sync.WaitGroup
@@ -114,9 +130,14 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		running:  newCache[sdk.Task](runningBytes, cfg.DescribeTTL),
 		finished: newCache[sdk.Task](finishedBytes, finishedTTL),
 		texts:    newCache[requestTexts](textBytes, textTTL),
-		life:     life,
-		close:    stop,
-		watches:  map[string]*watch{},
+
+		queries:     make(chan struct{}, cfg.MaxQueries),
+		openLists:   newCache[recordedProgress](openListBytes, cfg.DescribeTTL),
+		closedLists: newCache[recordedProgress](closedListBytes, closedListTTL),
+
+		life:    life,
+		close:   stop,
+		watches: map[string]*watch{},
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -11,23 +12,81 @@ import (
 // queryTimeout is how long a run is given to list its progress: without a control worker it never would.
 const queryTimeout = time.Second
 
-// ListProgress answers what the run has recorded, oldest first, with the live progress last. When the run does not answer in
-// time, only the newest is known and stale is true.
+// recordedProgress is what a run said it has recorded, or that it did not say.
+type recordedProgress struct {
+	items []sdk.Progress
+	stale bool
+}
+
+// ListProgress answers what the run has recorded, oldest first, with the live progress last. It is at most [Config.DescribeTTL]
+// old. When the run could not be asked, or did not answer in time, only the newest is known and stale is true.
 func (e *Engine) ListProgress(ctx context.Context, project, id string) (items []sdk.Progress, stale bool, err error) {
 	task, err := e.GetTask(ctx, project, id)
 	if err != nil {
 		return nil, false, err
 	}
-	recorded, err := e.queryProgress(ctx, workflows.TaskWorkflowID(project, id))
-	if ctx.Err() != nil {
-		return nil, false, fault(context.Cause(ctx))
+	recorded, err := e.recorded(ctx, workflows.TaskWorkflowID(project, id), task)
+	if err != nil {
+		return nil, false, err
 	}
-	return mergeProgress(recorded, task.Progress), err != nil, nil
+	return mergeProgress(recorded.items, task.Progress), recorded.stale, nil
 }
 
-func (e *Engine) queryProgress(ctx context.Context, workflowID string) ([]sdk.Progress, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+// recorded answers a run's list from the caches, or from the run; whoever asks at the same time shares the answer. What a closed
+// run has recorded does not change any more.
+func (e *Engine) recorded(ctx context.Context, workflowID string, task sdk.Task) (recordedProgress, error) {
+	closed := task.Status.Terminal()
+	key := fmt.Sprintf("%s/%d/%t", workflowID, task.CreatedAt.UnixNano(), closed)
+	if list, ok := e.knownList(key); ok {
+		return list, nil
+	}
+	answer := e.asking.DoChan(key, func() (any, error) {
+		if list, ok := e.knownList(key); ok { // asked by another one since the caller looked
+			return list, nil
+		}
+		asOf := time.Now()
+		items, err := e.queryProgress(workflowID)
+		switch {
+		case err != nil:
+			list := recordedProgress{stale: true}
+			e.openLists.put(key, list, listBytes(list), time.Now())
+			return list, nil
+		case closed:
+			list := recordedProgress{items: items}
+			e.closedLists.put(key, list, listBytes(list), asOf)
+			return list, nil
+		default:
+			list := recordedProgress{items: items}
+			e.openLists.put(key, list, listBytes(list), asOf)
+			return list, nil
+		}
+	})
+	select {
+	case r := <-answer:
+		return r.Val.(recordedProgress), nil
+	case <-ctx.Done():
+		return recordedProgress{}, fault(context.Cause(ctx))
+	}
+}
+
+func (e *Engine) knownList(key string) (recordedProgress, bool) {
+	if list, ok := e.closedLists.get(key); ok {
+		return list, true
+	}
+	return e.openLists.get(key)
+}
+
+// queryProgress asks the run. Queries take turns: each costs the control worker a task, and a run that is not in its cache a
+// replay.
+func (e *Engine) queryProgress(workflowID string) ([]sdk.Progress, error) {
+	ctx, cancel := context.WithTimeout(e.life, queryTimeout)
 	defer cancel()
+	select {
+	case e.queries <- struct{}{}:
+		defer func() { <-e.queries }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	value, err := e.temporal.QueryWorkflow(ctx, workflowID, "", workflows.ListProgress.Name)
 	if err != nil {
 		return nil, err
@@ -37,6 +96,15 @@ func (e *Engine) queryProgress(ctx context.Context, workflowID string) ([]sdk.Pr
 		return nil, err
 	}
 	return out.Items, nil
+}
+
+// listBytes is about what a list takes in memory.
+func listBytes(l recordedProgress) int {
+	n := 256
+	for _, p := range l.items {
+		n += 256 + len(p.Message) + len(p.Delta) + len(p.Phase) + len(p.Category) + len(p.Tool)
+	}
+	return n
 }
 
 // mergeProgress adds the live progress to the recorded ones, unless it is one of them or older than the last.

@@ -132,7 +132,7 @@ func TestClosedTask(t *testing.T) {
 	failure := record
 	failure.Status, failure.Result = sdk.StatusFailed, &sdk.Result{Status: sdk.StatusFailed, Error: &sdk.TaskError{Code: "no_tests", Message: "m"}}
 	stopped := record
-	stopped.Status, stopped.CancelConfirmed, stopped.Result = sdk.StatusCancelled, ptr(true), &sdk.Result{Status: sdk.StatusCancelled, Error: &sdk.TaskError{Code: "cancel_requested", Message: "enough"}}
+	stopped.Status, stopped.CancelConfirmed, stopped.Result = sdk.StatusCancelled, ptr(true), &sdk.Result{Status: sdk.StatusCancelled, Error: &sdk.TaskError{Code: "cancelled", Message: "enough"}}
 	tests := []struct {
 		name   string
 		status enumspb.WorkflowExecutionStatus
@@ -143,8 +143,8 @@ func TestClosedTask(t *testing.T) {
 	}{
 		{"completed", enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, record), sdk.StatusCompleted, "", at(50)},
 		{"failed", enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, failed(failureOf(temporal.NewNonRetryableApplicationError("m", "no_tests", nil, failure))), sdk.StatusFailed, "no_tests", at(50)},
-		{"cancelled", enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, canceled(t, stopped), sdk.StatusCancelled, "cancel_requested", at(50)},
-		{"cancelled without a record", enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, canceled(t), sdk.StatusCancelled, "cancel_requested", at(60)},
+		{"cancelled", enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, canceled(t, stopped), sdk.StatusCancelled, "cancelled", at(50)},
+		{"cancelled without a record", enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, canceled(t), sdk.StatusCancelled, "cancelled", at(60)},
 		{"terminated", enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, &historypb.HistoryEvent{}, sdk.StatusFailed, sdk.CodeTerminated, at(60)},
 		{"timed out", enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT, &historypb.HistoryEvent{}, sdk.StatusFailed, sdk.CodeEngineTimeout, at(60)},
 		{"a bug", enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, failed(failureOf(errors.New("panic: secret"))), sdk.StatusFailed, sdk.CodeInternal, at(60)},
@@ -182,6 +182,23 @@ func TestClosedTask(t *testing.T) {
 				t.Errorf("5 reads took %d describes, %d close events, %d first events", describes, reads, firsts)
 			}
 		})
+	}
+}
+
+// TestBrokenTaskTookFromItsStart: as of every task that did not complete, the time it waited does not count, where it is known.
+func TestBrokenTaskTookFromItsStart(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		startedAt *time.Time
+		want      int64
+	}{{nil, 60_000}, {ptr(at(45)), 15_000}, {ptr(at(61)), 0}} {
+		o := newOneRun(t, input())
+		o.setState(t, workflows.TaskState{Status: sdk.StatusRunning, StartedAt: tt.startedAt})
+		o.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
+		got, err := newTestEngine(t, o, Config{}).GetTask(t.Context(), "p", "a")
+		if err != nil || got.Result.Metrics.DurationMs != tt.want {
+			t.Errorf("started %v: %+v, %v; want %d ms", tt.startedAt, got.Result, err, tt.want)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ type Agent struct {
 
 var _ sdk.Handler = (*Agent)(nil)
 
-// New checks the config, finds the program, and ends what an earlier worker with the same id left running.
+// New checks the config, finds the program, and ends what earlier workers with the same data directory left.
 func New(cfg Config) (*Agent, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -52,7 +52,7 @@ func New(cfg Config) (*Agent, error) {
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("command agent: the data directory: %w", err)
 	}
-	if err := endLeftovers(a.dir); err != nil {
+	if err := a.sweep(); err != nil {
 		return nil, fmt.Errorf("command agent: what an earlier worker %s left: %w", cfg.WorkerID, err)
 	}
 	a.life, a.end = context.WithCancelCause(context.Background())
@@ -87,13 +87,15 @@ func (a *Agent) enter() bool {
 	return true
 }
 
-// Close interrupts the running attempts, waits until their processes are gone, and refuses new ones.
+// Close interrupts the running attempts, waits until their processes are gone, and refuses new ones. The worker's directory is
+// removed when nothing is in it.
 func (a *Agent) Close() error {
 	a.mu.Lock()
 	a.closed = true
 	a.mu.Unlock()
 	a.end(sdk.ErrInterruptedAttempt)
 	a.running.Wait()
+	_ = os.Remove(a.dir) // it stays while another process works with the same id
 	return nil
 }
 

@@ -22,6 +22,8 @@ const (
 	markLength = 32
 	// leftoverGrace is the most that processes get between SIGTERM and SIGKILL when their program has ended by itself.
 	leftoverGrace = time.Second
+	// registerTries bounds how often an attempt makes its directory anew when other workers' starts remove it.
+	registerTries = 10
 )
 
 // attempt is one run of the program: what it holds on disk, its watchdog and its processes.
@@ -52,7 +54,7 @@ func prepare(ctx context.Context, a *Agent, in *sdk.Assignment, r sdk.Reporter) 
 }
 
 func (at *attempt) setUp(ctx context.Context) error {
-	if err := at.rec.write(at.path); err != nil {
+	if err := at.register(); err != nil {
 		return err
 	}
 	if err := supersede(filepath.Dir(at.agent.dir), at.rec); err != nil {
@@ -75,6 +77,19 @@ func (at *attempt) setUp(ctx context.Context) error {
 		}
 	}
 	return at.rec.write(at.path)
+}
+
+// register writes the attempt's record. The directory it stands in is removed by other workers' starts while it is empty.
+func (at *attempt) register() (err error) {
+	for range registerTries {
+		if err = os.MkdirAll(at.agent.dir, 0o700); err != nil {
+			return fmt.Errorf("the data directory: %w", err)
+		}
+		if err = at.rec.write(at.path); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return err
 }
 
 // takeDir makes the private directory, or waits for the configured one and answers the descriptor that locks it.

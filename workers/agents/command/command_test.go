@@ -7,7 +7,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -201,11 +203,26 @@ func TestStdinNeedNotBeRead(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // it measures what the process allocates
 func TestFloodIsBounded(t *testing.T) {
-	t.Parallel()
-	_, _, err := handle(t, config(t, as("flood", "100000000")...))
-	if got := sdk.AsAgentError(err); err == nil || got.Code != sdk.CodePayloadTooLarge || got.Retryable {
-		t.Errorf("%v, want a final payload_too_large", err)
+	const flood = 100_000_000
+	for name, script := range map[string]string{"stdout": `exec "$@"`, "stderr": `exec "$@" >&2`} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err := handle(t, config(t, shell(script, as("flood", strconv.Itoa(flood))...)...))
+		runtime.ReadMemStats(&after)
+		if name == "stderr" {
+			if err != nil {
+				t.Errorf("%v, want a success: what is said on stderr is log", err)
+			}
+		} else if err == nil || sdk.AsAgentError(err).Code != sdk.CodePayloadTooLarge || sdk.AsAgentError(err).Retryable {
+			t.Errorf("%v, want a final payload_too_large", err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > flood/4 {
+			t.Errorf("%s: %d bytes were allocated for %d that the program wrote: they are held", name, took, flood)
+		} else {
+			t.Logf("%s: %d bytes allocated", name, took)
+		}
 	}
 }
 

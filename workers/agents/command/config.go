@@ -28,8 +28,8 @@ type Config struct {
 	Workdir string `env:"ROLECALL_AGENT_WORKDIR" doc:"Directory the agent's program runs in, locked for one attempt at a time; --workdir wins. Empty: a fresh one per attempt."`
 	// DataDir holds the records of running attempts and the private directories, under agents/<WorkerID>.
 	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" doc:"Directory for what outlives the process; a worker keeps the records of its running attempts there."`
-	// WorkerID is the agent's id. The next worker with the same id ends what this one may leave.
-	WorkerID string `env:"AGENT_ID" doc:"The id this agent works as. The next worker with the same id ends what this one may leave."`
+	// WorkerID is the agent's id. Whatever a worker may leave, the next one with the same DataDir on this machine ends.
+	WorkerID string `env:"AGENT_ID" doc:"The id this agent works as."`
 	// EnvAllow names the environment variables the program may see; NAME_* allows all that begin so.
 	// Default: PATH HOME LANG LC_* TZ TMPDIR USER SHELL TERM SSL_CERT_FILE SSL_CERT_DIR.
 	EnvAllow []string `env:"ROLECALL_AGENT_ENV" doc:"Variables the agent's program may see, comma-separated; NAME_* allows all that begin so. Empty: PATH HOME LANG LC_* TZ TMPDIR USER SHELL TERM SSL_CERT_FILE SSL_CERT_DIR."`

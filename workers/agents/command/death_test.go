@@ -74,6 +74,16 @@ func TestNextStartEndsLeftovers(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("without the watchdog, leftovers are found by their environment, which only Linux shows")
 	}
+	for name, id := range map[string]string{"of the same worker": "worker-1", "of another worker": "worker-2"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nextStartEndsLeftovers(t, id)
+		})
+	}
+}
+
+func nextStartEndsLeftovers(t *testing.T, nextID string) {
+	t.Helper()
 	argv, files := tree(t)
 	delete(files, "unmarked child") // without the watchdog only its mark leads to an orphan
 	cfg := config(t, strings.Replace(argv[2], "env -i sleep 1000 &", "true &", 1))
@@ -98,9 +108,14 @@ func TestNextStartEndsLeftovers(t *testing.T) {
 		t.Fatal("the leftovers of this test did not outlive the worker")
 	}
 	eventually(t, "the kernel has ended the program", func() bool { return !running(pids["program"]) })
-	newAgent(t, cfg)
+	next := cfg
+	next.WorkerID = nextID
+	a := newAgent(t, next)
 	for name, p := range pids {
 		wantGone(t, name, p)
+	}
+	if left, err := os.ReadDir(filepath.Dir(a.dir)); err != nil || len(left) != 1 || left[0].Name() != nextID {
+		t.Errorf("the workers' directories are %v, %v; want that of %s only", left, err, nextID)
 	}
 }
 

@@ -18,13 +18,14 @@
 // A line of stdout that is a JSON object with one of these keys, and a value of that shape, is a message:
 //
 //	{"progress": {"percentage", "phase", "message", "delta", "tool", "category"}}
-//	{"resume": <any JSON, kept for the next attempt>}
+//	{"resume": <any JSON but null, kept for the next attempt>}
 //	{"inputRequired": {"prompt", "schema"?}}                             and exit 0
 //	{"result": {"output", "metrics"?, "model"?, "qualityGatePassed"?, "qualityGate"?, "reflection"?, "episodeRefs"?}}
 //	{"error": {"code", "message", "retryable"?, "retryAfterMs"?, "details"?}}
 //
 // Every other line is log. A line with several of the keys counts for all of them, in the order above; unknown keys are
-// ignored. Where result or inputRequired come more than once, the last one counts; an error line is not taken back by either.
+// ignored. Where result or inputRequired come more than once, the last one counts; an error line is not taken back by either. A
+// line longer than [Config.MaxLine] is log; one that begins like a result is a final payload_too_large unless another follows.
 // "retryable" is true where it is missing. What only describes a result (metrics and so on) is left out when it has a wrong
 // shape or is larger than 64 KiB: it never costs the output.
 //
@@ -51,7 +52,8 @@
 // behind at its exit gets SIGTERM and at most a second. When the worker dies, however it dies, the kernel kills the program (on
 // Linux) and the watchdog the rest. A process that left the group (setsid) is found by its parent or, on Linux, by ROLECALL_RUN
 // in its environment. Only one that left the group, lost its parent and cleaned its environment gets away; on macOS the last
-// is not needed.
+// is not needed. Should anything be left all the same, [New] of the next worker with the same [Config.DataDir] ends it, unless the
+// worker it belongs to lives, or may live out of sight (in another container, on another machine).
 //
 // A configured working directory is locked for one attempt at a time (flock on the directory, held by the watchdog alone, so
 // that it is free exactly when the attempt's processes are gone); .rolecall.lock in it names the holder while the attempt runs

@@ -29,7 +29,7 @@ func lockWorkdir(ctx context.Context, dir string, now record, say func(holder st
 	for pause, told := 10*time.Millisecond, ""; ; pause = min(2*pause, 250*time.Millisecond) {
 		err := flock(f)
 		holder, known := readRecord(filepath.Join(dir, lockName))
-		if known && now.before(holder) {
+		if known && err != nil && now.before(holder) { // with the lock in hand the record is that of an attempt that is over
 			return nil, errors.Join(sdk.Retryable("", fmt.Errorf(
 				"attempt %d of stage %d, a later one, has the working directory", holder.Attempt, holder.Stage)), f.Close())
 		}

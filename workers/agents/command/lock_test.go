@@ -165,3 +165,16 @@ func TestHolderThatOnlyHasThePIDIsSpared(t *testing.T) {
 		t.Error("a process that merely has the pid in the lock file, or one of its group, was killed")
 	}
 }
+
+func TestARecordThatNobodyHoldsRefusesNobody(t *testing.T) {
+	t.Parallel()
+	cfg := config(t, shell(`echo ran`)...)
+	cfg.Workdir = t.TempDir()
+	rec := newRecord(cfg, assignment("task-1", 2), strings.Repeat("c", markLength))
+	if err := rec.write(filepath.Join(cfg.Workdir, lockName)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newAgent(t, cfg).Handle(t.Context(), assignment("task-1", 1), &recorder{}); err != nil {
+		t.Errorf("the attempt: %v, although the directory is free", err)
+	}
+}

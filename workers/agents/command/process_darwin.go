@@ -13,6 +13,9 @@ const zombieState = 5
 // dieWithThread does nothing: only the watchdog ends a program whose worker died.
 func dieWithThread(*syscall.SysProcAttr) {}
 
+// observable reports whether a process of that start and host could be seen from here if it still ran.
+func observable(_, host string) bool { return host != "" && host == hostname() }
+
 // startOf answers when the process began, or "" when there is none.
 func startOf(pid int) string {
 	info, err := unix.SysctlKinfoProc("kern.proc.pid", pid)

@@ -19,6 +19,18 @@ func epoch() string {
 	return strings.TrimSpace(string(boot)) + "/" + ns
 }
 
+// observable reports whether a process of that start and host could be seen from here if it still ran. One of an earlier boot of
+// this machine could: it does not run.
+func observable(start, host string) bool {
+	now := epoch()
+	if strings.HasPrefix(start, now+"/") {
+		return true
+	}
+	boot, _, _ := strings.Cut(start, "/")
+	current, _, _ := strings.Cut(now, "/")
+	return host != "" && host == hostname() && boot != "" && current != "" && boot != current
+}
+
 // startOf answers when the process began, or "" when there is none.
 func startOf(pid int) string {
 	p, ok := readProcess(pid, epoch())

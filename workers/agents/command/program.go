@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -54,8 +53,8 @@ func (at *attempt) start() (*program, error) {
 		return nil, err
 	}
 	go p.pump(func() { _, _ = p.pipes[0].Write(input); closeAll(p.pipes[:1]) }) // a program need not read it
-	go p.pump(func() { _, _ = io.Copy(p.stream, p.pipes[1]) })                  // what was read is what counts
-	go p.pump(func() { _, _ = io.Copy(&p.stderr, p.pipes[2]) })
+	go p.pump(func() { readPipe(p.stream, p.pipes[1]) })
+	go p.pump(func() { readPipe(&p.stderr, p.pipes[2]) })
 	return p, nil
 }
 

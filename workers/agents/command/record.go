@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -25,6 +24,7 @@ type record struct {
 	WorkerID    string `json:"workerId"`
 	WorkerPID   int    `json:"workerPid"`
 	WorkerStart string `json:"workerStart"`
+	Host        string `json:"host,omitempty"`
 	PGID        int    `json:"pgid,omitempty"` // 0 until the watchdog runs
 	LeaderStart string `json:"leaderStart,omitempty"`
 	Mark        string `json:"mark"`
@@ -35,7 +35,7 @@ func newRecord(c Config, a *sdk.Assignment, mark string) record {
 	me := self()
 	return record{
 		Project: c.Project, TaskID: a.Task.ID, Stage: a.Stage, Attempt: a.Attempt,
-		WorkerID: c.WorkerID, WorkerPID: me.pid, WorkerStart: me.start, Mark: mark,
+		WorkerID: c.WorkerID, WorkerPID: me.pid, WorkerStart: me.start, Host: hostname(), Mark: mark,
 	}
 }
 
@@ -62,7 +62,7 @@ func (r record) write(path string) error {
 	if err != nil {
 		return fmt.Errorf("write the attempt's record: %w", err)
 	}
-	next := path + "." + r.Mark + ".tmp"
+	next := unfinished(path, r.Mark)
 	if err := os.WriteFile(next, append(raw, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write the attempt's record: %w", err)
 	}
@@ -72,8 +72,21 @@ func (r record) write(path string) error {
 	return nil
 }
 
+// unfinished is where the record for path is written before it gets its name.
+func unfinished(path, mark string) string { return path + "." + mark + ".tmp" }
+
+// hostname is the machine's name, or "" where it has none.
+func hostname() string {
+	name, _ := os.Hostname() // empty on an error
+	return name
+}
+
 // workerAlive reports whether the worker that wrote the record still runs (or is stopped).
 func (r record) workerAlive() bool { return alive(r.WorkerPID, r.WorkerStart) }
+
+// workerDead reports whether the worker that wrote the record surely is gone: not while it may run where it cannot be seen from
+// here, in another pid namespace or on another machine that shares the data directory.
+func (r record) workerDead() bool { return !r.workerAlive() && observable(r.WorkerStart, r.Host) }
 
 // sameTask reports whether both are attempts at one task.
 func (r record) sameTask(o record) bool { return r.Project == o.Project && r.TaskID == o.TaskID }
@@ -96,37 +109,6 @@ const (
 	recordSuffix = ".json"
 	dirSuffix    = ".dir"
 )
-
-// endLeftovers ends what earlier workers with this id left in dir: processes, private directories and records.
-func endLeftovers(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("look for leftovers: %w", err)
-	}
-	var faults []error
-	kept := map[string]bool{}
-	for _, e := range entries {
-		mark, isRecord := strings.CutSuffix(e.Name(), recordSuffix)
-		rec, ok := readRecord(filepath.Join(dir, e.Name()))
-		if !isRecord || !ok {
-			continue
-		}
-		if kept[mark] = rec.workerAlive(); kept[mark] {
-			continue
-		}
-		if !rec.end() {
-			kept[mark] = true
-			faults = append(faults, fmt.Errorf("processes of task %s attempt %d could not be killed", rec.TaskID, rec.Attempt))
-		}
-	}
-	for _, e := range entries {
-		mark, _, _ := strings.Cut(e.Name(), ".")
-		if len(mark) == markLength && !kept[mark] {
-			faults = append(faults, removeAll(filepath.Join(dir, e.Name())))
-		}
-	}
-	return errors.Join(faults...)
-}
 
 // supersede ends every earlier attempt at the same task that any worker with a directory in agents still runs.
 func supersede(agents string, now record) error {

@@ -14,8 +14,8 @@ type listener interface {
 	Resume(data json.RawMessage) error
 }
 
-// stream reads a program's stdout. It touches nothing but the listener, holds at most one line, the text of the log and its
-// tail, and says the same however the bytes are cut into writes. It never fails.
+// stream reads a program's stdout. It touches nothing but the listener, holds at most one line that can be a message, the text of
+// the log up to maxText and its tail, and says the same however the bytes are cut into writes. It never fails.
 type stream struct {
 	maxLine int
 	maxText int
@@ -73,7 +73,7 @@ func (s *stream) Close() error {
 	return nil
 }
 
-// add appends part of a line, as long as the line is not too long.
+// add appends part of a line, as long as the line is not too long to be a message; then it is log.
 func (s *stream) add(p []byte) {
 	if !s.skipping {
 		room := s.maxLine - len(s.line)
@@ -86,19 +86,19 @@ func (s *stream) add(p []byte) {
 		p = p[room:]
 		s.overlong()
 	}
-	_, _ = s.log.Write(p) // a tail never fails
+	s.addLog(p)
 }
 
 var startsLikeResult = regexp.MustCompile(`^\s*\{\s*"result"\s*:`)
 
-// overlong decides about a line as soon as it is too long to be held: a result is refused, everything else is log.
+// overlong decides about a line as soon as it is too long to be a message: a result is refused, everything else is log.
 func (s *stream) overlong() {
 	if startsLikeResult.Match(s.line[:min(len(s.line), 256)]) {
 		s.answer.refuse(sdk.Final(sdk.CodePayloadTooLarge, sdk.Errorf(sdk.CodePayloadTooLarge,
 			"the result line is longer than %d bytes; write large output to a store and answer with a reference", s.maxLine)))
+		s.text = nil
 	}
-	s.textOver, s.text = true, nil
-	_, _ = s.log.Write(s.line)
+	s.addLog(s.line)
 	s.line = s.line[:0]
 }
 
@@ -110,20 +110,17 @@ func (s *stream) endLine(newline bool) {
 	case s.message():
 		newline = false
 	default:
-		_, _ = s.log.Write(s.line)
-		s.addText(s.line)
-		if newline {
-			s.addText([]byte{'\n'})
-		}
+		s.addLog(s.line)
 	}
 	if newline {
-		_, _ = s.log.Write([]byte{'\n'})
+		s.addLog([]byte{'\n'})
 	}
 	s.line = s.line[:0]
 }
 
-// addText keeps log for the output of a program that gives no result.
-func (s *stream) addText(p []byte) {
+// addLog takes what is no message: for the tail of the log, and for the output of a program that gives no result.
+func (s *stream) addLog(p []byte) {
+	_, _ = s.log.Write(p) // a tail never fails
 	if s.textOver || s.answer.given() {
 		return
 	}

@@ -117,9 +117,11 @@ func TestStreamReadsEveryForm(t *testing.T) {
 		"messages are no text":             {"a\n{\"resume\":1}\nb\n", transcript{Said: []string{"resume 1"}, Text: "a\nb\n", Log: "a\nb\n"}},
 		"empty lines are text":             {"\n\r\n", transcript{Text: "\n\r\n", Log: "\n\r\n"}},
 		"too deep an output":               {`{"result":{"output":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}}`, transcript{Unfit: "invalid_output", Wrong: []string{"result"}}},
-		"a line that is too long":          {strings.Repeat("x", 501) + "\nb", transcript{Over: true, Log: strings.Repeat("x", 62) + "\nb"}},
-		"a result that is too long":        {`{"result":{"output":"` + strings.Repeat("x", 500), transcript{Over: true, Unfit: "payload_too_large", Log: strings.Repeat("x", 64)}},
-		"a result after one too long":      {`{"result": "` + strings.Repeat("x", 500) + "\n{\"result\":{\"output\":1}}", transcript{Over: true, Result: ok, Log: strings.Repeat("x", 63) + "\n"}},
+		"a line that is too long":          {strings.Repeat("x", 501) + "\nb", transcript{Text: strings.Repeat("x", 501) + "\nb", Log: strings.Repeat("x", 62) + "\nb"}},
+		"a line beyond the text's bound":   {"a\n" + strings.Repeat("x", 601) + "\nb", transcript{Over: true, Log: strings.Repeat("x", 62) + "\nb"}},
+		"a message that is too long":       {`{"resume":"` + strings.Repeat("x", 500) + `"}`, transcript{Text: `{"resume":"` + strings.Repeat("x", 500) + `"}`, Log: strings.Repeat("x", 62) + `"}`}},
+		"a result that is too long":        {`{"result":{"output":"` + strings.Repeat("x", 500), transcript{Unfit: "payload_too_large", Log: strings.Repeat("x", 64)}},
+		"a result after one too long":      {`{"result": "` + strings.Repeat("x", 500) + "\n{\"result\":{\"output\":1}}", transcript{Result: ok, Log: strings.Repeat("x", 63) + "\n"}},
 		"more text than an output":         {strings.Repeat("line\n", 200), transcript{Over: true, Log: "ine\n" + strings.Repeat("line\n", 12)}},
 	} {
 		t.Run(name, func(t *testing.T) {

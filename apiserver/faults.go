@@ -1,0 +1,68 @@
+package apiserver
+
+import (
+	"strconv"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+const (
+	// maxFaults is how many faults an answer names; a body can be wrong in a hundred thousand places.
+	maxFaults = 100
+	// maxFaultPaths is how many paths a list knows again.
+	maxFaultPaths = 1000
+)
+
+// faultList names the first maxFaults faults and counts the others. The first one of a path stays: it is the one that explains
+// the others. Beyond maxFaultPaths faults a path may be counted twice.
+type faultList struct {
+	named   []sdk.Fault
+	unnamed int
+	paths   map[string]struct{}
+}
+
+func (l *faultList) add(faults ...sdk.Fault) {
+	for _, f := range faults {
+		if _, known := l.paths[f.Path]; known {
+			continue
+		}
+		if l.paths == nil {
+			l.paths = map[string]struct{}{}
+		}
+		if len(l.paths) < maxFaultPaths {
+			l.paths[f.Path] = struct{}{}
+		}
+		if len(l.named) == maxFaults {
+			l.unnamed++
+			continue
+		}
+		l.named = append(l.named, f)
+	}
+}
+
+// at enters a fault of a place in a body.
+func (l *faultList) at(path jsonPath, message string) {
+	if len(l.paths) == maxFaultPaths {
+		l.unnamed++
+		return
+	}
+	l.add(sdk.Fault{Path: path.String(), Message: message})
+}
+
+func (l *faultList) empty() bool { return len(l.named) == 0 }
+
+// refusal names the faults, and says how many more there are.
+func (l *faultList) refusal() *sdk.Error {
+	faults := append([]sdk.Fault{}, l.named...)
+	if l.unnamed > 0 {
+		faults = append(faults, sdk.Fault{Path: "$", Message: strconv.Itoa(l.unnamed) + " more faults are not named"})
+	}
+	return &sdk.Error{Code: sdk.CodeInvalidInput, Message: "the request is not valid; errors names every fault", Faults: faults}
+}
+
+// invalid is a refusal that names faults.
+func invalid(faults []sdk.Fault) *sdk.Error {
+	var l faultList
+	l.add(faults...)
+	return l.refusal()
+}

@@ -1,0 +1,64 @@
+package workers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+func TestAPausedAttemptGoesOnWithItsOwnResumeData(t *testing.T) {
+	t.Parallel()
+	r := newReporter("agent-1", &sdk.Assignment{Attempt: 1, Resume: json.RawMessage(`1`), Task: sdk.Task{Progress: &sdk.Progress{Overall: 10}}})
+	r.goOn(activities.AttemptReport{N: 3, Resume: json.RawMessage(`2`), Progress: &sdk.Progress{Overall: 60}})
+	r.Progress(sdk.Progress{Percentage: 20})
+	got := r.report()
+	if string(got.Resume) != "2" || got.N != 3 || got.Progress.Overall != 60 || r.nextSignal() != 4 {
+		t.Errorf("goes on with %+v", got)
+	}
+}
+
+func TestWhatAHandlerWritesIntoItsAssignmentIsNotReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTemporal{}
+		w := bench(t, f, 1, func(_ context.Context, a *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {
+			for i := range a.Resume {
+				a.Resume[i] = 'x'
+			}
+			pass(2 * time.Second)
+			return nil, errors.New("broken")
+		})
+		_, done := begin(w, sdk.Assignment{Resume: json.RawMessage(`{"step":7}`)})
+		<-done
+		if got := reportOf(t, f.answers[0].value.Err); string(got.Resume) != `{"step":7}` {
+			t.Errorf("the answer keeps %q", got.Resume)
+		}
+		for _, b := range f.beats {
+			if string(b.value.Resume) != `{"step":7}` {
+				t.Errorf("a heartbeat keeps %q", b.value.Resume)
+			}
+		}
+	})
+}
+
+func TestResumeNullIsNothingNew(t *testing.T) {
+	t.Parallel()
+	null := json.RawMessage(" null\n")
+	r := newReporter("agent-1", &sdk.Assignment{Attempt: 1, Resume: json.RawMessage(`1`)})
+	r.goOn(activities.AttemptReport{Resume: null})
+	if err := r.Resume(null); err != nil {
+		t.Errorf("Resume(null) = %v", err)
+	}
+	if got := r.report().Resume; string(got) != "1" {
+		t.Errorf("keeps %q", got)
+	}
+	if got := newReporter("agent-1", &sdk.Assignment{Attempt: 1, Resume: null}).report().Resume; got != nil {
+		t.Errorf("an assignment with a null keeps %q", got)
+	}
+}

@@ -1,0 +1,282 @@
+package workflows_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	commandpb "go.temporal.io/api/command/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	namespacepb "go.temporal.io/api/namespace/v1"
+	protocolpb "go.temporal.io/api/protocol/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// frontend plays a recorded run to a worker as the server did: the first workflow task with the history so far, each next one on
+// the worker's sticky queue with the new events only, so that the run must be in the worker's cache. It stands in a client's
+// interceptor: no call leaves the process.
+type frontend struct {
+	fresh, sticky chan *workflowservice.PollWorkflowTaskQueueResponse
+	answers       chan proto.Message // what the worker answers a workflow task with, be it that it asks for the whole history
+}
+
+func (f *frontend) call(ctx context.Context, _ string, req, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, _ ...grpc.CallOption) error {
+	var got proto.Message
+	switch in := req.(type) {
+	case *workflowservice.GetSystemInfoRequest:
+		got = &workflowservice.GetSystemInfoResponse{Capabilities: &workflowservice.GetSystemInfoResponse_Capabilities{
+			SignalAndQueryHeader: true, InternalErrorDifferentiation: true, ActivityFailureIncludeHeartbeat: true, SupportsSchedules: true,
+			EncodedFailureAttributes: true, UpsertMemo: true, EagerWorkflowStart: true, SdkMetadata: true,
+		}}
+	case *workflowservice.DescribeNamespaceRequest:
+		got = &workflowservice.DescribeNamespaceResponse{NamespaceInfo: &namespacepb.NamespaceInfo{Name: in.GetNamespace(), State: enumspb.NAMESPACE_STATE_REGISTERED}}
+	case *workflowservice.PollWorkflowTaskQueueRequest:
+		tasks := f.fresh
+		if in.GetTaskQueue().GetKind() == enumspb.TASK_QUEUE_KIND_STICKY {
+			tasks = f.sticky
+		}
+		select {
+		case got = <-tasks:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	case *workflowservice.RespondWorkflowTaskCompletedRequest, *workflowservice.RespondWorkflowTaskFailedRequest, *workflowservice.GetWorkflowExecutionHistoryRequest:
+		answer, ok := in.(proto.Message)
+		if !ok {
+			return fmt.Errorf("%T is no message", in)
+		}
+		select {
+		case f.answers <- answer:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if into, ok := reply.(proto.Message); ok && got != nil {
+		proto.Merge(into, got)
+	}
+	return nil
+}
+
+// workerOn starts a worker whose server is f.
+func workerOn(t *testing.T, f *frontend) {
+	t.Helper()
+	c, err := client.NewLazyClient(client.Options{
+		Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)), DataConverter: workflows.DataConverter(),
+		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(f.call)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := worker.New(c, workflows.ControlQueue, worker.Options{LocalActivityWorkerOnly: true})
+	workflows.Register(w)
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		w.Stop()
+		c.Close()
+	})
+}
+
+// TestKeptHistoriesReplayInAWorkersCache is the replay with the sticky cache. It compares what the SDK's replayer does not: the
+// inputs of activities, memos, and the records of runs that failed or were cancelled. A code that changes one of them replays old
+// runs all the same, so only the histories of the code as it stands are held to it.
+func TestKeptHistoriesReplayInAWorkersCache(t *testing.T) {
+	t.Parallel()
+	for name, h := range histories(t, "next") {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &frontend{
+				fresh: make(chan *workflowservice.PollWorkflowTaskQueueResponse), sticky: make(chan *workflowservice.PollWorkflowTaskQueueResponse),
+				answers: make(chan proto.Message),
+			}
+			workerOn(t, f)
+			events, before := h.GetEvents(), 0 // before is how many events the worker has had
+			for n, e := range events {
+				if e.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED {
+					continue
+				}
+				queue, decided := f.sticky, decisions(events[n+1:])
+				if before == 0 {
+					queue = f.fresh
+				}
+				answer := f.give(t, queue, workflowTask(t, events, before, n+1, decided))
+				compare(t, answer, decided)
+				before = n + 1
+			}
+		})
+	}
+}
+
+// workflowTask is the workflow task that is started by event number upTo, for a worker that has had the events before. Updates that
+// were accepted with it come beside the history.
+func workflowTask(t *testing.T, events []*historypb.HistoryEvent, before, upTo int, decided []*historypb.HistoryEvent) *workflowservice.PollWorkflowTaskQueueResponse {
+	t.Helper()
+	start := events[0].GetWorkflowExecutionStartedEventAttributes()
+	task := &workflowservice.PollWorkflowTaskQueueResponse{
+		TaskToken: []byte("token"), Attempt: 1, WorkflowType: start.GetWorkflowType(),
+		WorkflowExecution:      &commonpb.WorkflowExecution{WorkflowId: start.GetWorkflowId(), RunId: start.GetOriginalExecutionRunId()},
+		PreviousStartedEventId: int64(before), StartedEventId: int64(upTo),
+		History: &historypb.History{Events: events[before:upTo]},
+	}
+	for _, e := range decided {
+		a := e.GetWorkflowExecutionUpdateAcceptedEventAttributes()
+		if a == nil {
+			continue
+		}
+		body, err := anypb.New(a.GetAcceptedRequest())
+		if err != nil {
+			t.Fatal(err)
+		}
+		task.Messages = append(task.Messages, &protocolpb.Message{
+			Id: a.GetAcceptedRequestMessageId(), ProtocolInstanceId: a.GetProtocolInstanceId(), Body: body,
+			SequencingId: &protocolpb.Message_EventId{EventId: a.GetAcceptedRequestSequencingEventId()},
+		})
+	}
+	return task
+}
+
+// give hands a workflow task to the worker and answers what the worker makes of it.
+func (f *frontend) give(t *testing.T, queue chan<- *workflowservice.PollWorkflowTaskQueueResponse, task *workflowservice.PollWorkflowTaskQueueResponse) *workflowservice.RespondWorkflowTaskCompletedRequest {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	select {
+	case queue <- task:
+	case <-ctx.Done():
+		t.Fatalf("nobody takes the workflow task of event %d", task.GetStartedEventId())
+	}
+	select {
+	case answer := <-f.answers:
+		if completed, ok := answer.(*workflowservice.RespondWorkflowTaskCompletedRequest); ok {
+			return completed
+		}
+		t.Fatalf("the workflow task of event %d is answered with %T: %v", task.GetStartedEventId(), answer, answer)
+	case <-ctx.Done():
+		t.Fatalf("the workflow task of event %d is not answered", task.GetStartedEventId())
+	}
+	return nil
+}
+
+// decisions are the events that a workflow task led to; events begins with its completion.
+func decisions(events []*historypb.HistoryEvent) (decided []*historypb.HistoryEvent) {
+	completed := events[0].GetEventId()
+	for _, e := range events[1:] {
+		attributes := e.ProtoReflect()
+		one := attributes.Get(attributes.WhichOneof(attributes.Descriptor().Oneofs().ByName("attributes"))).Message()
+		field := one.Descriptor().Fields().ByName("workflow_task_completed_event_id")
+		update := e.GetWorkflowExecutionUpdateAcceptedEventAttributes() != nil || e.GetWorkflowExecutionUpdateCompletedEventAttributes() != nil
+		switch {
+		case e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+			return decided
+		case update, field != nil && one.Get(field).Int() == completed:
+			decided = append(decided, e)
+		}
+	}
+	return decided
+}
+
+// compare checks that a worker's commands are those that made the recorded events.
+func compare(t *testing.T, answer *workflowservice.RespondWorkflowTaskCompletedRequest, decided []*historypb.HistoryEvent) {
+	t.Helper()
+	var got, want []recorded
+	for _, c := range answer.GetCommands() {
+		got = append(got, ofCommand(c))
+	}
+	for _, e := range decided {
+		want = append(want, ofEvent(e))
+	}
+	if diff := cmp.Diff(want, got, protocmp.Transform(), cmp.AllowUnexported(recorded{})); diff != "" {
+		t.Fatalf("the worker decides otherwise than was recorded (-recorded +decided); if that is meant, run make histories and read the diff:\n%s", diff)
+	}
+}
+
+// recorded is what a command and its event have in common: what kind they are, and the part that tells one from another.
+type recorded struct {
+	kind string
+	id   string
+	data proto.Message
+}
+
+func ofCommand(c *commandpb.Command) recorded {
+	r := recorded{kind: c.GetCommandType().String()}
+	switch {
+	case c.GetScheduleActivityTaskCommandAttributes() != nil:
+		a := c.GetScheduleActivityTaskCommandAttributes()
+		r.id, r.data = a.GetActivityId()+" "+a.GetActivityType().GetName()+" on "+a.GetTaskQueue().GetName(), a.GetInput()
+	case c.GetStartTimerCommandAttributes() != nil:
+		r.id, r.data = c.GetStartTimerCommandAttributes().GetTimerId(), c.GetStartTimerCommandAttributes().GetStartToFireTimeout()
+	case c.GetCompleteWorkflowExecutionCommandAttributes() != nil:
+		r.data = c.GetCompleteWorkflowExecutionCommandAttributes().GetResult()
+	case c.GetFailWorkflowExecutionCommandAttributes() != nil:
+		r.data = c.GetFailWorkflowExecutionCommandAttributes().GetFailure()
+	case c.GetCancelWorkflowExecutionCommandAttributes() != nil:
+		r.data = c.GetCancelWorkflowExecutionCommandAttributes().GetDetails()
+	case c.GetModifyWorkflowPropertiesCommandAttributes() != nil:
+		r.data = c.GetModifyWorkflowPropertiesCommandAttributes().GetUpsertedMemo()
+	}
+	return r
+}
+
+func ofEvent(e *historypb.HistoryEvent) recorded {
+	r := recorded{kind: commandOf(e.GetEventType())}
+	switch {
+	case e.GetActivityTaskScheduledEventAttributes() != nil:
+		a := e.GetActivityTaskScheduledEventAttributes()
+		r.id, r.data = a.GetActivityId()+" "+a.GetActivityType().GetName()+" on "+a.GetTaskQueue().GetName(), a.GetInput()
+	case e.GetTimerStartedEventAttributes() != nil:
+		r.id, r.data = e.GetTimerStartedEventAttributes().GetTimerId(), e.GetTimerStartedEventAttributes().GetStartToFireTimeout()
+	case e.GetWorkflowExecutionCompletedEventAttributes() != nil:
+		r.data = e.GetWorkflowExecutionCompletedEventAttributes().GetResult()
+	case e.GetWorkflowExecutionFailedEventAttributes() != nil:
+		r.data = e.GetWorkflowExecutionFailedEventAttributes().GetFailure()
+	case e.GetWorkflowExecutionCanceledEventAttributes() != nil:
+		r.data = e.GetWorkflowExecutionCanceledEventAttributes().GetDetails()
+	case e.GetWorkflowPropertiesModifiedEventAttributes() != nil:
+		r.data = e.GetWorkflowPropertiesModifiedEventAttributes().GetUpsertedMemo()
+	}
+	return r
+}
+
+// commandOf is the type of command that an event comes of.
+func commandOf(event enumspb.EventType) string {
+	switch event {
+	case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+		return enumspb.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK.String()
+	case enumspb.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED:
+		return enumspb.COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK.String()
+	case enumspb.EVENT_TYPE_TIMER_STARTED:
+		return enumspb.COMMAND_TYPE_START_TIMER.String()
+	case enumspb.EVENT_TYPE_TIMER_CANCELED:
+		return enumspb.COMMAND_TYPE_CANCEL_TIMER.String()
+	case enumspb.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
+		return enumspb.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES.String()
+	case enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
+		return enumspb.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES.String()
+	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+		return enumspb.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION.String()
+	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+		return enumspb.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION.String()
+	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
+		return enumspb.COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION.String()
+	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+		return enumspb.COMMAND_TYPE_PROTOCOL_MESSAGE.String()
+	default:
+		return strings.ToLower(event.String())
+	}
+}
