@@ -6,13 +6,13 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-// TestTestsSleepOnlyInBubbles keeps real sleeping out of tests: time.Sleep is called in files that use testing/synctest, whose
-// clock moves by itself. Everything else waits for a fact.
+// TestTestsSleepOnlyInBubbles keeps real sleeping out of tests: time.Sleep is called in function literals given to synctest.Test,
+// whose clock moves by itself. Everything else waits for a fact.
 func TestTestsSleepOnlyInBubbles(t *testing.T) {
 	t.Parallel()
 	files := 0
@@ -44,21 +44,66 @@ func TestTestsSleepOnlyInBubbles(t *testing.T) {
 	}
 }
 
-// sleeps are the uses of time.Sleep in a file that does not use testing/synctest.
+// sleeps are the uses of time.Sleep in a file, under whatever name the file imports time, outside literals given to synctest.Test.
 func sleeps(set *token.FileSet, file *ast.File) []token.Position {
-	if slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing/synctest"` }) {
-		return nil
-	}
+	clocks, bubbles := importNames(file, "time"), importNames(file, "testing/synctest")
 	var found []token.Position
-	ast.Inspect(file, func(node ast.Node) bool {
-		if selector, ok := node.(*ast.SelectorExpr); ok && selector.Sel.Name == "Sleep" {
-			if base, ok := selector.X.(*ast.Ident); ok && base.Name == "time" {
-				found = append(found, set.Position(selector.Pos()))
+	var look func(ast.Node) bool
+	look = func(node ast.Node) bool {
+		switch n := node.(type) {
+		case *ast.CallExpr:
+			if !refersTo(n.Fun, bubbles, "Test") {
+				return true
+			}
+			for _, arg := range n.Args {
+				if _, literal := arg.(*ast.FuncLit); !literal {
+					ast.Inspect(arg, look)
+				}
+			}
+			return false
+		case *ast.SelectorExpr:
+			if refersTo(n, clocks, "Sleep") {
+				found = append(found, set.Position(n.Pos()))
+			}
+			_, qualified := n.X.(*ast.Ident)
+			return !qualified // x.Sleep is no use of a plain Sleep
+		case *ast.Ident:
+			if refersTo(n, clocks, "Sleep") {
+				found = append(found, set.Position(n.Pos()))
 			}
 		}
 		return true
-	})
+	}
+	ast.Inspect(file, look)
 	return found
+}
+
+// importNames are what a file calls a package: "." where it imports its names as if they were its own.
+func importNames(file *ast.File, path string) map[string]bool {
+	names := map[string]bool{}
+	for _, spec := range file.Imports {
+		if spec.Path.Value != strconv.Quote(path) {
+			continue
+		}
+		name := packageName(path)
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		names[name] = true
+	}
+	return names
+}
+
+// refersTo reports whether an expression is a name of a package that the file knows by one of names.
+func refersTo(expr ast.Expr, names map[string]bool, name string) bool {
+	switch e := expr.(type) {
+	case *ast.SelectorExpr:
+		base, ok := e.X.(*ast.Ident)
+		return ok && e.Sel.Name == name && names[base.Name]
+	case *ast.Ident:
+		return e.Name == name && names["."]
+	}
+	return false
 }
 
 func TestSleepsAreFound(t *testing.T) {
@@ -67,14 +112,22 @@ func TestSleepsAreFound(t *testing.T) {
 		source string
 		want   int
 	}{
-		"a sleep":             {"package p\nimport \"time\"\nfunc f() { time.Sleep(1) }", 1},
-		"a sleep in a bubble": {"package p\nimport (\"time\"; \"testing/synctest\")\nfunc f() { synctest.Wait(); time.Sleep(1) }", 0},
-		"no sleep":            {"package p\nimport \"time\"\nvar _ = time.Second", 0},
+		"a sleep":                   {"import \"time\"\nfunc f() { time.Sleep(1) }", 1},
+		"under another name":        {"import clock \"time\"\nfunc f() { clock.Sleep(1) }", 1},
+		"without a name":            {"import . \"time\"\nfunc f() { Sleep(1) }", 1},
+		"handed on":                 {"import \"time\"\nvar pause = time.Sleep", 1},
+		"in a bubble":               {"import (\"time\"; \"testing/synctest\")\nfunc f() { synctest.Test(t, func(t *testing.T) { go func() { time.Sleep(1) }() }) }", 0},
+		"in a renamed bubble":       {"import (\"time\"; bubble \"testing/synctest\")\nfunc f() { bubble.Test(t, func(t *testing.T) { time.Sleep(1) }) }", 0},
+		"beside a bubble":           {"import (\"time\"; \"testing/synctest\")\nfunc f() { synctest.Test(t, func(t *testing.T) {}); time.Sleep(1) }", 1},
+		"in an argument":            {"import (\"time\"; \"testing/synctest\")\nfunc f() { synctest.Test(late(time.Sleep), func(t *testing.T) {}) }", 1},
+		"in another call's literal": {"import (\"time\"; \"testing/synctest\")\nfunc f() { t.Run(\"x\", func(t *testing.T) { time.Sleep(1) }); synctest.Wait() }", 1},
+		"somebody else's":           {"import \"example.com/time/v2\"\nfunc f() { bed.Sleep(1) }", 0},
+		"no sleep":                  {"import \"time\"\nvar _ = time.Second", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			set := token.NewFileSet()
-			file, err := parser.ParseFile(set, "p.go", test.source, parser.SkipObjectResolution)
+			file, err := parser.ParseFile(set, "p.go", "package p\n"+test.source, parser.SkipObjectResolution)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -37,7 +37,6 @@ func (s *Stack) environ() []string {
 	}
 	env = append(env,
 		"ROLECALL_ADDR="+s.addrs.api,
-		"ROLECALL_METRICS_ADDR="+loopback.Host+":0",
 		"ROLECALL_DATA_DIR="+filepath.Join(s.dir, "data"),
 		"ROLECALL_DEV_TEMPORAL_ADDR="+s.addrs.temporal,
 		"ROLECALL_DEV_UI_ADDR="+s.addrs.ui,

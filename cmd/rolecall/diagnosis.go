@@ -92,6 +92,10 @@ func diagnose(e examination) []finding {
 		}
 		return found
 	}
+	if e.Temporal.Problem != "" {
+		add("Temporal could not be looked at as a whole: "+e.Temporal.Problem,
+			"try again; if it stays so, set TEMPORAL_NAMESPACE and credentials that may describe the namespace, its task queues and its deployments")
+	}
 	if e.Control != nil && len(e.Control.Pollers) == 0 {
 		add("no control worker: tasks are accepted and nothing happens", "start one with: rolecall serve --control")
 	}
@@ -139,7 +143,10 @@ func examinationText(e examination, findings []finding) string {
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) } // a strings.Builder takes everything
 	row("API", e.Service.URL, yes(e.Service.Ready, "ready", yes(e.Service.Reachable, "not ready", "cannot be reached")))
-	temporal := yes(e.Temporal.Reachable, "reachable, keeps finished tasks for "+days(e.Temporal.RetentionMs), "cannot be reached from here")
+	temporal := yes(e.Temporal.Reachable, "reachable", "cannot be reached from here")
+	if e.Temporal.RetentionMs > 0 {
+		temporal += ", keeps finished tasks for " + days(e.Temporal.RetentionMs)
+	}
 	row("Temporal", e.Temporal.Address+" "+e.Temporal.Namespace, temporal)
 	if e.Control != nil {
 		row("control worker", e.Control.Queue, pollersText(*e.Control))
@@ -148,8 +155,12 @@ func examinationText(e examination, findings []finding) string {
 		row(string(q.Role), q.Queue, pollersText(q))
 	}
 	_ = table.Flush()
-	if len(findings) == 0 {
+	switch {
+	case len(findings) > 0:
+	case e.Temporal.Reachable:
 		b.WriteString("\nAll is well.\n")
+	default:
+		b.WriteString("\nThe API takes tasks. Who works on them could not be looked at: that takes TEMPORAL_* variables that lead to its Temporal.\n")
 	}
 	if idle := idleRoles(e.Roles); len(idle) > 0 && len(findings) == 0 {
 		fmt.Fprintf(&b, "Nobody works for %s: tasks for them would wait. Start an agent with: rolecall worker --role <role> --agent command -- <program>\n", strings.Join(idle, ", "))

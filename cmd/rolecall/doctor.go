@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -23,16 +24,15 @@ func doctorCommand(c *console) *cobra.Command {
 		Long: `Look at the API, at Temporal, at who runs workflows and at who works for each role, and say what to do.
 
 Exit codes: 0 all is well, 1 there is something to do, 3 the API can not be reached or can not take tasks.
-Temporal is asked as well, with the TEMPORAL_* variables; where only the API can be reached that is said and is no fault.`,
+Temporal is asked as well, with the TEMPORAL_* variables; where only the API can be reached that is said and is no fault. Where
+Temporal answers and does not let everything be looked at, that is something to do.`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			wanted, err := rolesToExamine(roles)
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), doctorTimeout)
-			defer cancel()
-			seen, err := examine(ctx, wanted)
+			seen, err := examine(cmd.Context(), wanted)
 			if err != nil {
 				return err
 			}
@@ -61,35 +61,44 @@ func rolesToExamine(names []string) ([]sdk.Role, error) {
 	return roles, nil
 }
 
-// examine looks at everything; what cannot be reached is part of what it has seen.
+// examine looks at everything; what cannot be reached, or not in time, is part of what it has seen. Its error is that the
+// environment is wrong or that ctx ended.
 func examine(ctx context.Context, roles []sdk.Role) (examination, error) {
-	client, err := connect()
+	service, err := connect()
 	if err != nil {
 		return examination{}, err
 	}
-	seen := examination{Service: serviceSeen{URL: client.Config().URL}}
-	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	seen.Service.take(client.Ready(asked))
+	seen := examination{Service: serviceSeen{URL: service.Config().URL}}
 	opts, err := workers.TemporalFromEnv()
 	if err != nil {
 		return seen, usagef("%w", err)
 	}
 	opts.Logger = log.NewStructuredLogger(silent())
-	project := client.Config().ProjectID
+	project := service.Config().ProjectID
 	if project == "" {
 		project = workers.DefaultProject
 	}
 	seen.Project = project
 	seen.Temporal = temporalSeen{Address: opts.HostPort, Namespace: opts.Namespace}
-	err = seen.lookAtTemporal(ctx, opts, roles)
-	if ctx.Err() != nil {
-		return seen, ctx.Err()
+	bounded, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	seen.look(bounded, service, opts, roles)
+	return seen, ctx.Err()
+}
+
+// look looks at the API and at Temporal for as long as ctx lasts, and keeps what it has seen by then.
+func (e *examination) look(ctx context.Context, service *sdk.Client, opts client.Options, roles []sdk.Role) {
+	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	e.Service.take(service.Ready(asked))
+	err := e.lookAtTemporal(ctx, opts, roles)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		e.Temporal.Problem = "there was no time left to look at everything: " + err.Error()
+	default:
+		e.Temporal.Problem = err.Error()
 	}
-	if err != nil {
-		seen.Temporal.Problem = err.Error()
-	}
-	return seen, nil
 }
 
 // report prints what was seen and what to do, and answers the exit code.

@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc/codes"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
@@ -35,31 +38,43 @@ func (e *examination) lookAtTemporal(ctx context.Context, opts client.Options, r
 		if ctx.Err() == nil && asked.Err() != nil {
 			return errors.New("nobody answers")
 		}
-		return err
+		e.Temporal.Reachable = refused(err)
+		return fmt.Errorf("namespace %s: %w", opts.Namespace, err)
 	}
 	e.Temporal.Reachable = true
 	e.Temporal.RetentionMs = namespace.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration().Milliseconds()
 	q, versions, err := queueOf(ctx, c, opts.Namespace, workflows.ControlQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	if err != nil {
-		return err
+		return fmt.Errorf("task queue %s: %w", workflows.ControlQueue, err)
 	}
 	e.Control = &q
 	for _, v := range versions {
 		current, err := currentBuild(ctx, c, v.deployment)
 		if err != nil {
-			return err
+			return fmt.Errorf("deployment %s: %w", v.deployment, err)
 		}
 		e.Versions = append(e.Versions, versionSeen{Deployment: v.deployment, Build: v.build, Current: current})
 	}
 	for _, r := range roles {
-		q, _, err := queueOf(ctx, c, opts.Namespace, workflows.RoleQueue(e.Project, r), enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+		queue := workflows.RoleQueue(e.Project, r)
+		q, _, err := queueOf(ctx, c, opts.Namespace, queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
 		if err != nil {
-			return err
+			return fmt.Errorf("task queue %s: %w", queue, err)
 		}
 		q.Role = r
 		e.Roles = append(e.Roles, q)
 	}
 	return nil
+}
+
+// refused reports whether an error is the answer of a server that does not do what it was asked.
+func refused(err error) bool {
+	switch serviceerror.ToStatus(err).Code() {
+	case codes.NotFound, codes.PermissionDenied, codes.Unauthenticated, codes.InvalidArgument, codes.ResourceExhausted, codes.Unimplemented:
+		return true
+	default:
+		return false
+	}
 }
 
 // build is a version of a worker deployment.

@@ -36,6 +36,7 @@ func TestDiagnose(t *testing.T) {
 		"no control worker":  {func(e *examination) { e.Control.Pollers = nil }, 1, []string{"rolecall serve --control"}},
 		"tasks wait":         {func(e *examination) { e.Roles[1].Waiting = 7 }, 1, []string{"PROJECT_ID=shop rolecall worker --role tester"}},
 		"a named role":       {func(e *examination) { e.RolesNamed = true }, 1, []string{"rolecall worker --role tester"}},
+		"looked at in part":  {func(e *examination) { e.Temporal.Problem, e.Control, e.Roles = "task queue rolecall: denied", nil, nil }, 1, []string{"credentials"}},
 		"a busy role":        {func(e *examination) { e.Roles[0].Waiting = 7 }, 0, nil},
 		"no current version": {func(e *examination) { e.Versions = []versionSeen{{"d", "b2", ""}} }, 1, []string{"--deployment-name d --build-id b2"}},
 		"an old version":     {func(e *examination) { e.Versions = []versionSeen{{"d", "b1", "b2"}, {"d", "b2", "b2"}} }, 1, []string{"--build-id b1"}},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,7 +16,9 @@ import (
 func TestEveryVariableIsDescribed(t *testing.T) {
 	t.Parallel()
 	name := regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
-	defaults := map[string]string{}
+	for _, d := range differingDefaults(sections()) {
+		t.Error(d)
+	}
 	for _, s := range sections() {
 		found := 0
 		for field := range s.config.Fields() {
@@ -30,14 +34,55 @@ func TestEveryVariableIsDescribed(t *testing.T) {
 			if !name.MatchString(v.Name) {
 				t.Errorf("%s is set by %q, which is no variable's name", where, v.Name)
 			}
-			if known := defaults[v.Name]; known != "" && v.Default != "" && known != v.Default {
-				t.Errorf("%s: the default of %s is %q here and %q elsewhere", where, v.Name, v.Default, known)
-			}
-			defaults[v.Name] = v.Default
 		}
 		if found == 0 {
 			t.Errorf("%s has no variables", s.config)
 		}
+	}
+}
+
+// differingDefaults are the variables to which two structs give different defaults. A struct that gives none agrees with any.
+func differingDefaults(all []section) []string {
+	var differing []string
+	defaults := map[string]string{}
+	for _, s := range all {
+		for field := range s.config.Fields() {
+			v, ok := variableOf(field)
+			if !ok || v.Default == "" {
+				continue
+			}
+			if known := defaults[v.Name]; known != "" && known != v.Default {
+				differing = append(differing, fmt.Sprintf("%s.%s: the default of %s is %q here and %q elsewhere", s.config, field.Name, v.Name, v.Default, known))
+			}
+			defaults[v.Name] = v.Default
+		}
+	}
+	return differing
+}
+
+func TestDifferingDefaultsAreFound(t *testing.T) {
+	t.Parallel()
+	type one struct {
+		A string `env:"A" envDefault:"1"`
+	}
+	type none struct {
+		A string `env:"A"`
+	}
+	type two struct {
+		A string `env:"A" envDefault:"2"`
+	}
+	of := func(configs ...reflect.Type) []section {
+		var all []section
+		for _, c := range configs {
+			all = append(all, section{"test", c})
+		}
+		return all
+	}
+	if got := differingDefaults(of(reflect.TypeFor[one](), reflect.TypeFor[none](), reflect.TypeFor[two]())); len(got) != 1 {
+		t.Errorf("found %q, want one", got)
+	}
+	if got := differingDefaults(of(reflect.TypeFor[one](), reflect.TypeFor[none](), reflect.TypeFor[one]())); len(got) != 0 {
+		t.Errorf("found %q, want none", got)
 	}
 }
 

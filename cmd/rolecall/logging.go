@@ -3,11 +3,9 @@ package main
 import (
 	"io"
 	"log/slog"
-
-	"github.com/caarlos0/env/v11"
 )
 
-// logConfig is how serve and worker log.
+// logConfig is how serve, worker and rolecall-dev log.
 type logConfig struct {
 	// Level is the least level that is written.
 	Level slog.Level `env:"ROLECALL_LOG_LEVEL" envDefault:"info" doc:"The least level that is logged: debug, info, warn or error."`
@@ -15,12 +13,8 @@ type logConfig struct {
 	Format string `env:"ROLECALL_LOG_FORMAT" envDefault:"text" doc:"text or json; the log goes to standard error."`
 }
 
-// logger makes the log that the environment describes.
-func logger(to io.Writer) (*slog.Logger, error) {
-	cfg, err := env.ParseAs[logConfig]()
-	if err != nil {
-		return nil, usagef("ROLECALL_LOG_LEVEL must be debug, info, warn or error: %w", err)
-	}
+// logger makes the log that the configuration describes.
+func logger(to io.Writer, cfg logConfig) (*slog.Logger, error) {
 	opts := &slog.HandlerOptions{Level: cfg.Level}
 	switch cfg.Format {
 	case "", "text":

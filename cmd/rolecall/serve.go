@@ -9,7 +9,6 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/caarlos0/env/v11"
 	"github.com/spf13/cobra"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
@@ -62,8 +61,12 @@ type serve struct {
 
 func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 	s := &serve{api: api, control: control, ready: announcer{c, readyFile}}
-	var err error
-	if s.log, err = logger(c.stderr); err != nil {
+	var logging logConfig
+	err := readEnvironment(&logging, &s.apiConfig, &s.controlConfig)
+	if err != nil {
+		return nil, err
+	}
+	if s.log, err = logger(c.stderr, logging); err != nil {
 		return nil, err
 	}
 	if s.temporal, err = workers.TemporalFromEnv(); err != nil {
@@ -72,9 +75,6 @@ func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 	s.temporal.Logger = log.NewStructuredLogger(s.log)
 	if s.temporal.Identity == "" {
 		s.temporal.Identity = processIdentity("rolecall-serve")
-	}
-	if err := errors.Join(env.Parse(&s.apiConfig), env.Parse(&s.controlConfig)); err != nil {
-		return nil, usagef("%w", err)
 	}
 	s.controlConfig.Temporal, s.controlConfig.Logger = s.temporal, s.log
 	if api {

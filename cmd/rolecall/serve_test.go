@@ -122,7 +122,16 @@ func TestWrongConfigurationIsUsage(t *testing.T) {
 		env, args []string
 		says      []string
 	}{
-		"log level":      {[]string{"ROLECALL_LOG_LEVEL=loud"}, []string{"serve"}, []string{"ROLECALL_LOG_LEVEL"}},
+		"log level": {[]string{"ROLECALL_LOG_LEVEL=loud"}, []string{"serve"}, []string{"ROLECALL_LOG_LEVEL"}},
+		"wrong values": {
+			[]string{"ROLECALL_LOG_LEVEL=loud", "ROLECALL_SHUTDOWN_GRACE=soon"}, []string{"serve"},
+			[]string{"\n  ROLECALL_LOG_LEVEL must be debug, info, warn or error, not \"loud\"\n", "\n  ROLECALL_SHUTDOWN_GRACE must be a time"},
+		},
+		"wrong worker values": {
+			[]string{"ROLECALL_SLOTS=many", "ROLECALL_ADDRESSABLE=perhaps", "ROLECALL_AGENT_GRACE=later"},
+			[]string{"worker", "--role", "coder", "--agent", "command", "--", "true"},
+			[]string{"\n  ROLECALL_SLOTS must be a whole number", "\n  ROLECALL_ADDRESSABLE must be true or false", "\n  ROLECALL_AGENT_GRACE must be a time"},
+		},
 		"log format":     {[]string{"ROLECALL_LOG_FORMAT=xml"}, []string{"serve"}, []string{"ROLECALL_LOG_FORMAT"}},
 		"open address":   {[]string{"ROLECALL_ADDR=0.0.0.0:0"}, []string{"serve", "--api"}, []string{"ROLECALL_ADDR", "loopback"}},
 		"half a version": {[]string{"TEMPORAL_WORKER_BUILD_ID=b"}, []string{"serve", "--control"}, []string{"TEMPORAL_WORKER_DEPLOYMENT_NAME"}},

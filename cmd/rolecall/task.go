@@ -52,6 +52,9 @@ func taskCancelCommand(c *console) *cobra.Command {
 		Long:  "Ask a task to stop. Its agent is given time to do so; --wait sees the end. A task that has ended stays as it is.",
 		Args:  arguments("task id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := w.check(); err != nil {
+				return err
+			}
 			client, err := connect()
 			if err != nil {
 				return err

@@ -14,9 +14,8 @@ import (
 // runFlags are what is said of a task on the command line.
 type runFlags struct {
 	kind, role, title, description, input, priority string
-	agent, parent, correlation, fairness, key       string
-	meta, fallback, capabilities                    []string
-	detached                                        bool
+	agent, correlation, fairness, key               string
+	meta, fallback                                  []string
 	maxAttempts                                     int
 	timeouts                                        map[string]*time.Duration
 	waiting                                         waiting
@@ -50,10 +49,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	s.StringVar(&f.priority, "priority", "", "low, medium, high or critical (default medium)")
 	s.StringArrayVar(&f.meta, "meta", nil, "key=value that goes with the task; repeatable")
 	s.StringArrayVar(&f.fallback, "fallback", nil, "role that is tried when the one before is used up; repeatable, in order")
-	s.StringArrayVar(&f.capabilities, "capability", nil, "what the agent must be able to do; repeatable")
 	s.StringVar(&f.agent, "agent-id", "", "address one agent of the role")
-	s.StringVar(&f.parent, "parent", "", "the running task that this one becomes a child of")
-	s.BoolVar(&f.detached, "detached", false, "with --parent: outlive it")
 	s.StringVar(&f.correlation, "correlation-id", "", "your own id, carried through to events")
 	s.StringVar(&f.fairness, "fairness-key", "", "tasks of different keys take turns")
 	s.StringVar(&f.key, "idempotency-key", "", "the same key is the same task, however often it is run")
@@ -71,6 +67,9 @@ func (f *runFlags) register(cmd *cobra.Command) {
 }
 
 func (f *runFlags) run(cmd *cobra.Command, c *console) error {
+	if err := f.waiting.check(); err != nil {
+		return err
+	}
 	request, err := f.request(cmd, c)
 	if err != nil {
 		return err
@@ -110,7 +109,7 @@ func (f *runFlags) run(cmd *cobra.Command, c *console) error {
 func (f *runFlags) request(cmd *cobra.Command, c *console) (sdk.TaskRequest, error) {
 	r := sdk.TaskRequest{
 		Type: sdk.TaskType(f.kind), Role: sdk.Role(f.role), Title: f.title, Description: f.description, Priority: sdk.Priority(f.priority),
-		AgentID: f.agent, Capabilities: f.capabilities, ParentID: f.parent, Detached: f.detached, CorrelationID: f.correlation, FairnessKey: f.fairness,
+		AgentID: f.agent, CorrelationID: f.correlation, FairnessKey: f.fairness,
 	}
 	if f.kind == "" || f.title == "" {
 		return r, usagef("task run needs --type and --title; see rolecall task run --help")

@@ -113,11 +113,11 @@ func TestRequestFromFlags(t *testing.T) {
 			args: []string{
 				"--role", "coder", "--description", "d", "--input", `[1]`, "--priority", "high", "--meta", "a=1", "--meta", "b=x=y",
 				"--fallback", "debugger", "--fallback", "planner", "--max-attempts", "2", "--timeout-queue", "90s", "--timeout-attempt", "1h",
-				"--timeout-total", "24h", "--timeout-heartbeat", "10s", "--timeout-input", "5m", "--agent-id", "c1", "--capability", "go",
-				"--parent", "p1", "--detached", "--correlation-id", "c", "--fairness-key", "f", "--idempotency-key", "k",
+				"--timeout-total", "24h", "--timeout-heartbeat", "10s", "--timeout-input", "5m", "--agent-id", "c1",
+				"--correlation-id", "c", "--fairness-key", "f", "--idempotency-key", "k",
 			},
 			want: `{"type":"code.write","role":"coder","title":"Write it","description":"d","input":[1],"priority":"high","agentId":"c1",` +
-				`"capabilities":["go"],"metadata":{"a":"1","b":"x=y"},"parentId":"p1","detached":true,"correlationId":"c","fairnessKey":"f",` +
+				`"metadata":{"a":"1","b":"x=y"},"correlationId":"c","fairnessKey":"f",` +
 				`"retry":{"maxAttempts":2},"timeouts":{"queueMs":90000,"attemptMs":3600000,"totalMs":86400000,"heartbeatMs":10000,"inputMs":300000},` +
 				`"fallback":[{"role":"debugger"},{"role":"planner"}]}`,
 			key: "k",

@@ -38,9 +38,9 @@ type temporalVariables struct {
 	Profile    string `env:"TEMPORAL_PROFILE" envDefault:"default" doc:"The profile in that file."`
 }
 
-// devVariables are those of rolecall-dev (make dev), which is a module of its own.
+// devVariables are those that rolecall-dev (make dev) reads beside the API's and the log's. It is a module of its own, whose tests
+// compare what it reads with what is said here.
 type devVariables struct {
-	Addr         string `env:"ROLECALL_ADDR" envDefault:"127.0.0.1:3009" doc:"Where the API listens."`
 	TemporalAddr string `env:"ROLECALL_DEV_TEMPORAL_ADDR" envDefault:"127.0.0.1:7233" doc:"Where make dev's Temporal listens; a loopback address."`
 	UIAddr       string `env:"ROLECALL_DEV_UI_ADDR" envDefault:"127.0.0.1:8233" doc:"Where make dev's Temporal UI listens; a loopback address."`
 	DataDir      string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" doc:"Directory for what outlives the process."`
@@ -64,6 +64,8 @@ func sections() []section {
 		{"worker", reflect.TypeFor[logConfig]()},
 		{"serve", reflect.TypeFor[temporalVariables]()},
 		{"worker", reflect.TypeFor[temporalVariables]()},
+		{"dev", reflect.TypeFor[apiserver.Config]()},
+		{"dev", reflect.TypeFor[logConfig]()},
 		{"dev", reflect.TypeFor[devVariables]()},
 	}
 }

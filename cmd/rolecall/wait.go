@@ -28,13 +28,18 @@ func (w *waiting) flags(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&w.timeout, "wait-timeout", 0, "how long to wait, such as 10m (default for ever); exit code 4 after it")
 }
 
+// check refuses flags that cannot be meant; it comes before anything is sent.
+func (w *waiting) check() error {
+	if w.timeout < 0 {
+		return usagef("--wait-timeout must not be negative")
+	}
+	return nil
+}
+
 func (w *waiting) asked() bool { return w.wanted || w.follow || w.timeout > 0 }
 
 // wait shows a task until it has ended and answers it then.
 func (w *waiting) wait(ctx context.Context, c *console, client *sdk.Client, task *sdk.Task) (*sdk.Task, error) {
-	if w.timeout < 0 {
-		return nil, usagef("--wait-timeout must not be negative")
-	}
 	bounded, cancel := context.WithCancel(ctx)
 	if w.timeout > 0 {
 		bounded, cancel = context.WithTimeout(ctx, w.timeout)

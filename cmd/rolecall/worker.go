@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/caarlos0/env/v11"
 	"github.com/spf13/cobra"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/log"
@@ -80,12 +79,13 @@ func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) 
 		return nil, usagef("worker needs the agent's program after --, such as: rolecall worker --role tester --agent command -- ./my-agent")
 	}
 	w := &roleWorker{ready: announcer{c, f.readyFile}}
-	var err error
-	if w.log, err = logger(c.stderr); err != nil {
+	var logging logConfig
+	err := readEnvironment(&logging, &w.config, &w.agent)
+	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(env.Parse(&w.config), env.Parse(&w.agent)); err != nil {
-		return nil, usagef("%w", err)
+	if w.log, err = logger(c.stderr, logging); err != nil {
+		return nil, err
 	}
 	if w.config.Temporal, err = workers.TemporalFromEnv(); err != nil {
 		return nil, usagef("%w", err)

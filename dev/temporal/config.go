@@ -31,15 +31,15 @@ func serverConfig(p ports, store *config.SQL) *config.Config {
 			MasterClusterName:        clusterName,
 			CurrentClusterName:       clusterName,
 			ClusterInformation: map[string]cluster.ClusterInformation{
-				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: p.frontend.String(), HTTPAddress: p.frontendHTTP.String()},
+				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: p.frontend.String()},
 			},
 		},
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
 		Services: map[string]config.Service{
-			string(primitives.FrontendService): rpc(p.frontend, p.frontendHTTP.Port()),
-			string(primitives.HistoryService):  rpc(p.history, 0),
-			string(primitives.MatchingService): rpc(p.matching, 0),
-			string(primitives.WorkerService):   rpc(p.worker, 0),
+			string(primitives.FrontendService): rpc(p.frontend),
+			string(primitives.HistoryService):  rpc(p.history),
+			string(primitives.MatchingService): rpc(p.matching),
+			string(primitives.WorkerService):   rpc(p.worker),
 		},
 		PublicClient: config.PublicClient{HostPort: p.frontend.String()},
 	}
@@ -52,8 +52,9 @@ func serverConfig(p ports, store *config.SQL) *config.Config {
 	return c
 }
 
-func rpc(grpc netip.AddrPort, httpPort uint16) config.Service {
-	return config.Service{RPC: config.RPC{GRPCPort: int(grpc.Port()), BindOnIP: grpc.Addr().String(), HTTPPort: int(httpPort)}}
+// rpc has no HTTP port, which leaves the frontend's HTTP gateway out: it takes a plain POST from any web page.
+func rpc(grpc netip.AddrPort) config.Service {
+	return config.Service{RPC: config.RPC{GRPCPort: int(grpc.Port()), BindOnIP: grpc.Addr().String()}}
 }
 
 func serverOptions(p ports, store *config.SQL, log *logger) []temporal.ServerOption {

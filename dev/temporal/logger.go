@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"go.temporal.io/server/common/log"
@@ -29,9 +30,12 @@ func newLogger(out *slog.Logger, level slog.Leveler) *logger {
 // silence ends the log for this logger and all made from it: a server that stops reports each of its own broken connections.
 func (l *logger) silence() { l.quiet.Store(true) }
 
+// noGateway begins the server's warning that it has no HTTP gateway, which is so on purpose.
+const noGateway = "HTTP API port has not been set."
+
 func (l *logger) log(level slog.Level, msg string, tags []tag.Tag) {
 	ctx := context.Background()
-	if level < l.level.Level() || l.quiet.Load() || !l.out.Enabled(ctx, level) {
+	if level < l.level.Level() || l.quiet.Load() || !l.out.Enabled(ctx, level) || strings.HasPrefix(msg, noGateway) {
 		return
 	}
 	l.out.LogAttrs(ctx, level, msg, attrs(tags)...)

@@ -19,7 +19,7 @@ func (e *AddressInUseError) Error() string {
 
 // ports are the listeners of one server, all on loopback.
 type ports struct {
-	frontend, frontendHTTP, history, matching, worker, ui netip.AddrPort
+	frontend, history, matching, worker, ui netip.AddrPort
 }
 
 func reservePorts(o Options) (p ports, err error) {
@@ -30,7 +30,6 @@ func reservePorts(o Options) (p ports, err error) {
 	}{
 		{"FrontendAddr", o.FrontendAddr, &p.frontend},
 		{"UIAddr", o.UIAddr, &p.ui},
-		{"", anyFree, &p.frontendHTTP},
 		{"", anyFree, &p.history},
 		{"", anyFree, &p.matching},
 		{"", anyFree, &p.worker},

@@ -59,7 +59,9 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := settle(ctx, o, s.frontend); err != nil {
 		return err
 	}
-	s.ui = startUI(p, o.Namespace)
+	if s.ui, err = startUI(ctx, p, o.Namespace, o.Logger); err != nil {
+		return err
+	}
 	return until(ctx, "the Web UI", func(ctx context.Context) error { return poll.OK(ctx, s.uiURL) })
 }
 
@@ -76,7 +78,9 @@ func (s *Server) shutDown() error {
 	s.log.silence()
 	var errs []error
 	if s.ui != nil {
-		s.ui.stop()
+		if err := s.ui.stop(); err != nil {
+			errs = append(errs, fmt.Errorf("temporal: stop the Web UI: %w", err))
+		}
 	}
 	if s.server != nil {
 		if err := s.server.Stop(); err != nil {

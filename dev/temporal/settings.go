@@ -27,6 +27,8 @@ func settings() dynamicconfig.StaticClient {
 		// A cancellation is pushed to the worker at once, whatever its heartbeat throttle; both are needed.
 		dynamicconfig.EnableCancelActivityWorkerCommand.Key(): true,
 		dynamicconfig.WorkerCommandsEnabled.Key():             true,
+		// A worker that stops has its polls ended by the server, which with one partition loses no task; otherwise they run out.
+		dynamicconfig.EnableCancelWorkerPollsOnShutdown.Key(): true,
 		// A search attribute that was just added can be used at once.
 		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): true,
 		// The default of 10 list calls a second is little for a UI, an API and tests together.

@@ -63,12 +63,19 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err := coordinator.Run(); err != nil {
 		return fmt.Errorf("the coordinator: %w\n%s", err, stack.Logs(40))
 	}
-	fmt.Printf("\nThe demo is done. Temporal UI: %s/namespaces/default/workflows\n", stack.UIURL())
+	fmt.Print(farewell(keep, stack.UIURL(), stack.URL()))
 	if keep {
-		fmt.Printf("KEEP=1: everything stays up until Ctrl-C. API: %s/docs\n", stack.URL())
 		<-ctx.Done()
 	}
 	return nil
+}
+
+// farewell says where to look at what was done, and without keep how to get there: the stack is about to close.
+func farewell(keep bool, ui, api string) string {
+	if !keep {
+		return "\nThe demo is done. `KEEP=1 make demo` keeps everything up afterwards, to look at in the Temporal UI and the API.\n"
+	}
+	return fmt.Sprintf("\nThe demo is done. Everything stays up until Ctrl-C.\n\n  Temporal UI  %s/namespaces/default/workflows\n  API docs     %s/docs\n", ui, api)
 }
 
 // buildPrograms builds the example's coordinator and agents and answers their paths by name.

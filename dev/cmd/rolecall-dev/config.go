@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"path/filepath"
 
-	"github.com/caarlos0/env/v11"
-
 	"github.com/rolecall-dev/rolecall/apiserver"
 	"github.com/rolecall-dev/rolecall/dev/temporal"
 )
@@ -26,6 +24,8 @@ type Config struct {
 	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data"`
 	// LogLevel is debug, info, warn or error. Temporal's own log starts at warn, or at info when this is debug.
 	LogLevel slog.Level `env:"ROLECALL_LOG_LEVEL" envDefault:"info"`
+	// LogFormat is text or json.
+	LogFormat string `env:"ROLECALL_LOG_FORMAT" envDefault:"text"`
 }
 
 // flags are what is said on the command line.
@@ -67,14 +67,6 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 		return f, errUsage
 	}
 	return f, nil
-}
-
-func parseConfig() (Config, error) {
-	c, err := env.ParseAs[Config]()
-	if err != nil {
-		return c, fmt.Errorf("environment: %w", err)
-	}
-	return c, c.API.Validate()
 }
 
 // temporalLogLevel is the least level of Temporal's own log.

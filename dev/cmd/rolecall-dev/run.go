@@ -21,7 +21,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+	log := c.logger(stderr)
 	ready := readiness{PID: os.Getpid()}
 	announce := func() error { return ready.announce(f, c, stdout) }
 	if f.only == onlyTemporal {

@@ -73,9 +73,7 @@ func die(status int, format string, args ...any) {
 
 // tickForever is the child: it appends to the ticks until it is killed.
 func tickForever(dir, name string) {
-	if err := tick(dir, name); err != nil {
-		die(70, "tick: %v", err)
-	}
+	die(70, "tick: %v", tick(dir, name))
 }
 
 func file(dir, name string) string { return filepath.Join(dir, name) }

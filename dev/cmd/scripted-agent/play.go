@@ -103,11 +103,10 @@ func (p player) write(name, content string) error {
 }
 
 func (p player) until(name string) error {
-	for {
+	for again := time.NewTicker(10 * time.Millisecond); ; <-again.C {
 		if _, err := os.Stat(file(p.dir, name)); err == nil {
 			return nil
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -125,26 +124,26 @@ func (p player) flood(arg string) error {
 		return err
 	}
 	end := time.Now().Add(time.Duration(ms) * time.Millisecond)
+	again := time.NewTicker(10 * time.Millisecond)
 	for i := 0; time.Now().Before(end); i++ {
 		if err := line("progress", map[string]any{"percentage": float64(i % 100), "message": strconv.Itoa(i)}); err != nil {
 			return err
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-again.C
 	}
 	return nil
 }
 
-// tick appends the time to the ticks every 20 ms. Each line is one write, so lines of several processes do not mix.
+// tick appends the time to the ticks every 20 ms until it cannot. Each line is one write, so lines of several processes do not mix.
 func tick(dir, name string) error {
 	f, err := os.OpenFile(file(dir, "ticks"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	for {
+	for again := time.NewTicker(20 * time.Millisecond); ; <-again.C {
 		if _, err := fmt.Fprintf(f, "%s %d\n", name, time.Now().UnixNano()); err != nil {
 			return err
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 

@@ -35,6 +35,24 @@ func Check(addr string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
+// Names reports whether a Host header names this machine's loopback, with any port or none: localhost, 127.0.0.0/8 or [::1].
+func Names(host string) bool {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name, port = host, "80"
+		if inner, ok := strings.CutPrefix(host, "["); ok {
+			if name, ok = strings.CutSuffix(inner, "]"); !ok {
+				return false
+			}
+		}
+	}
+	if port == "" || strings.Trim(port, "0123456789") != "" {
+		return false
+	}
+	ip, err := netip.ParseAddr(name)
+	return strings.EqualFold(name, "localhost") || err == nil && ip.Zone() == "" && ip.Unmap().IsLoopback()
+}
+
 // Ports for "any free one" are taken from below the range that the kernel gives to outgoing connections (32768 and up on Linux,
 // 49152 on others): one of those could take the port while the server that owns it is being restarted.
 const (

@@ -1,0 +1,10 @@
+package main
+
+import "testing"
+
+// TestDemo is `make demo`: the coordinator's tasks complete, the first one degraded, or it ends with an error.
+func TestDemo(t *testing.T) {
+	if err := run(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+}
