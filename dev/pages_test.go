@@ -29,6 +29,7 @@ func ask(t *testing.T, method, url, host string, header map[string]string) (stat
 		req.Header.Set(name, value)
 	}
 	req.Close = true // what does not speak HTTP/1.1 is not kept open
+	req.Close = true // most of the ports speak something else, and would go on speaking
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
