@@ -1,0 +1,136 @@
+package workflows_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+func TestTask_EndsWhenItsTimeIsUsedUp(t *testing.T) {
+	t.Parallel()
+	r := request()
+	r.Fallback = []sdk.Stage{{}}
+	for name, end := range map[string]struct {
+		answer func(sdk.Assignment) (activities.AttemptReport, error)
+		chain  string
+	}{
+		"nobody took it": {timesOut(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE), "0.1 not_taken total_timeout"},
+		"it was running": {timesOut(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, activities.AttemptReport{StartedAt: &time.Time{}}), "0.1 timed_out total_timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			task, _ := run(t, newEnv(t, &script{answers: []func(sdk.Assignment) (activities.AttemptReport, error){end.answer}}), r)
+			if d := cmp.Diff([]string{end.chain}, chain(task)); d != "" || task.Result.Error.Code != sdk.CodeTotalTimeout {
+				t.Errorf("%s %+v", d, task.Result.Error)
+			}
+		})
+	}
+}
+
+func TestTask_AsksNoLongerThanItsTime(t *testing.T) {
+	t.Parallel()
+	r := request()
+	r.Timeouts = &sdk.Timeouts{TotalMs: 60_000}
+	task, _ := run(t, newEnv(t, &script{answers: []func(sdk.Assignment) (activities.AttemptReport, error){asks("Well?", "")}}), r)
+	if task.Result.Error.Code != sdk.CodeTotalTimeout {
+		t.Errorf("%+v", task.Result.Error)
+	}
+}
+
+func TestTask_TakesUnreadableAnswersForInvalidOutput(t *testing.T) {
+	t.Parallel()
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.RegisterActivityWithOptions(func(sdk.Assignment) (string, error) { return "done", nil }, activity.RegisterOptions{Name: activities.ExecuteTaskName})
+	workflows.Register(env)
+	task, _ := run(t, env, request())
+	if d := cmp.Diff([]string{"0.1 failed invalid_output"}, chain(task)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestTask_RefusesQuestionsThatNobodyCouldAnswer(t *testing.T) {
+	t.Parallel()
+	for _, schema := range []string{`{"type":7}`, `{"$ref":"#"}`, `{"$Ref":"#"}`, `{"properties":{"a":{"$REF":"#"}}}`, `{"$dynamicref":"#"}`} {
+		task, _ := run(t, newEnv(t, &script{answers: []func(sdk.Assignment) (activities.AttemptReport, error){asks("Well?", schema)}}), request())
+		if d := cmp.Diff([]string{"0.1 failed invalid_output"}, chain(task)); d != "" {
+			t.Errorf("%s: %s", schema, d)
+		}
+	}
+}
+
+func TestTask_KeepsResumeDataWhenTheNextAttemptSaysNull(t *testing.T) {
+	t.Parallel()
+	s := &script{answers: []func(sdk.Assignment) (activities.AttemptReport, error){
+		fails("agent_failed", true, activities.AttemptReport{Resume: json.RawMessage(`{"step":3}`)}),
+		fails("agent_failed", true, activities.AttemptReport{Resume: json.RawMessage(`null`)}),
+		completes(`1`),
+	}}
+	if _, err := run(t, newEnv(t, s), request()); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(s.given[2].Resume); got != `{"step":3}` {
+		t.Errorf("resume %s", got)
+	}
+}
+
+func TestTask_DoesNotCountWhatWasGivenBackUnbegun(t *testing.T) {
+	t.Parallel()
+	s := &script{}
+	for range 20 {
+		s.answers = append(s.answers, fails("interrupted", true, activities.AttemptReport{AgentID: "agent-1"}))
+	}
+	s.answers = append(s.answers, completes(`1`))
+	task, err := run(t, newEnv(t, s), request())
+	if err != nil || len(task.Attempts) != 21 {
+		t.Fatalf("%d attempts, %v", len(task.Attempts), err)
+	}
+}
+
+func TestTask_EndsBeforeItsHistoryIsFull(t *testing.T) {
+	t.Parallel()
+	r := request()
+	r.Input = json.RawMessage(`"` + strings.Repeat("x", sdk.MaxInput-2) + `"`)
+	r.Retry = &sdk.Retry{MaxAttempts: 100}
+	s := &script{}
+	for range 100 {
+		s.answers = append(s.answers, fails("agent_failed", true, activities.AttemptReport{}))
+	}
+	task, _ := run(t, newEnv(t, s), r)
+	if task.Result.Error.Code != sdk.CodeBudgetExceeded || len(s.given) < 50 || len(s.given) > 90 {
+		t.Errorf("%d attempts, %+v", len(s.given), task.Result.Error)
+	}
+}
+
+func TestTask_RecordFitsWhateverTheChain(t *testing.T) {
+	t.Parallel()
+	r := request()
+	r.Retry = &sdk.Retry{MaxAttempts: 100, InitialIntervalMs: 100}
+	r.Fallback = []sdk.Stage{{}, {}, {}, {}, {}}
+	s := &script{}
+	for range 599 {
+		s.answers = append(s.answers, func(sdk.Assignment) (activities.AttemptReport, error) {
+			return activities.AttemptReport{}, temporal.NewApplicationError(strings.Repeat("<", 4000), "agent_failed")
+		})
+	}
+	s.answers = append(s.answers, completes(`"`+strings.Repeat("x", 1<<20-2)+`"`))
+	task, err := run(t, newEnv(t, s), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, err := workflows.EncodedSize(task)
+	if err != nil || size > 2_000_000 || len(task.Attempts) == 0 {
+		t.Errorf("%d bytes, %d attempts, %v", size, len(task.Attempts), err)
+	}
+}
