@@ -113,7 +113,7 @@ func diagnose(e examination) []finding {
 		switch {
 		case len(q.Pollers) > 0:
 		case q.Waiting > 0:
-			add(fmt.Sprintf("%d tasks wait for role %s and nobody works for it", q.Waiting, q.Role), start)
+			add(fmt.Sprintf("role %s has %d waiting and nobody works for it", q.Role, q.Waiting), start)
 		case e.RolesNamed:
 			add(fmt.Sprintf("nobody works for role %s", q.Role), start)
 		}
