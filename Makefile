@@ -14,7 +14,9 @@ GOVULNCHECK   := $(BIN)/govulncheck-v1.8.0
 
 # PKG chooses packages of one module: ./sdk/... of the root, ./dev/... of dev. T chooses tests by name.
 ROOT_PKG := $(if $(PKG),$(filter-out ./dev%,$(PKG)),./...)
-DEV_PKG  := $(if $(PKG),$(patsubst ./dev%,.%,$(filter ./dev%,$(PKG))),./...)
+DEV_PKG  := $(if $(PKG),$(patsubst ./dev%,.%,$(filter ./dev%,$(PKG))),$$(go list ./... | grep -vE '/dev/(temporal|cmd/rolecall-dev)$$'))
+# What links the Temporal server is tested without the race detector, so that the server is compiled once.
+SERVER_PKG := $(if $(PKG),,./temporal ./cmd/rolecall-dev)
 GO_TEST   = go test -race -shuffle=on $(if $(T),-run '$(T)') $(ARGS)
 
 .PHONY: help build dev demo check fmt vet lint workflowcheck vuln tidy test soak histories fuzz clean
@@ -61,9 +63,10 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities, where the database can be had
 test: ## every test of both modules with the race detector (T=name, PKG=./sdk/... or ./dev/..., ARGS=flags)
 	@$(if $(ROOT_PKG),$(GO_TEST) -timeout 10m $(ROOT_PKG))
 	@$(if $(DEV_PKG),cd dev && $(GO_TEST) -timeout 15m $(DEV_PKG))
+	@$(if $(SERVER_PKG),cd dev && go test -shuffle=on $(if $(T),-run '$(T)') $(ARGS) $(SERVER_PKG))
 
 soak: ## the tests against real processes over and over (N=10 times)
-	cd dev && $(GO_TEST) -count=$(or $(N),10) -timeout 120m ./...
+	cd dev && $(GO_TEST) -count=$(or $(N),10) -timeout 120m ./e2e .
 
 histories: ## record the kept workflow histories anew from a real server; read the diff
 	cd dev && go test -count=1 -run Histories ./e2e -record
