@@ -9,8 +9,8 @@ import (
 // Checking an answer takes time in proportion to the values of the schema times those of the answer, and it happens inside a
 // workflow task: both are bounded.
 const (
-	maxSchemaValues = 500
-	maxAnswerValues = 500
+	maxSchemaValues = 300
+	maxAnswerValues = 300
 )
 
 // survey counts the values of a JSON text, names of members among them, and answers the first name that refers to another schema.
