@@ -71,6 +71,7 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 			p.Schema = &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high}
 		}
 	}
+	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
 	sent := map[string]bool{}
 	for _, item := range api.Paths {
 		if item.Post != nil {
