@@ -49,6 +49,18 @@ func (m *memoryTasks) CreateTask(_ context.Context, in workflows.TaskInput, dige
 	return t, false, nil
 }
 
+func (m *memoryTasks) RetryTask(ctx context.Context, in workflows.TaskInput, digest string) (sdk.Task, bool, error) {
+	t, err := m.GetTask(ctx, in.Project, in.RetryOf)
+	if err != nil {
+		return t, false, err
+	}
+	if !t.Status.Terminal() {
+		return t, false, sdk.Errorf(sdk.CodeConflict, "it runs")
+	}
+	in.Request = sdk.TaskRequest{Type: t.Type, Title: t.Title}
+	return m.CreateTask(ctx, in, digest)
+}
+
 func (m *memoryTasks) GetTask(_ context.Context, project, id string) (sdk.Task, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
