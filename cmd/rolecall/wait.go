@@ -25,6 +25,10 @@ type waiting struct {
 func (w *waiting) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.wanted, "wait", false, "wait until it has ended")
 	cmd.Flags().BoolVar(&w.follow, "follow", false, "wait, and print what happens; with --json one task a line")
+	w.timeoutFlag(cmd)
+}
+
+func (w *waiting) timeoutFlag(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&w.timeout, "wait-timeout", 0, "how long to wait, such as 10m (default for ever); exit code 4 after it")
 }
 
