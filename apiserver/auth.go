@@ -51,7 +51,7 @@ func (s *Server) authenticate(r *http.Request) (caller, *sdk.Error) {
 		}
 	}
 	if len(faults) > 0 {
-		slices.SortFunc(faults, func(a, b sdk.Fault) int { return strings.Compare(a.Path, b.Path) })
+		sortFaults(faults)
 		return caller{}, invalid(faults)
 	}
 	return c, nil

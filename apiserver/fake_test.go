@@ -23,7 +23,8 @@ type memoryTasks struct {
 	digests map[string]string
 	failure error
 	reason  string
-	waiting chan struct{} // one for each wait that began
+	filter  sdk.TaskFilter // of the last list
+	waiting chan struct{}  // one for each wait that began
 }
 
 func newMemoryTasks() *memoryTasks {
@@ -48,6 +49,18 @@ func (m *memoryTasks) CreateTask(_ context.Context, in workflows.TaskInput, dige
 	return t, false, nil
 }
 
+func (m *memoryTasks) RetryTask(ctx context.Context, in workflows.TaskInput, digest string) (sdk.Task, bool, error) {
+	t, err := m.GetTask(ctx, in.Project, in.RetryOf)
+	if err != nil {
+		return t, false, err
+	}
+	if !t.Status.Terminal() {
+		return t, false, sdk.Errorf(sdk.CodeConflict, "it runs")
+	}
+	in.Request = sdk.TaskRequest{Type: t.Type, Title: t.Title}
+	return m.CreateTask(ctx, in, digest)
+}
+
 func (m *memoryTasks) GetTask(_ context.Context, project, id string) (sdk.Task, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -59,6 +72,29 @@ func (m *memoryTasks) GetTask(_ context.Context, project, id string) (sdk.Task, 
 		return sdk.Task{}, sdk.Errorf(sdk.CodeNotFound, "no such task")
 	}
 	return t, nil
+}
+
+// ListTasks answers what it was asked for as an item, and knows one cursor.
+func (m *memoryTasks) ListTasks(_ context.Context, project string, f sdk.TaskFilter, cursor string) (sdk.TaskPage, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.filter = f
+	if m.failure != nil {
+		return sdk.TaskPage{}, m.failure
+	}
+	if cursor != "" && cursor != "more" {
+		return sdk.TaskPage{}, invalid([]sdk.Fault{{Path: "query.cursor", Message: "is not one of this filter"}})
+	}
+	page := sdk.TaskPage{Items: []sdk.TaskSummary{}}
+	for key, t := range m.tasks {
+		if strings.HasPrefix(key, project+"/") {
+			page.Items = append(page.Items, sdk.TaskSummary{ID: t.ID, Title: t.Title, Metadata: t.Metadata})
+		}
+	}
+	if cursor == "" && len(page.Items) > 0 {
+		page.NextCursor = "more"
+	}
+	return page, nil
 }
 
 func (m *memoryTasks) WaitTask(ctx context.Context, project, id string, wait time.Duration) (sdk.Task, error) {

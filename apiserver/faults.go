@@ -1,7 +1,9 @@
 package apiserver
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -38,6 +40,11 @@ func (l *faultList) add(faults ...sdk.Fault) {
 		}
 		l.named = append(l.named, f)
 	}
+}
+
+// sortFaults puts faults that were found in no order into that of their paths.
+func sortFaults(faults []sdk.Fault) {
+	slices.SortStableFunc(faults, func(a, b sdk.Fault) int { return strings.Compare(a.Path, b.Path) })
 }
 
 // at enters a fault of a place in a body.

@@ -63,7 +63,9 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	bodyOf[sdk.TaskRequest](schemas, api.Paths["/v1/tasks"].Post, true)
 	bodyOf[cancelRequest](schemas, api.Paths["/v1/tasks/{id}/cancel"].Post, false)
 	bodyOf[inputAnswer](schemas, api.Paths["/v1/tasks/{id}/input"].Post, true)
+	bodyOf[retryRequest](schemas, api.Paths["/v1/tasks/{id}/retry"].Post, false)
 	alsoOK(api.Paths["/v1/tasks"].Post, "The same task as before: the Idempotency-Key was used already.")
+	alsoOK(api.Paths["/v1/tasks/{id}/retry"].Post, "The same task as before: the Idempotency-Key was used already.")
 	alsoOK(api.Paths["/v1/tasks/{id}/cancel"].Post, "The task had ended; nothing is changed.")
 	for _, p := range api.Paths["/v1/tasks/{id}"].Get.Parameters {
 		if p.Name == "waitMs" {
@@ -71,6 +73,7 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 			p.Schema = &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high}
 		}
 	}
+	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
 	sent := map[string]bool{}
 	for _, item := range api.Paths {
 		if item.Post != nil {

@@ -20,9 +20,11 @@ func (s *Server) routes() (http.Handler, error) {
 
 	api := humagin.New(r, apiConfig())
 	huma.Register(api, operation(http.MethodPost, "/v1/tasks", "create-task", "Delegate a task to a role", http.StatusCreated), s.createTask)
+	huma.Register(api, operation(http.MethodGet, "/v1/tasks", "list-tasks", "List tasks", http.StatusOK), s.listTasks)
 	huma.Register(api, operation(http.MethodGet, "/v1/tasks/{id}", "get-task", "Read a task, or wait for its end", http.StatusOK), s.getTask)
 	huma.Register(api, operation(http.MethodPost, "/v1/tasks/{id}/cancel", "cancel-task", "Stop a task", http.StatusAccepted), s.cancelTask)
 	huma.Register(api, operation(http.MethodPost, "/v1/tasks/{id}/input", "provide-input", "Answer a task's question", http.StatusOK), s.provideInput)
+	huma.Register(api, operation(http.MethodPost, "/v1/tasks/{id}/retry", "retry-task", "Create a task anew from a finished one's request", http.StatusCreated), s.retryTask)
 	huma.Register(api, operation(http.MethodGet, "/v1/tasks/{id}/progress", "list-progress", "List a task's progress", http.StatusOK), s.listProgress)
 
 	spec, page, err := document(api.OpenAPI())

@@ -70,11 +70,15 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	return created(task, replayed), nil
+}
+
+func created(task sdk.Task, replayed bool) *createTaskOutput {
 	out := &createTaskOutput{Status: http.StatusCreated, Location: "/v1/tasks/" + task.ID, Body: task}
 	if replayed {
 		out.Status, out.Replayed = http.StatusOK, "true"
 	}
-	return out, nil
+	return out
 }
 
 // identity is a new task's id and the digest of its request: with a key both follow from the request, without one the id is new
@@ -88,8 +92,14 @@ func identity(project, key string, request sdk.TaskRequest) (id, digest string, 
 	if err != nil {
 		return "", "", err
 	}
-	idSum, bodySum := sha256.Sum256([]byte(project+"\x00"+key)), sha256.Sum256(body)
-	return "k" + hex.EncodeToString(idSum[:20]), hex.EncodeToString(bodySum[:]), nil
+	sum := sha256.Sum256(body)
+	return keyedID(project, key), hex.EncodeToString(sum[:]), nil
+}
+
+// keyedID is the id of what is created with an idempotency key.
+func keyedID(project, key string) string {
+	sum := sha256.Sum256([]byte(project + "\x00" + key))
+	return "k" + hex.EncodeToString(sum[:20])
 }
 
 // canonicalRequest writes a request in the one way: what is left out, null or zero is not there, numbers are written by their

@@ -14,8 +14,12 @@ type Tasks interface {
 	// CreateTask starts a task. With a digest of the request, an id that is taken answers the first task as replayed, or
 	// idempotency_mismatch when that came from another request.
 	CreateTask(ctx context.Context, in workflows.TaskInput, digest string) (task sdk.Task, replayed bool, err error)
+	// RetryTask starts a task from the request of the finished one in.RetryOf, with the same rules; one that has not ended is a conflict.
+	RetryTask(ctx context.Context, in workflows.TaskInput, digest string) (task sdk.Task, replayed bool, err error)
 	// GetTask answers a task as it stands.
 	GetTask(ctx context.Context, project, id string) (sdk.Task, error)
+	// ListTasks answers a page of the project's tasks; a cursor that came from another filter is invalid_input.
+	ListTasks(ctx context.Context, project string, filter sdk.TaskFilter, cursor string) (sdk.TaskPage, error)
 	// WaitTask answers as soon as the task has ended, and with its current state when wait has passed or ctx has ended.
 	WaitTask(ctx context.Context, project, id string, wait time.Duration) (sdk.Task, error)
 	// CancelTask asks a task to stop; accepted is false when it has ended before.

@@ -51,6 +51,12 @@ func TestCallsOnTheWire(t *testing.T) {
 			func(ctx context.Context, c *sdk.Client) (any, error) { return c.CancelTask(ctx, "t1", "") },
 			asked{Method: "POST", URI: "/behind/a/proxy/v1/tasks/t1/cancel", Body: `{}`},
 		},
+		"RetryTask": {
+			func(ctx context.Context, c *sdk.Client) (any, error) {
+				return c.RetryTask(ctx, "t1", sdk.IdempotencyKey("k1"))
+			},
+			asked{Method: "POST", URI: "/behind/a/proxy/v1/tasks/t1/retry", Body: `{}`},
+		},
 		"ProvideInput": {
 			func(ctx context.Context, c *sdk.Client) (any, error) {
 				return c.ProvideInput(ctx, "t1", "q1", json.RawMessage(`{"yes": true}`))
@@ -73,7 +79,7 @@ func TestCallsOnTheWire(t *testing.T) {
 				t.Fatalf("%d requests, want 1", len(all))
 			}
 			r := all[0]
-			if key := r.Header.Get("Idempotency-Key"); (key != "") != (tc.want.URI == "/behind/a/proxy/v1/tasks") {
+			if key := r.Header.Get("Idempotency-Key"); (key != "") != (tc.want.URI == "/behind/a/proxy/v1/tasks" || strings.HasSuffix(tc.want.URI, "/retry")) {
 				t.Errorf("Idempotency-Key is %q", key)
 			}
 			r.Header = nil

@@ -83,6 +83,14 @@ func wholeAssignment() sdk.Assignment {
 	}
 }
 
+func wholeTaskPage() sdk.TaskPage {
+	return sdk.TaskPage{NextCursor: "c", Items: []sdk.TaskSummary{{
+		ID: "t1", Type: "code.write", Role: "coder", Title: "Write it", Priority: "high", Status: "completed", Degraded: true, AgentID: "coder-1",
+		FairnessKey: "f", ParentID: "t0", RootID: "r", SessionID: "s", PlanID: "p", RetryOf: "t9", CorrelationID: "c",
+		Metadata: map[string]string{"a": "1"}, CreatedAt: noon(0), CompletedAt: new(noon(9)), Links: wholeTask().Links,
+	}}}
+}
+
 // wireTypes are the types that cross a wire, whole (every field set) and bare.
 func wireTypes() map[string]any {
 	r := wholeRequest()
@@ -97,6 +105,7 @@ func wireTypes() map[string]any {
 			Type: "urn:rolecall:problem:invalid_input", Title: "The request is not valid", Status: 422, Detail: "look at errors",
 			Instance: "req-1", Code: "invalid_input", Errors: []sdk.Fault{{Path: "$.title", Message: "is required"}},
 		},
+		"task_page": wholeTaskPage(), "bare_task_page": sdk.TaskPage{Items: []sdk.TaskSummary{}}, "bare_task_summary": sdk.TaskSummary{},
 		"bare_task_request": sdk.TaskRequest{Type: "code.write", Title: "t"}, "bare_task": sdk.Task{}, "bare_attempt": sdk.Attempt{},
 		"bare_progress": sdk.Progress{}, "bare_result": sdk.Result{}, "bare_assignment": sdk.Assignment{},
 	}

@@ -17,13 +17,18 @@ type draft struct {
 // validate answers the faults of the options and of the request together.
 func (d *draft) validate() error {
 	f := slices.Clone(d.faults)
-	if n := len(d.key); n < 1 || n > 255 || slices.ContainsFunc([]byte(d.key), func(b byte) bool { return b < ' ' || b > '~' }) {
-		f.add("Idempotency-Key", "must be 1 to 255 printable ASCII characters")
-	}
+	f.key(d.key)
 	if e, ok := errors.AsType[*Error](d.request.Validate()); ok {
 		f = append(f, e.Faults...)
 	}
 	return f.err()
+}
+
+// key checks an idempotency key.
+func (f *faults) key(s string) {
+	if n := len(s); n < 1 || n > 255 || slices.ContainsFunc([]byte(s), func(b byte) bool { return b < ' ' || b > '~' }) {
+		f.add("Idempotency-Key", "must be 1 to 255 printable ASCII characters")
+	}
 }
 
 // TaskOption says more of a task that [Client.RequestCode] or [Client.DelegateToRole] hands out. Later options win.

@@ -77,6 +77,31 @@ func (c *Client) CancelTask(ctx context.Context, id, reason string) (*Task, erro
 	return c.change(ctx, c.taskURL(nil, id, "cancel"), body)
 }
 
+// RetryTask hands a finished task out anew: a new task of the same request, with RetryOf. One that has not ended is an error of code
+// conflict. As with [Client.CreateTask] an idempotency key is made unless [IdempotencyKey] gives one.
+func (c *Client) RetryTask(ctx context.Context, id string, opts ...CallOption) (*Task, error) {
+	if err := checkTaskID(id); err != nil {
+		return nil, err
+	}
+	d := draft{key: rand.Text()}
+	for _, o := range opts {
+		o.applyTask(&d)
+	}
+	var f faults
+	f.key(d.key)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	var task Task
+	err := c.do(ctx, call{
+		method: http.MethodPost, url: c.taskURL(nil, id, "retry"), body: struct{}{}, key: d.key, repeatable: true,
+	}, &task)
+	if err != nil {
+		return nil, err
+	}
+	return &task, nil
+}
+
 // ProvideInput answers a task's open question. requestID is [InputRequest.ID]; answer is any value that can be written as JSON
 // (a [json.RawMessage] is sent as it is). An answer that does not meet the question's schema is an error of code invalid_input,
 // a question that is not open one of code conflict. The call is sent once; repeating it with the same answer is harmless.

@@ -138,7 +138,7 @@ func (r *taskRun) backOff(ctx workflow.Context, delay time.Duration) {
 	now := workflow.Now(ctx)
 	at := now.Add(delay)
 	if delay > 0 {
-		r.task.WaitingFor = &sdk.WaitingFor{Reason: "backing_off", Since: now, NextAttemptAt: &at, Detail: "the last attempt failed; the next one follows"}
+		r.task.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingBackingOff, Since: now, NextAttemptAt: &at, Detail: "the last attempt failed; the next one follows"}
 	}
 	r.moved(ctx, sdk.StatusQueued)
 	if delay > 0 {

@@ -36,7 +36,7 @@ func (r *taskRun) ask(ctx workflow.Context) *sdk.TaskError {
 		return &sdk.TaskError{Code: sdk.CodeAgentFailed, Message: fmt.Sprintf("the agent asked more than %d questions", sdk.MaxAnswers)}
 	}
 	r.task.InputRequest = &q.request
-	r.task.WaitingFor = &sdk.WaitingFor{Reason: "waiting_for_input", Since: q.request.AskedAt, Detail: q.request.Prompt}
+	r.task.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingForInput, Since: q.request.AskedAt, Detail: q.request.Prompt}
 	r.moved(ctx, sdk.StatusInputRequired)
 	waiting, stop := workflow.WithCancel(ctx)
 	r.wait(ctx, q.answered, timer(waiting, q.request.ExpiresAt.Sub(workflow.Now(ctx)), "waiting for input"))

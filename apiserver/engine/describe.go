@@ -30,6 +30,7 @@ type run struct {
 type attempt struct {
 	stage, number int
 	scheduled     time.Time
+	paused        bool // by an operator, and nobody has it
 	taken         bool // by a worker
 	takenAt       time.Time
 	worker        string
@@ -86,6 +87,7 @@ func (e *Engine) decodeAttempt(p *workflowpb.PendingActivityInfo) (*attempt, boo
 	}
 	a := &attempt{
 		stage: stage, number: number, scheduled: p.GetScheduledTime().AsTime(), worker: p.GetLastWorkerIdentity(),
+		paused: p.GetState() == enumspb.PENDING_ACTIVITY_STATE_PAUSED,
 		taken: p.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED ||
 			p.GetState() == enumspb.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED ||
 			p.GetState() == enumspb.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED,

@@ -108,6 +108,9 @@ type Engine struct {
 	openLists   *cache[recordedProgress] // by run; of closed runs only that they could not be asked
 	closedLists *cache[recordedProgress] // by run
 
+	lookingAt singleflight.Group // by task queue: one look at a time
+	queues    *cache[queueSeen]  // by task queue
+
 	life  context.Context // ends with Close
 	close context.CancelFunc
 	work  sync.WaitGroup
@@ -134,6 +137,8 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		queries:     make(chan struct{}, cfg.MaxQueries),
 		openLists:   newCache[recordedProgress](openListBytes, cfg.DescribeTTL),
 		closedLists: newCache[recordedProgress](closedListBytes, closedListTTL),
+
+		queues: newCache[queueSeen](queueBytes, queueTTL),
 
 		life:    life,
 		close:   stop,

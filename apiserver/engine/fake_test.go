@@ -42,7 +42,9 @@ type oneRun struct {
 	signals  []string
 	cancels  int
 	updates  int
-	answer   error // of an update
+	answer   error                                      // of an update
+	queue    *workflowservice.DescribeTaskQueueResponse // nil: none
+	queues   []string                                   // looked at
 	progress func(context.Context) ([]sdk.Progress, error)
 
 	describes, polls, openPolls, reads, firsts int
@@ -280,4 +282,15 @@ func newTestEngine(t testing.TB, o *oneRun, cfg Config) *Engine {
 	e := newEngine(o, cfg)
 	t.Cleanup(e.Close)
 	return e
+}
+
+// DescribeTaskQueue answers queue, or that there is no answer.
+func (s service) DescribeTaskQueue(_ context.Context, in *workflowservice.DescribeTaskQueueRequest, _ ...grpc.CallOption) (*workflowservice.DescribeTaskQueueResponse, error) {
+	s.run.mu.Lock()
+	defer s.run.mu.Unlock()
+	s.run.queues = append(s.run.queues, in.GetTaskQueue().GetName())
+	if s.run.queue == nil {
+		return nil, serviceerror.NewUnavailable("no word of any queue")
+	}
+	return s.run.queue, nil
 }

@@ -91,7 +91,9 @@ func (e *Engine) taskOf(ctx context.Context, project, id string, resp *workflows
 		return sdk.Task{}, err
 	}
 	if seen.status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || seen.status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
-		return seen.openTask(e.links(project, id, seen.runID)), nil
+		t := seen.openTask(e.links(project, id, seen.runID))
+		e.explain(ctx, seen, &t)
+		return t, nil
 	}
 	event, err := e.closeEvent(ctx, project, id, seen.runID)
 	if err != nil {

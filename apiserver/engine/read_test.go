@@ -11,6 +11,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -101,7 +102,11 @@ func TestRunningTask(t *testing.T) {
 			o.setAttempt(t, 0, 2, started, nil)
 		}, seen{Status: sdk.StatusRunning, Attempt: 2, Max: 3, Agent: "77@host", Attempts: 1, OpenSince: at(2)}},
 		{"paused by an operator", func(t *testing.T, o *oneRun) { o.setAttempt(t, 0, 1, paused, nil) },
-			seen{Status: sdk.StatusQueued, Attempt: 1, Max: 3, Waiting: "waiting_for_agent"}},
+			seen{Status: sdk.StatusQueued, Attempt: 1, Max: 3, Waiting: "paused"}},
+		{"cancelled, its agent still runs", func(t *testing.T, o *oneRun) {
+			o.run.WorkflowExtendedInfo = &workflowpb.WorkflowExecutionExtendedInfo{CancelRequested: true}
+			o.setAttempt(t, 0, 1, enumspb.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED, &activities.AttemptReport{AgentID: "ann", StartedAt: ptr(at(3))})
+		}, seen{Status: sdk.StatusRunning, Attempt: 1, Max: 3, Agent: "ann", Attempts: 1, OpenSince: at(2), StartedAt: at(3), Waiting: "stopping"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

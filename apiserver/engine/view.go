@@ -19,6 +19,9 @@ func (r run) openTask(links sdk.Links) sdk.Task {
 	}
 	if r.pending != nil {
 		t.InputRequest = nil
+		if r.cancelRequested && r.pending.taken {
+			t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingStopping, Since: r.pending.takenAt, Detail: "it was cancelled, and its agent is given time to stop"}
+		}
 	}
 	return t
 }
@@ -72,8 +75,12 @@ func (a *attempt) applyTo(t *sdk.Task, overall float64) {
 		}
 	}
 	t.Stage, t.Attempt = a.stage, a.number
+	if a.paused {
+		t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingPaused, Since: a.scheduled, Detail: "an operator paused the attempt in Temporal"}
+		return
+	}
 	if !a.taken {
-		t.WaitingFor = &sdk.WaitingFor{Reason: "waiting_for_agent", Since: a.scheduled, Detail: "no agent of role " + string(role) + " has taken it yet"}
+		t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingForAgent, Since: a.scheduled, Detail: "no agent of role " + string(role) + " has taken it yet"}
 		return
 	}
 	t.AgentID = a.agent()
@@ -81,7 +88,7 @@ func (a *attempt) applyTo(t *sdk.Task, overall float64) {
 		Stage: a.stage, Attempt: a.number, Role: role, AgentID: t.AgentID, Model: model, StartedAt: a.takenAt,
 	})
 	if a.report != nil && a.report.StartedAt == nil {
-		t.WaitingFor = &sdk.WaitingFor{Reason: "waiting_for_slot", Since: a.takenAt, Detail: "its agent has taken it and has no free slot yet"}
+		t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingForSlot, Since: a.takenAt, Detail: "its agent has taken it and has no free slot yet"}
 		return
 	}
 	t.Status = sdk.StatusRunning

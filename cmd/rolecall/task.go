@@ -10,7 +10,8 @@ import (
 
 func taskCommand(c *console) *cobra.Command {
 	return group(&cobra.Command{Use: "task", Short: "Hand out tasks, look at them, answer and cancel them"},
-		taskRunCommand(c), taskGetCommand(c), taskCancelCommand(c), taskInputCommand(c))
+		taskRunCommand(c), taskGetCommand(c), taskListCommand(c), taskRetryCommand(c), taskWatchCommand(c), taskExplainCommand(c),
+		taskCancelCommand(c), taskInputCommand(c))
 }
 
 // connect makes the client that the environment describes.

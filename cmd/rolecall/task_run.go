@@ -86,23 +86,7 @@ func (f *runFlags) run(cmd *cobra.Command, c *console) error {
 	if err != nil {
 		return err
 	}
-	if !f.waiting.asked() {
-		if c.json {
-			return c.printJSON(task)
-		}
-		return c.printf("%s\nLook at it with: rolecall task get %s\n", headline(task), task.ID)
-	}
-	done, err := f.waiting.wait(cmd.Context(), c, client, task)
-	if err != nil {
-		return err
-	}
-	if err := f.waiting.showEnd(c, done); err != nil {
-		return err
-	}
-	if done.Err() != nil {
-		return &exitError{code: exitFailed}
-	}
-	return nil
+	return f.waiting.handedOut(cmd.Context(), c, client, task)
 }
 
 // request is the task that the flags describe. What they hold is checked by the client, all at once.

@@ -55,6 +55,13 @@ func TestExitCodes(t *testing.T) {
 		"not ready":        {states: []sdk.Task{running}, refusal: sdk.Errorf("unavailable", "Temporal is away"), args: []string{"task", "cancel", "t1"}, code: 3, stderr: []string{"Temporal is away (unavailable)"}},
 		"timed out":        {states: []sdk.Task{running}, args: runIt("--wait", "--wait-timeout", "300ms"), code: 4, stderr: []string{"has not ended within 300ms", "rolecall task get t1"}},
 		"cancel, waited":   {states: []sdk.Task{running, running, taskIn("cancelled", nil)}, args: []string{"task", "cancel", "t1", "--wait"}, code: 0, stdout: []string{"task t1 cancelled"}},
+		"retried":          {states: []sdk.Task{taskIn("queued", nil)}, args: []string{"task", "retry", "t0", "--idempotency-key", "k"}, code: 0, stdout: []string{"task t1 queued", "rolecall task get t1"}},
+		"retried, failed":  {states: []sdk.Task{running, taskIn("failed", failed)}, args: []string{"task", "retry", "t0", "--wait"}, code: 1, stdout: []string{"task t1 failed"}},
+		"not retried yet":  {states: []sdk.Task{running}, refusal: sdk.Errorf("conflict", "the task has not ended"), args: []string{"task", "retry", "t1"}, code: 1, stderr: []string{"has not ended (conflict)"}},
+		"watched":          {states: []sdk.Task{running, running, taskIn("completed", completed)}, args: []string{"task", "watch", "t1"}, code: 0, stdout: []string{"task t1 running", "completed after 30s", `"files": 3`}},
+		"watched, failed":  {states: []sdk.Task{running, running, taskIn("failed", failed)}, args: []string{"task", "watch", "t1", "--json"}, code: 1, stdout: []string{`"status":"running"`, `"status":"failed"`}},
+		"watched too long": {states: []sdk.Task{running}, args: []string{"task", "watch", "t1", "--wait-timeout", "300ms"}, code: 4, stdout: []string{"task t1 running"}, stderr: []string{"has not ended within 300ms"}},
+		"nothing to watch": {states: []sdk.Task{running}, refusal: sdk.Errorf("not_found", "there is no task t1"), args: []string{"task", "watch", "t1"}, code: 1, stderr: []string{"there is no task t1 (not_found)"}},
 		"nothing is asked": {states: []sdk.Task{running}, args: []string{"task", "input", "t1", "--answer", "1"}, code: 1, stderr: []string{"asks nothing"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,6 +25,10 @@ type waiting struct {
 func (w *waiting) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.wanted, "wait", false, "wait until it has ended")
 	cmd.Flags().BoolVar(&w.follow, "follow", false, "wait, and print what happens; with --json one task a line")
+	w.timeoutFlag(cmd)
+}
+
+func (w *waiting) timeoutFlag(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&w.timeout, "wait-timeout", 0, "how long to wait, such as 10m (default for ever); exit code 4 after it")
 }
 
@@ -62,6 +66,32 @@ func (w *waiting) wait(ctx context.Context, c *console, client *sdk.Client, task
 	default:
 		return nil, err
 	}
+}
+
+// handedOut shows a task that was just created: at once, or when it has ended if that was asked for.
+func (w *waiting) handedOut(ctx context.Context, c *console, client *sdk.Client, task *sdk.Task) error {
+	if w.asked() {
+		return w.toEnd(ctx, c, client, task)
+	}
+	if c.json {
+		return c.printJSON(task)
+	}
+	return c.printf("%s\nLook at it with: rolecall task get %s\n", headline(task), task.ID)
+}
+
+// toEnd waits for the end of a task, prints it and answers exit code 1 unless it completed.
+func (w *waiting) toEnd(ctx context.Context, c *console, client *sdk.Client, task *sdk.Task) error {
+	done, err := w.wait(ctx, c, client, task)
+	if err != nil {
+		return err
+	}
+	if err := w.showEnd(c, done); err != nil {
+		return err
+	}
+	if done.Err() != nil {
+		return &exitError{code: exitFailed}
+	}
+	return nil
 }
 
 // showEnd prints a task that has ended. With --follow --json its line has been printed.

@@ -134,7 +134,7 @@ func TestCancelOfATaskThatDoesNotRun(t *testing.T) {
 		before  sdk.Status
 		chain   []string
 	}{
-		"queued":            {nil, "waiting_for_agent", sdk.StatusQueued, []string{"0.1 cancelled"}},
+		"queued":            {nil, "no_agent", sdk.StatusQueued, []string{"0.1 cancelled"}},
 		"backing off":       {script{"*": {"exit:1"}}, "backing_off", sdk.StatusQueued, []string{"0.1 failed"}},
 		"waiting for input": {script{"*": {"ask:Which port?"}}, "waiting_for_input", sdk.StatusInputRequired, []string{"0.1 input_required"}},
 	} {

@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// aQueue was last asked for work so long ago, and has a backlog by priority key.
+func aQueue(asked time.Duration, waiting map[int32]int64) *workflowservice.DescribeTaskQueueResponse {
+	q := &workflowservice.DescribeTaskQueueResponse{StatsByPriorityKey: map[int32]*taskqueuepb.TaskQueueStats{}}
+	if asked >= 0 {
+		q.Pollers = []*taskqueuepb.PollerInfo{{Identity: "w", LastAccessTime: timestamppb.New(time.Now().Add(-asked))}}
+	}
+	for key, n := range waiting {
+		q.StatsByPriorityKey[key] = &taskqueuepb.TaskQueueStats{ApproximateBacklogCount: n}
+	}
+	return q
+}
+
+func TestWhyAQueuedTaskWaits(t *testing.T) {
+	t.Parallel()
+	const nobody = -1
+	for name, tc := range map[string]struct {
+		set            func(*testing.T, *oneRun)
+		in             workflows.TaskInput
+		queue          *workflowservice.DescribeTaskQueueResponse
+		reason, detail string
+		queues         []string
+	}{
+		"nobody polls": {queue: aQueue(nobody, map[int32]int64{3: 1}), reason: "no_agent", detail: "nobody asks for work of role coder", queues: []string{"p.coder"}},
+		"nobody polls any more": {queue: aQueue(2*time.Minute, map[int32]int64{3: 3}), reason: "no_agent",
+			detail: "nobody asks for work of role coder, and it is behind up to 2 others of role coder", queues: []string{"p.coder"}},
+		"behind others": {queue: aQueue(time.Second, map[int32]int64{1: 4, 3: 27, 4: 100}), reason: "behind_others",
+			detail: "behind up to 30 others of role coder", queues: []string{"p.coder"}},
+		"the only one":       {queue: aQueue(time.Minute, map[int32]int64{3: 1, 4: 9}), reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder"}},
+		"not counted yet":    {queue: aQueue(time.Second, nil), reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder"}},
+		"no word of a queue": {reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder", "p.coder"}},
+		"an agent that is away": {in: input(func(r *sdk.TaskRequest) { r.AgentID = "bob" }), queue: aQueue(nobody, nil), reason: "agent_away",
+			detail: "agent bob of role coder does not ask for tasks addressed to it", queues: []string{"p.coder.bob"}},
+		"a fallback": {set: func(t *testing.T, o *oneRun) {
+			o.setState(t, workflows.TaskState{Status: sdk.StatusQueued, Stage: 1, AgentID: "the one before"})
+			o.setAttempt(t, 1, 1, scheduled, nil)
+		}, queue: aQueue(nobody, nil), reason: "no_agent", detail: "nobody asks for work of role debugger", queues: []string{"p.debugger"}},
+		"nobody runs workflows":        {set: func(*testing.T, *oneRun) {}, queue: aQueue(nobody, nil), reason: "no_control_worker", detail: "no control worker runs tasks", queues: []string{"rolecall"}},
+		"its workflow is about to run": {set: func(*testing.T, *oneRun) {}, queue: aQueue(time.Second, nil), queues: []string{"rolecall"}},
+		"it was just asked for": {set: func(t *testing.T, o *oneRun) {
+			o.setAttempt(t, 0, 1, scheduled, nil)
+			o.run.PendingActivities[0].ScheduledTime = timestamppb.New(time.Now().Add(time.Hour))
+		}, queue: aQueue(nobody, nil), reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet"},
+		"it runs": {set: func(t *testing.T, o *oneRun) { o.setAttempt(t, 0, 1, started, nil) }, queue: aQueue(nobody, nil)},
+		"its agent has no slot": {set: func(t *testing.T, o *oneRun) {
+			o.setAttempt(t, 0, 1, started, &activities.AttemptReport{AgentID: "ann"})
+		}, queue: aQueue(nobody, nil), reason: "waiting_for_slot", detail: "its agent has taken it and has no free slot yet"},
+		"backing off": {set: func(t *testing.T, o *oneRun) {
+			o.setState(t, workflows.TaskState{Status: sdk.StatusQueued, WaitingFor: &sdk.WaitingFor{Reason: "backing_off"}})
+		}, queue: aQueue(nobody, nil), reason: "backing_off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if tc.in.ID == "" {
+				tc.in = input()
+			}
+			if tc.set == nil {
+				tc.set = func(t *testing.T, o *oneRun) { o.setAttempt(t, 0, 1, scheduled, nil) }
+			}
+			o := newOneRun(t, tc.in)
+			tc.set(t, o)
+			o.queue = tc.queue
+			e := newTestEngine(t, o, Config{DescribeTTL: time.Nanosecond})
+			for range 2 { // the second time from a describe of its own, and the same look at the queue
+				task, err := e.GetTask(t.Context(), "p", "a")
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got sdk.WaitingFor
+				if task.WaitingFor != nil {
+					got = *task.WaitingFor
+				}
+				if got.Reason != tc.reason || got.Detail != tc.detail {
+					t.Errorf("%s: %s", got.Reason, got.Detail)
+				}
+			}
+			if diff := cmp.Diff(tc.queues, slices.Clone(o.queues)); diff != "" {
+				t.Errorf("looked at: %s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/proto"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+const (
+	// chunk is how many runs Temporal is asked for at once; a page is made of several answers. Each brings its memo along.
+	chunk = 50
+	// pageBytes is how much Temporal may answer for one page, which keeps the page itself below as much: fewer tasks then.
+	pageBytes = 3 << 20
+)
+
+// ListTasks answers a page of a project's tasks; the filter is valid. A cursor that came with another filter, or was changed, is
+// invalid_input.
+func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskFilter, cursor string) (sdk.TaskPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
+	defer cancel()
+	page := sdk.TaskPage{Items: []sdk.TaskSummary{}}
+	query := listQuery(project, filter)
+	token, err := parseCursor(query, cursor)
+	if err != nil {
+		return page, err
+	}
+	limit := filter.Limit
+	if limit == 0 {
+		limit = sdk.DefaultPage
+	}
+	left, size := pageBytes, chunk
+	for {
+		resp, bytes, err := e.listChunk(ctx, query, min(size, limit-len(page.Items)), token)
+		switch n := len(resp.GetExecutions()); {
+		case err != nil && !isTooLarge(err):
+			return page, listFault(err)
+		case err != nil && size == 1:
+			return page, fault(err)
+		case err == nil && (bytes <= left || n <= 1 && len(page.Items) == 0):
+			for _, info := range resp.GetExecutions() {
+				if s, ok := e.summary(project, info); ok {
+					page.Items = append(page.Items, s)
+				}
+			}
+			left, token = left-bytes, resp.GetNextPageToken()
+			if len(token) == 0 || len(page.Items) >= limit {
+				page.NextCursor = newCursor(query, token)
+				return page, nil
+			}
+		case len(page.Items) > 0: // what comes next is for the next page
+			page.NextCursor = newCursor(query, token)
+			return page, nil
+		default:
+			size = max(min(size, limit)/2, 1)
+		}
+	}
+}
+
+// listChunk answers some runs, and how large the answer was.
+func (e *Engine) listChunk(ctx context.Context, query string, size int, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, int, error) {
+	resp, err := e.temporal.WorkflowService().ListWorkflowExecutions(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: e.cfg.Namespace, PageSize: int32(size), NextPageToken: token, Query: query, //nolint:gosec // at most chunk
+	})
+	return resp, proto.Size(resp), err
+}
+
+// isTooLarge reports whether an answer did not fit into one gRPC message.
+func isTooLarge(err error) bool {
+	return isOverloaded(err) && (strings.Contains(err.Error(), "larger than max") || strings.Contains(err.Error(), "message too large"))
+}
+
+// listFault is the error of a list. The query is ours, so what Temporal finds wrong with it is the place to go on from.
+func listFault(err error) *sdk.Error {
+	if _, ok := errors.AsType[*serviceerror.InvalidArgument](err); ok && strings.Contains(strings.ToLower(err.Error()), "token") {
+		return badCursor()
+	}
+	return fault(err)
+}
+
+// summary is the task of a listed run. Whether it has ended, and how, is the run's status; the rest is what its search attributes
+// say, which follow it, and its memo, which has it as it was created.
+func (e *Engine) summary(project string, info *workflowpb.WorkflowExecutionInfo) (sdk.TaskSummary, bool) {
+	in, id, ok := workflows.ParseTaskWorkflowID(info.GetExecution().GetWorkflowId())
+	if !ok || in != project {
+		return sdk.TaskSummary{}, false
+	}
+	var t sdk.Task // a memo that can not be read leaves less to say
+	if memo, err := memoField[workflows.TaskMemo](e, info.GetMemo(), workflows.MemoTask); err == nil && memo != nil {
+		t = memo.Task
+	}
+	s := sdk.TaskSummary{
+		ID: id, Type: t.Type, Role: t.Role, Title: t.Title, Priority: t.Priority, AgentID: t.AgentID, FairnessKey: t.FairnessKey,
+		ParentID: t.ParentID, RootID: t.RootID, SessionID: t.SessionID, PlanID: t.PlanID, RetryOf: t.RetryOf, CorrelationID: t.CorrelationID,
+		Metadata: t.Metadata, CreatedAt: info.GetStartTime().AsTime(), Links: e.links(project, id, info.GetExecution().GetRunId()),
+	}
+	if s.Metadata == nil {
+		s.Metadata = map[string]string{}
+	}
+	attribute := func(name string, into any) {
+		if p, ok := info.GetSearchAttributes().GetIndexedFields()[name]; ok {
+			_ = converter.GetDefaultDataConverter().FromPayload(p, into) // one that is no such value says nothing
+		}
+	}
+	attribute(workflows.AttrRole.GetName(), &s.Role)
+	attribute(workflows.AttrTaskType.GetName(), &s.Type)
+	attribute(workflows.AttrAgent.GetName(), &s.AgentID)
+	attribute(workflows.AttrDegraded.GetName(), &s.Degraded)
+	attribute(workflows.AttrStatus.GetName(), &s.Status)
+	if ended, ok := endedStatus(info.GetStatus()); ok {
+		closed := info.GetCloseTime().AsTime()
+		s.Status, s.CompletedAt = ended, &closed
+	} else if s.Status == "" || s.Status.Terminal() { // about to end
+		s.Status = sdk.StatusRunning
+	}
+	return s, true
+}
+
+func endedStatus(s enumspb.WorkflowExecutionStatus) (sdk.Status, bool) {
+	switch s {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
+		return "", false
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		return sdk.StatusCompleted, true
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
+		return sdk.StatusCancelled, true
+	default:
+		return sdk.StatusFailed, true
+	}
+}
+
+// listQuery is a filter as Temporal's visibility takes it: always the tasks of one project.
+func listQuery(project string, f sdk.TaskFilter) string {
+	terms := []string{"WorkflowType = " + quote(workflows.TaskWorkflow), workflows.AttrProject.GetName() + " = " + quote(project)}
+	equal := func(name, value string) {
+		if value != "" {
+			terms = append(terms, name+" = "+quote(value))
+		}
+	}
+	equal(workflows.AttrRole.GetName(), string(f.Role))
+	equal(workflows.AttrTaskType.GetName(), string(f.Type))
+	terms = append(terms, statusTerms(f.Status)...)
+	if f.Priority != "" {
+		canonical, _ := f.Priority.Canonical()
+		terms = append(terms, workflows.AttrPriority.GetName()+" = "+string(rune('0'+workflows.PriorityKey(canonical))))
+	}
+	equal(workflows.AttrAgent.GetName(), f.AgentID)
+	equal(workflows.AttrParent.GetName(), f.ParentID)
+	equal(workflows.AttrSession.GetName(), f.SessionID)
+	equal(workflows.AttrPlan.GetName(), f.PlanID)
+	if !f.Since.IsZero() {
+		terms = append(terms, "StartTime >= "+quote(f.Since.UTC().Format(time.RFC3339Nano)))
+	}
+	return strings.Join(terms, " AND ")
+}
+
+// statusTerms choose by the run's own status whether and how a task has ended: a run that was terminated did not say so itself.
+func statusTerms(s sdk.Status) []string {
+	const open = "ExecutionStatus = 'Running'"
+	switch s {
+	case "":
+		return nil
+	case sdk.StatusOpen:
+		return []string{open}
+	case sdk.StatusCompleted:
+		return []string{"ExecutionStatus = 'Completed'"}
+	case sdk.StatusFailed:
+		return []string{"ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')"}
+	case sdk.StatusCancelled:
+		return []string{"ExecutionStatus = 'Canceled'"}
+	default:
+		return []string{open, workflows.AttrStatus.GetName() + " = " + quote(string(s))}
+	}
+}
+
+// quote writes a value as a string of the query language. Valid filters hold nothing that needs the care.
+func quote(value string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+}

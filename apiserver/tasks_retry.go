@@ -1,0 +1,78 @@
+package apiserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+
+	"github.com/google/uuid"
+
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// retryRequest is the body of a retry: nothing yet. It may be left out whole.
+type retryRequest struct{}
+
+type retryTaskInput struct {
+	ID             string `path:"id" doc:"The id of a task that has ended."`
+	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 printable ASCII characters. The same key answers the first retry again."`
+
+	body  requestBody
+	keys  []string
+	query query
+}
+
+// Resolve takes what huma has no eyes for.
+func (in *retryTaskInput) Resolve(ctx huma.Context) []error {
+	c := humagin.Unwrap(ctx)
+	in.body, in.keys, in.query = readBody(c), c.Request.Header.Values("Idempotency-Key"), queryOf(ctx.URL())
+	return nil
+}
+
+func (s *Server) retryTask(ctx context.Context, in *retryTaskInput) (*createTaskOutput, error) {
+	if in.body.err == nil && len(in.body.raw) == 0 {
+		in.body.raw = []byte("{}")
+	}
+	d, fault := decode[retryRequest](in.body)
+	if fault != nil {
+		return nil, s.problem(ctx, fault)
+	}
+	key, faults := keyFaults(in.keys)
+	d.add(faults...)
+	d.add(idFaults(in.ID)...)
+	d.add(in.query.faults()...)
+	if err := d.err(); err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	who := callerOf(ctx)
+	id, digest, err := retryIdentity(who.project, key, in.ID)
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	entry, fault := s.projects.enter(who)
+	if fault != nil {
+		return nil, s.taskProblem(ctx, fault)
+	}
+	defer entry.leave()
+	task, replayed, err := s.tasks.RetryTask(ctx, workflows.TaskInput{
+		Project: who.project, Organization: who.organization, ID: id, RetryOf: in.ID,
+	}, digest)
+	entry.created = err == nil
+	if err != nil {
+		return nil, s.taskProblem(ctx, err)
+	}
+	return created(task, replayed), nil
+}
+
+// retryIdentity is as [identity], with the retried task in the place of a request.
+func retryIdentity(project, key, of string) (id, digest string, err error) {
+	if key == "" {
+		fresh, err := uuid.NewV7()
+		return fresh.String(), "", err
+	}
+	sum := sha256.Sum256([]byte("retry\x00" + of))
+	return keyedID(project, key), hex.EncodeToString(sum[:]), nil
+}
