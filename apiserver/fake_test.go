@@ -23,6 +23,7 @@ type memoryTasks struct {
 	digests map[string]string
 	failure error
 	reason  string
+	owner   string        // the organization of the last task
 	waiting chan struct{} // one for each wait that began
 }
 
@@ -44,8 +45,14 @@ func (m *memoryTasks) CreateTask(_ context.Context, in workflows.TaskInput, dige
 		return first, true, nil
 	}
 	t := workflows.NewTask(in, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-	m.tasks[key], m.digests[key] = t, digest
+	m.tasks[key], m.digests[key], m.owner = t, digest, in.Organization
 	return t, false, nil
+}
+
+func (m *memoryTasks) organization() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.owner
 }
 
 func (m *memoryTasks) GetTask(_ context.Context, project, id string) (sdk.Task, error) {
