@@ -167,6 +167,20 @@ func TestEveryRouteNeedsAKey(t *testing.T) {
 	}
 }
 
+// TestOneKeyARequest: which of two headers counts is not left to whoever reads them first.
+func TestOneKeyARequest(t *testing.T) {
+	t.Parallel()
+	ring := newKeyring(t)
+	s := ring.server(t, newMemoryTasks(), io.Discard)
+	r := httptest.NewRequest(http.MethodGet, "/v1/tasks/none", http.NoBody)
+	r.Header["Authorization"] = []string{"Bearer " + ring.shop, "Bearer " + ring.bank}
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	if p := problemOf(t, w); p.Code != sdk.CodeUnauthenticated {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestEveryRouteNeedsItsScope(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t)
