@@ -2,123 +2,17 @@ package apiserver
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
-
-// keyring is a keys file and the keys in it.
-type keyring struct {
-	path string
-	shop string // of acme's project shop
-	both string // of acme's projects shop and till
-	bank string // of bank's project vault
-}
-
-func newKeyring(t testing.TB) keyring {
-	t.Helper()
-	r := keyring{path: filepath.Join(t.TempDir(), "keys.json")}
-	r.shop, _ = r.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}})
-	r.both, _ = r.create(t, keys.Request{Organization: "acme", Projects: []string{"shop", "till"}})
-	r.bank, _ = r.create(t, keys.Request{Organization: "bank", Projects: []string{"vault"}})
-	return r
-}
-
-func (r keyring) create(t testing.TB, request keys.Request) (secret, id string) {
-	t.Helper()
-	secret, made, err := keys.Create(t.Context(), r.path, request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return secret, made.ID
-}
-
-// server is one that uses the keys and listens anywhere.
-func (r keyring) server(t testing.TB, tasks Tasks, logs io.Writer, change ...func(*Config)) *Server {
-	t.Helper()
-	return newTestServer(t, tasks, logs, append([]func(*Config){func(c *Config) { c.Addr, c.KeysFile = "0.0.0.0:0", r.path }}, change...)...)
-}
-
-// route is an operation of the OpenAPI document.
-type route struct{ method, path, scope string }
-
-// routesOf reads the routes out of the server's own document, so that a new one is tested by itself.
-func routesOf(t testing.TB, s *Server) []route {
-	t.Helper()
-	var doc struct {
-		Paths map[string]map[string]struct{ Security []map[string][]string }
-	}
-	if err := json.Unmarshal(call(s, http.MethodGet, "/openapi.json", "").Body.Bytes(), &doc); err != nil {
-		t.Fatal(err)
-	}
-	var found []route
-	for path, methods := range doc.Paths {
-		for method, op := range methods {
-			r := route{method: strings.ToUpper(method), path: path}
-			for _, one := range op.Security {
-				if needed := one[securityKey]; len(needed) == 1 {
-					r.scope = needed[0]
-				}
-			}
-			if !slices.Contains(keys.Scopes(), keys.Scope(r.scope)) {
-				t.Errorf("%s %s names the scope %q", r.method, path, r.scope)
-			}
-			found = append(found, r)
-		}
-	}
-	if len(found) < 5 {
-		t.Fatalf("%d routes", len(found))
-	}
-	return found
-}
-
-// of is the route's address for a task; other parts of a path are filled in with something valid.
-func (r route) of(id string) string {
-	parts := strings.Split(r.path, "/")
-	for i, p := range parts {
-		switch {
-		case p == "{id}":
-			parts[i] = id
-		case strings.HasPrefix(p, "{"):
-			parts[i] = "coder"
-		}
-	}
-	return strings.Join(parts, "/")
-}
-
-// body is one that the route takes as far as it is known, and an empty object otherwise.
-func (r route) body() string {
-	switch {
-	case r.method == http.MethodGet || r.method == http.MethodDelete:
-		return ""
-	case r.path == "/v1/tasks":
-		return okBody
-	case strings.HasSuffix(r.path, "/input"):
-		return `{"requestId":"q","answer":1}`
-	default:
-		return `{}`
-	}
-}
-
-func (r route) call(s *Server, id string, headers ...string) *httptest.ResponseRecorder {
-	return call(s, r.method, r.of(id), r.body(), headers...)
-}
-
-func bearing(secret string) []string { return []string{"Authorization", "Bearer " + secret} }
 
 func TestEveryRouteNeedsAKey(t *testing.T) {
 	t.Parallel()
@@ -328,104 +222,4 @@ func mustOpen(t testing.TB, path string) *keys.Store {
 		t.Fatal(err)
 	}
 	return store
-}
-
-// TestKeyedServerIsOpen: with keys, the rules for callers on this machine do not hold, and what needs no key is there without one.
-func TestKeyedServerIsOpen(t *testing.T) {
-	t.Parallel()
-	ring := newKeyring(t)
-	s := ring.server(t, newMemoryTasks(), io.Discard)
-	for _, path := range []string{"/healthz", "/readyz", "/openapi.json", "/docs"} {
-		if w := call(s, http.MethodGet, path, "", "Host", "rolecall.example", "Origin", "https://app.example"); w.Code != http.StatusOK {
-			t.Errorf("%s: %d %s", path, w.Code, w.Body)
-		}
-	}
-	w := call(s, http.MethodPost, "/v1/tasks", okBody, append(bearing(ring.shop), "Host", "rolecall.example", "Origin", "https://app.example")...)
-	if w.Code != http.StatusCreated || w.Header().Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("%d %s %v", w.Code, w.Body, w.Header())
-	}
-	for i := range maxProjects + 5 { // the bound of a server without keys
-		secret, _ := ring.create(t, keys.Request{Organization: "acme", Projects: []string{"p" + string(rune('a'+i%26)) + string(rune('a'+i/26))}})
-		s.keys = mustOpen(t, ring.path)
-		taskFrom(t, call(s, http.MethodPost, "/v1/tasks", okBody, bearing(secret)...), http.StatusCreated)
-	}
-}
-
-// TestServeFollowsTheKeysFile: a key that is made or revoked while the server runs.
-func TestServeFollowsTheKeysFile(t *testing.T) {
-	t.Parallel()
-	ring := newKeyring(t)
-	s := ring.server(t, newMemoryTasks(), io.Discard, func(c *Config) { c.Addr = "127.0.0.1:0" })
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(ctx, l) }()
-	secret, id := ring.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}})
-	becomes := func(want int) {
-		t.Helper()
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		var got int
-		for range 500 {
-			r, err := http.NewRequest(http.MethodGet, "http://"+l.Addr().String()+"/v1/tasks/none", http.NoBody)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("Authorization", "Bearer "+secret)
-			resp, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = resp.Body.Close()
-			if got = resp.StatusCode; got == want {
-				return
-			}
-			<-tick.C
-		}
-		t.Fatalf("still %d, want %d", got, want)
-	}
-	becomes(http.StatusNotFound)
-	if _, err := keys.Revoke(t.Context(), ring.path, id); err != nil {
-		t.Fatal(err)
-	}
-	becomes(http.StatusUnauthorized)
-	stop()
-	if err := <-served; err != nil {
-		t.Error(err)
-	}
-}
-
-func TestKeysFileIsCheckedAtTheStart(t *testing.T) {
-	t.Parallel()
-	ring := newKeyring(t)
-	raw, err := os.ReadFile(ring.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	two := filepath.Join(t.TempDir(), "two.json")
-	if err := os.WriteFile(two, bytes.Replace(raw, []byte(`"vault"`), []byte(`"till"`), 1), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, tc := range map[string]struct{ path, says string }{
-		"none":              {filepath.Join(t.TempDir(), "none.json"), "rolecall keys create"},
-		"a folder":          {t.TempDir(), "ROLECALL_KEYS_FILE"},
-		"two organizations": {two, "project till belongs to organization acme"},
-	} {
-		if _, err := New(Config{Addr: "127.0.0.1:0", KeysFile: tc.path}, newMemoryTasks(), nil); err == nil || !strings.Contains(err.Error(), tc.says) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for _, rate := range []struct {
-		limit float64
-		burst int
-		says  string
-	}{{-1, 1, "ROLECALL_RATE_LIMIT"}, {1e9, 1, "ROLECALL_RATE_LIMIT"}, {1, 0, "ROLECALL_RATE_BURST"}} {
-		err := (Config{Addr: "127.0.0.1:0", RateLimit: rate.limit, RateBurst: rate.burst}).Validate()
-		if err == nil || !strings.Contains(err.Error(), rate.says) {
-			t.Errorf("%+v: %v", rate, err)
-		}
-	}
 }
