@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
@@ -22,6 +23,7 @@ const (
 type caller struct {
 	project      string
 	organization string
+	key          string // the id of its API key; "" without keys
 }
 
 type callerKey struct{}
@@ -35,8 +37,14 @@ func callerOf(ctx context.Context) caller {
 	return c
 }
 
-// authenticate says on whose behalf a request is: without keys, of whom it names.
-func (s *Server) authenticate(r *http.Request) (caller, *sdk.Error) {
+// nameRule says what a project's or an organization's name is.
+const nameRule = "must be given once, start with a lower-case letter or digit and hold at most 63 of a-z, 0-9, _ and -"
+
+// authenticate says on whose behalf a request is: of its key's, or without keys of whom it names.
+func (s *Server) authenticate(r *http.Request, scope keys.Scope) (caller, *sdk.Error) {
+	if s.keys != nil {
+		return s.authenticateKey(r, scope)
+	}
 	c := caller{project: defaultScope, organization: defaultScope}
 	var faults []sdk.Fault
 	for header, field := range map[string]*string{headerProject: &c.project, headerOrganization: &c.organization} {
@@ -46,8 +54,7 @@ func (s *Server) authenticate(r *http.Request) (caller, *sdk.Error) {
 		}
 		*field = values[0]
 		if len(values) > 1 || !sdk.ValidProject(values[0]) {
-			faults = append(faults, sdk.Fault{Path: "header." + header,
-				Message: "must be given once, start with a lower-case letter or digit and hold at most 63 of a-z, 0-9, _ and -"})
+			faults = append(faults, sdk.Fault{Path: "header." + header, Message: nameRule})
 		}
 	}
 	if len(faults) > 0 {
@@ -58,8 +65,11 @@ func (s *Server) authenticate(r *http.Request) (caller, *sdk.Error) {
 }
 
 // checkSource refuses what a web page could send behind its reader's back: another site's request, and one that came here by a
-// name that is not loopback, as after DNS rebinding.
+// name that is not loopback, as after DNS rebinding. With keys neither can do anything: no browser sends a key by itself.
 func (s *Server) checkSource(r *http.Request) *sdk.Error {
+	if s.keys != nil {
+		return nil
+	}
 	if !isLoopbackName(r.Host) {
 		return sdk.Errorf(sdk.CodeForbidden, "a server without keys answers only to localhost, 127.0.0.1 or [::1]; the request's Host is another")
 	}

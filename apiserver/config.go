@@ -8,12 +8,20 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/rolecall-dev/rolecall/apiserver/keys"
 )
 
 // Config sets a [Server] up.
 type Config struct {
 	// Addr is where the API listens.
 	Addr string `env:"ROLECALL_ADDR" envDefault:"127.0.0.1:3009" json:"addr" doc:"Where the API listens; a loopback address while there are no keys."`
+	// KeysFile holds the API keys; empty is a server without keys, for callers on this machine only.
+	KeysFile string `env:"ROLECALL_KEYS_FILE" json:"keysFile" doc:"The file of API keys, made by rolecall keys create. Empty: no keys, and callers on this machine only."`
+	// RateLimit is how many requests a second one key may make; 0 is no limit. A request that waits counts once.
+	RateLimit float64 `env:"ROLECALL_RATE_LIMIT" envDefault:"100" json:"rateLimit" doc:"Requests a second that one API key may make; a wait counts once. 0: no limit."`
+	// RateBurst is how many requests a key that was quiet may make at once, at least 1 where there is a RateLimit.
+	RateBurst int `env:"ROLECALL_RATE_BURST" envDefault:"200" json:"rateBurst" doc:"Requests that an API key may make at once after it was quiet, 1 to 1000000."`
 	// TemporalUIURL is where people find the Temporal UI.
 	TemporalUIURL string `env:"ROLECALL_TEMPORAL_UI_URL" json:"temporalUiUrl" doc:"Address of the Temporal UI, for links from tasks to their runs. Empty: no links."`
 	// CORSOrigins are the web origins whose pages may call the API.
@@ -22,11 +30,25 @@ type Config struct {
 	ShutdownGrace time.Duration `env:"ROLECALL_SHUTDOWN_GRACE" envDefault:"10s" json:"shutdownGrace" doc:"How long open requests may take to end when the server stops. Waits are answered at once."`
 }
 
-// Validate answers nil or an error that names every fault.
+// maxRate bounds what is a limit, in requests: more than a server answers.
+const maxRate = 1_000_000
+
+// Validate answers nil or an error that names every fault. It reads the keys file.
 func (c Config) Validate() error {
 	var faults []error
-	if err := checkAddr(c.Addr); err != nil {
+	if err := checkAddr(c.Addr, c.KeysFile != ""); err != nil {
 		faults = append(faults, err)
+	}
+	if c.KeysFile != "" {
+		if _, err := keys.Read(c.KeysFile); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if !(c.RateLimit >= 0 && c.RateLimit <= maxRate) { // not a number is neither
+		faults = append(faults, fmt.Errorf("ROLECALL_RATE_LIMIT must be from 0 to %d requests a second", maxRate))
+	}
+	if c.RateLimit > 0 && (c.RateBurst < 1 || c.RateBurst > maxRate) {
+		faults = append(faults, fmt.Errorf("ROLECALL_RATE_BURST must be from 1 to %d requests", maxRate))
 	}
 	if c.TemporalUIURL != "" && !isWebURL(c.TemporalUIURL) {
 		faults = append(faults, errors.New("ROLECALL_TEMPORAL_UI_URL must be an http or https address such as http://127.0.0.1:8233"))
@@ -42,15 +64,15 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// checkAddr refuses what is no address, and one that is not loopback: there are no keys to tell callers apart.
-func checkAddr(addr string) error {
+// checkAddr refuses what is no address, and without keys to tell callers apart one that is not loopback.
+func checkAddr(addr string, keyed bool) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || port == "" {
 		return fmt.Errorf("ROLECALL_ADDR: %q is not host:port, such as 127.0.0.1:3009", addr)
 	}
-	if !isLoopback(host) {
+	if !keyed && !isLoopback(host) {
 		return fmt.Errorf("ROLECALL_ADDR: %q is not a loopback address, and no API keys are configured: anybody who can reach it could run tasks. "+
-			"Listen on 127.0.0.1, or put something that checks callers in front of it", addr)
+			"Listen on 127.0.0.1, or make keys with rolecall keys create and name their file in ROLECALL_KEYS_FILE", addr)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type memoryTasks struct {
 	failure error
 	reason  string
 	filter  sdk.TaskFilter // of the last list
+	owner   string         // the organization of the last task
 	waiting chan struct{}  // one for each wait that began
 }
 
@@ -45,7 +46,7 @@ func (m *memoryTasks) CreateTask(_ context.Context, in workflows.TaskInput, dige
 		return first, true, nil
 	}
 	t := workflows.NewTask(in, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-	m.tasks[key], m.digests[key] = t, digest
+	m.tasks[key], m.digests[key], m.owner = t, digest, in.Organization
 	return t, false, nil
 }
 
@@ -59,6 +60,12 @@ func (m *memoryTasks) RetryTask(ctx context.Context, in workflows.TaskInput, dig
 	}
 	in.Request = sdk.TaskRequest{Type: t.Type, Title: t.Title}
 	return m.CreateTask(ctx, in, digest)
+}
+
+func (m *memoryTasks) organization() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.owner
 }
 
 func (m *memoryTasks) GetTask(_ context.Context, project, id string) (sdk.Task, error) {

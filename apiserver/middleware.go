@@ -30,7 +30,7 @@ func requestIDOf(ctx context.Context) string {
 }
 
 // identify gives the request its id (the caller's own where it is a sane one) and logs how it was answered. What the log holds
-// of a request is here, whole: no body, no query, no header but the project's name.
+// of a request is here, whole: no body, no query, no header but the project's name, of a key its id.
 func (s *Server) identify(c *gin.Context) {
 	began := time.Now()
 	id := c.GetHeader(headerRequestID)
@@ -47,10 +47,16 @@ func (s *Server) identify(c *gin.Context) {
 	if route == "" {
 		route = "none"
 	}
-	s.log.LogAttrs(c.Request.Context(), levelOf(c.Writer.Status()), "request",
+	who := callerOf(c.Request.Context())
+	attrs := []slog.Attr{
 		slog.String("method", knownMethod(c.Request.Method)), slog.String("route", route), slog.Int("status", c.Writer.Status()),
 		slog.Int64("ms", time.Since(began).Milliseconds()), slog.String("requestId", id),
-		slog.String("project", callerOf(c.Request.Context()).project))
+		slog.String("project", who.project),
+	}
+	if who.key != "" {
+		attrs = append(attrs, slog.String("key", who.key))
+	}
+	s.log.LogAttrs(c.Request.Context(), levelOf(c.Writer.Status()), "request", attrs...)
 }
 
 func levelOf(status int) slog.Level {
@@ -105,8 +111,14 @@ func (s *Server) guard(c *gin.Context) {
 		c.Next()
 		return
 	}
-	who, err := s.authenticate(c.Request)
+	who, err := s.authenticate(c.Request, scopeOf(c.Request.Method, c.FullPath()))
+	if who.key != "" { // also of a request that is refused, so that the log can tell whose it was
+		c.Request = c.Request.WithContext(withCaller(c.Request.Context(), who))
+	}
 	if err != nil {
+		if err.Code == sdk.CodeUnauthenticated {
+			c.Header("WWW-Authenticate", challenge(c.Request))
+		}
 		s.refuse(c, err)
 		return
 	}

@@ -14,7 +14,10 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-const schemaPrefix = "#/components/schemas/"
+const (
+	schemaPrefix = "#/components/schemas/"
+	securityKey  = "key" // the name of the security scheme
+)
 
 // apiConfig describes the API. Its documents are served by routes of ours: huma's own page loads its code from elsewhere.
 func apiConfig() huma.Config {
@@ -48,11 +51,15 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 		Headers:     map[string]*huma.Param{"X-Request-Id": {Schema: &huma.Schema{Type: huma.TypeString}, Description: "The request's id."}},
 		Content:     map[string]*huma.MediaType{sdk.ProblemContentType: {Schema: schemas.Schema(reflect.TypeFor[sdk.Problem](), true, "")}},
 	}
-	for _, item := range api.Paths {
+	api.Components.SecuritySchemes = map[string]*huma.SecurityScheme{securityKey: {
+		Type: "http", Scheme: "bearer", Description: "An API key, where the server has keys. An operation names the scope that the key needs.",
+	}}
+	for path, item := range api.Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post} {
 			if op == nil {
 				continue
 			}
+			op.Security = []map[string][]string{{securityKey: {string(scopeOf(op.Method, path))}}, {}}
 			op.Responses["default"] = failure
 			op.Parameters = append(op.Parameters, scopeParams()...)
 		}
@@ -94,10 +101,10 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 }
 
 func scopeParams() []*huma.Param {
-	name := &huma.Schema{Type: huma.TypeString, Pattern: `^[a-z0-9][a-z0-9_-]{0,62}$`, Default: defaultScope}
+	name := &huma.Schema{Type: huma.TypeString, Pattern: `^[a-z0-9][a-z0-9_-]{0,62}$`}
 	return []*huma.Param{
-		{Name: headerProject, In: "header", Schema: name, Description: "The project the task belongs to."},
-		{Name: headerOrganization, In: "header", Schema: name, Description: "The organization the project belongs to."},
+		{Name: headerProject, In: "header", Schema: name, Description: "The project: one of the API key's, and needed where it has several; without keys any, default if left out."},
+		{Name: headerOrganization, In: "header", Schema: name, Description: "The project's organization on a server without keys, default if left out; a key has its own."},
 	}
 }
 

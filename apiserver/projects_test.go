@@ -97,7 +97,7 @@ func TestProjectEntersOneOrganization(t *testing.T) {
 func TestProjectKeepsItsPlaceWhileEntering(t *testing.T) {
 	t.Parallel()
 	p := newProjects(1)
-	mine, other := caller{"p", "a"}, caller{"p", "b"}
+	mine, other := caller{project: "p", organization: "a"}, caller{project: "p", organization: "b"}
 	failing, err := p.enter(mine)
 	if err != nil {
 		t.Fatal(err)
@@ -110,11 +110,11 @@ func TestProjectKeepsItsPlaceWhileEntering(t *testing.T) {
 	if _, err := p.enter(other); err == nil || err.Code != sdk.CodeNotFound || p.belongs(other) {
 		t.Errorf("taken by another organization meanwhile: %v", err)
 	}
-	if _, err := p.enter(caller{"q", "a"}); err == nil || err.Code != sdk.CodeForbidden {
+	if _, err := p.enter(caller{project: "q", organization: "a"}); err == nil || err.Code != sdk.CodeForbidden {
 		t.Errorf("one project too many: %v", err)
 	}
 	good.leave()
-	if e, err := p.enter(caller{"q", "a"}); err != nil {
+	if e, err := p.enter(caller{project: "q", organization: "a"}); err != nil {
 		t.Errorf("the place was not given back: %v", err)
 	} else {
 		e.leave()

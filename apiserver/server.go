@@ -7,8 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rolecall-dev/rolecall/apiserver/keys"
 )
 
 // The time limits of a connection. There is none on writing: a wait may take as long as [sdk.MaxWaitMs].
@@ -31,6 +34,8 @@ type Server struct {
 	tasks    Tasks
 	log      *slog.Logger
 	projects *projects
+	keys     *keys.Store // nil without keys
+	limits   *limits
 	handler  http.Handler
 
 	bodyTimeout time.Duration
@@ -49,6 +54,13 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 		cfg.ShutdownGrace = defaultShutdownGrace
 	}
 	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout}
+	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
+	if cfg.KeysFile != "" {
+		var err error
+		if s.keys, err = keys.Open(cfg.KeysFile, logger); err != nil {
+			return nil, err
+		}
+	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	handler, err := s.routes()
 	if err != nil {
@@ -69,9 +81,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		Handler: s.handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	following, stop := context.WithCancel(ctx)
+	var follower sync.WaitGroup
+	defer follower.Wait()
+	defer stop()
+	if s.keys != nil {
+		follower.Go(func() { s.keys.Follow(following) })
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
-	s.log.Info("the API is served", "addr", l.Addr().String())
+	s.log.Info("the API is served", "addr", l.Addr().String(), "keys", s.keys != nil)
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve the API: %w", err)

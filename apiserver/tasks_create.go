@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -58,6 +59,7 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	d.value.FairnessKey = cmp.Or(d.value.FairnessKey, who.key) // after the digest: another key of the project may repeat the request
 	entry, fault := s.projects.enter(who)
 	if fault != nil {
 		return nil, s.problem(ctx, fault)

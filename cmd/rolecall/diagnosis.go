@@ -26,6 +26,23 @@ type serviceSeen struct {
 	Reachable bool   `json:"reachable"`
 	Ready     bool   `json:"ready"`
 	Problem   string `json:"problem,omitempty"`
+	Key       string `json:"key,omitempty"` // what it has against the API key or the project
+	Advice    string `json:"-"`
+}
+
+// takeKey enters what the service answered when it was asked for a task that is not there.
+func (s *serviceSeen) takeKey(err error) {
+	e, ok := errors.AsType[*sdk.Error](err)
+	if !ok {
+		return
+	}
+	if s.Advice = keyAdvice(e); s.Advice == "" {
+		return
+	}
+	s.Key = e.Message
+	for _, f := range e.Faults {
+		s.Key += "; " + f.Path + " " + f.Message
+	}
 }
 
 // take enters what the service said of itself.
@@ -83,6 +100,8 @@ func diagnose(e examination) []finding {
 	switch s := e.Service; {
 	case !s.Reachable:
 		add("the API cannot be reached: "+s.Problem, "start it with: rolecall serve (or make dev), or set EVENTS_SERVICE_URL")
+	case s.Key != "":
+		add("the API does not let this caller in: "+s.Key, s.Advice)
 	case !s.Ready:
 		add("the API cannot take tasks: "+s.Problem, "start Temporal (make dev does), or look at the TEMPORAL_* variables of rolecall serve")
 	}

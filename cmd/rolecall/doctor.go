@@ -16,6 +16,9 @@ import (
 // doctorTimeout bounds the whole examination.
 const doctorTimeout = 30 * time.Second
 
+// noTask is the id of no task: asking for it shows what the service makes of the key and the project, and nothing else.
+const noTask = "rolecall-doctor"
+
 func doctorCommand(c *console) *cobra.Command {
 	var roles []string
 	cmd := &cobra.Command{
@@ -91,6 +94,10 @@ func (e *examination) look(ctx context.Context, service *sdk.Client, opts client
 	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	e.Service.take(service.Ready(asked))
+	if e.Service.Ready {
+		_, err := service.GetTask(asked, noTask)
+		e.Service.takeKey(err)
+	}
 	err := e.lookAtTemporal(ctx, opts, roles)
 	switch {
 	case err == nil:

@@ -85,10 +85,27 @@ func errorText(err error) string {
 	for _, f := range e.Faults {
 		text += "\n  " + printable(f.Path, false) + " " + printable(f.Message, false)
 	}
+	if advice := keyAdvice(e); advice != "" {
+		text += "\n  " + advice
+	}
 	if e.Instance != "" && e.Code == sdk.CodeInternal {
 		text += "\n  request " + printable(e.Instance, false)
 	}
 	return text
+}
+
+// keyAdvice says what to do about a refusal that has to do with the API key; "" is nothing.
+func keyAdvice(e *sdk.Error) string {
+	switch {
+	case e.Code == sdk.CodeUnauthenticated:
+		return "Set EVENTS_API_KEY to a key of this service. Who runs it makes one with: rolecall keys create"
+	case e.Code == sdk.CodeForbidden && e.Status != 0:
+		return "EVENTS_API_KEY holds who asks. A key with more scopes is made with: rolecall keys create --scope …"
+	case len(e.Faults) == 1 && e.Faults[0].Path == "header.Rolecall-Project":
+		return "Set PROJECT_ID to a project of the key in EVENTS_API_KEY, or leave it empty where the key has only one"
+	default:
+		return ""
+	}
 }
 
 // errorJSON is the error with the words of a problem document.

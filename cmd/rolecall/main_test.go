@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -61,11 +62,12 @@ func rolecall(t *testing.T, url, stdin string, args ...string) outcome {
 // service is a scripted rolecall: one task that takes the given states look by look, and what was asked of it.
 type service struct {
 	*httptest.Server
-	mu      sync.Mutex
-	states  []sdk.Task
-	refusal *sdk.Error
-	posts   []post
-	looked  chan struct{} // closed at the first look
+	mu        sync.Mutex
+	states    []sdk.Task
+	refusal   *sdk.Error
+	tasksOnly bool // readiness is not refused
+	posts     []post
+	looked    chan struct{} // closed at the first look
 }
 
 // post is a request that changes something.
@@ -84,6 +86,13 @@ func (s *service) refuse(e *sdk.Error) {
 	s.refusal = e
 }
 
+// refuseTasks makes every answer about tasks a refusal.
+func (s *service) refuseTasks(e *sdk.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal, s.tasksOnly = e, true
+}
+
 func serving(t *testing.T, states ...sdk.Task) *service {
 	t.Helper()
 	s := &service{states: states, looked: make(chan struct{})}
@@ -92,7 +101,7 @@ func serving(t *testing.T, states ...sdk.Task) *service {
 	mux.HandleFunc("POST /v1/tasks/{id}/{verb}", s.post)
 	mux.HandleFunc("GET /v1/tasks/{id}", s.get)
 	mux.HandleFunc("GET /v1/tasks/{id}/progress", s.progress)
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, map[string]string{"status": "ready"}) })
+	mux.HandleFunc("GET /readyz", s.ready)
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s
@@ -123,6 +132,17 @@ func (s *service) get(w http.ResponseWriter, _ *http.Request) {
 	}
 	s.mu.Unlock()
 	s.answer(w, now)
+}
+
+func (s *service) ready(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	tasksOnly := s.tasksOnly
+	s.mu.Unlock()
+	if tasksOnly {
+		_, _ = io.WriteString(w, `{"status":"ready"}`)
+		return
+	}
+	s.answer(w, map[string]string{"status": "ready"})
 }
 
 func (s *service) progress(w http.ResponseWriter, _ *http.Request) {

@@ -65,6 +65,7 @@ func sections() []section {
 		{"serve", reflect.TypeFor[temporalVariables]()},
 		{"worker", reflect.TypeFor[temporalVariables]()},
 		{"dev", reflect.TypeFor[apiserver.Config]()},
+		{"keys", reflect.TypeFor[keysConfig]()},
 		{"dev", reflect.TypeFor[logConfig]()},
 		{"dev", reflect.TypeFor[devVariables]()},
 	}

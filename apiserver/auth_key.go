@@ -1,0 +1,97 @@
+package apiserver
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/rolecall-dev/rolecall/apiserver/keys"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// scopeOf is the scope that a route asks of a key. A route that no line is about is read by whoever may look, and changed by whoever
+// may delegate.
+func scopeOf(method, route string) keys.Scope {
+	changes := method != http.MethodGet
+	for _, work := range []string{"/v1/agents", "/v1/leases", "/v1/roles"} {
+		if changes && (route == work || strings.HasPrefix(route, work+"/")) {
+			return keys.ScopeWork
+		}
+	}
+	switch {
+	case changes && strings.HasPrefix(route, "/v1/tasks/") && strings.HasSuffix(route, "/output"): // what the task's worker says
+		return keys.ScopeWork
+	case changes && route == "/v1/events":
+		return keys.ScopePublish
+	case changes:
+		return keys.ScopeDelegate
+	default:
+		return keys.ScopeRead
+	}
+}
+
+// authenticateKey says for which project of its key a request is. The answer to a project that is not the key's follows from the key
+// alone, so that it does not tell whether there is such a project.
+func (s *Server) authenticateKey(r *http.Request, scope keys.Scope) (caller, *sdk.Error) {
+	secret, ok := bearer(r)
+	if !ok {
+		return caller{}, sdk.Errorf(sdk.CodeUnauthenticated, "send an API key, once, as Authorization: Bearer rk_…")
+	}
+	key, ok := s.keys.Find(secret)
+	if !ok {
+		return caller{}, sdk.Errorf(sdk.CodeUnauthenticated, "the API key is not one of this server's, or was revoked")
+	}
+	c := caller{organization: key.Organization, key: key.ID}
+	if wait := s.limits.take(key.ID); wait > 0 {
+		return c, &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: wait,
+			Message: fmt.Sprintf("the API key makes more than %g requests a second; go on after Retry-After", s.cfg.RateLimit)}
+	}
+	if !key.May(scope) {
+		return c, sdk.Errorf(sdk.CodeForbidden, "the API key lacks the scope %s; ask for a key that has it", scope)
+	}
+	project, err := projectOf(key, r.Header.Values(headerProject))
+	if err != nil {
+		return c, err
+	}
+	c.project = project
+	return c, nil
+}
+
+// projectOf chooses among a key's projects.
+func projectOf(key keys.Key, named []string) (string, *sdk.Error) {
+	fault := sdk.Fault{Path: "header." + headerProject}
+	switch {
+	case len(named) == 0 && len(key.Projects) == 1:
+		return key.Projects[0], nil
+	case len(named) == 0:
+		fault.Message = "is required, since the API key has several projects: " + strings.Join(key.Projects, ", ")
+	case len(named) > 1 || !sdk.ValidProject(named[0]):
+		fault.Message = nameRule
+	case !slices.Contains(key.Projects, named[0]):
+		fault.Message = "names a project that the API key does not have; it has " + strings.Join(key.Projects, ", ")
+		return "", &sdk.Error{Code: sdk.CodeNotFound, Message: "there is no such project for this API key", Faults: []sdk.Fault{fault}}
+	default:
+		return named[0], nil
+	}
+	return "", invalid([]sdk.Fault{fault})
+}
+
+// bearer is the key that a request carries; ok is false when it carries none, or several.
+func bearer(r *http.Request) (secret string, ok bool) {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, secret, _ := strings.Cut(values[0], " ")
+	secret = strings.TrimSpace(secret)
+	return secret, strings.EqualFold(scheme, "Bearer") && secret != ""
+}
+
+// challenge is what a 401 says of how to authenticate (RFC 6750).
+func challenge(r *http.Request) string {
+	if _, sent := bearer(r); sent {
+		return `Bearer realm="rolecall", error="invalid_token"`
+	}
+	return `Bearer realm="rolecall"`
+}

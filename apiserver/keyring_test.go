@@ -1,0 +1,113 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rolecall-dev/rolecall/apiserver/keys"
+)
+
+// keyring is a keys file and the keys in it.
+type keyring struct {
+	path string
+	shop string // of acme's project shop
+	both string // of acme's projects shop and till
+	bank string // of bank's project vault
+}
+
+func newKeyring(t testing.TB) keyring {
+	t.Helper()
+	r := keyring{path: filepath.Join(t.TempDir(), "keys.json")}
+	r.shop, _ = r.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}})
+	r.both, _ = r.create(t, keys.Request{Organization: "acme", Projects: []string{"shop", "till"}})
+	r.bank, _ = r.create(t, keys.Request{Organization: "bank", Projects: []string{"vault"}})
+	return r
+}
+
+func (r keyring) create(t testing.TB, request keys.Request) (secret, id string) {
+	t.Helper()
+	secret, made, err := keys.Create(t.Context(), r.path, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret, made.ID
+}
+
+// server is one that uses the keys and listens anywhere.
+func (r keyring) server(t testing.TB, tasks Tasks, logs io.Writer, change ...func(*Config)) *Server {
+	t.Helper()
+	return newTestServer(t, tasks, logs, append([]func(*Config){func(c *Config) { c.Addr, c.KeysFile = "0.0.0.0:0", r.path }}, change...)...)
+}
+
+// route is an operation of the OpenAPI document.
+type route struct{ method, path, scope string }
+
+// routesOf reads the routes out of the server's own document, so that a new one is tested by itself.
+func routesOf(t testing.TB, s *Server) []route {
+	t.Helper()
+	var doc struct {
+		Paths map[string]map[string]struct{ Security []map[string][]string }
+	}
+	if err := json.Unmarshal(call(s, http.MethodGet, "/openapi.json", "").Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var found []route
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			r := route{method: strings.ToUpper(method), path: path}
+			for _, one := range op.Security {
+				if needed := one[securityKey]; len(needed) == 1 {
+					r.scope = needed[0]
+				}
+			}
+			if !slices.Contains(keys.Scopes(), keys.Scope(r.scope)) {
+				t.Errorf("%s %s names the scope %q", r.method, path, r.scope)
+			}
+			found = append(found, r)
+		}
+	}
+	if len(found) < 5 {
+		t.Fatalf("%d routes", len(found))
+	}
+	return found
+}
+
+// of is the route's address for a task; other parts of a path are filled in with something valid.
+func (r route) of(id string) string {
+	parts := strings.Split(r.path, "/")
+	for i, p := range parts {
+		switch {
+		case p == "{id}":
+			parts[i] = id
+		case strings.HasPrefix(p, "{"):
+			parts[i] = "coder"
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// body is one that the route takes as far as it is known, and an empty object otherwise.
+func (r route) body() string {
+	switch {
+	case r.method == http.MethodGet || r.method == http.MethodDelete:
+		return ""
+	case r.path == "/v1/tasks":
+		return okBody
+	case strings.HasSuffix(r.path, "/input"):
+		return `{"requestId":"q","answer":1}`
+	default:
+		return `{}`
+	}
+}
+
+func (r route) call(s *Server, id string, headers ...string) *httptest.ResponseRecorder {
+	return call(s, r.method, r.of(id), r.body(), headers...)
+}
+
+func bearing(secret string) []string { return []string{"Authorization", "Bearer " + secret} }

@@ -1,0 +1,100 @@
+package keys
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// Request is what a new key is to be.
+type Request struct {
+	Name         string
+	Organization string
+	Projects     []string
+	Scopes       []Scope // nil is [DefaultScopes]
+}
+
+// Create adds a key to the file, which it makes where there is none, and answers the key itself: it is kept nowhere. A request that
+// is not valid is an [sdk.Error] of code invalid_input. ctx bounds the wait for the file's lock.
+func Create(ctx context.Context, path string, r Request) (secret string, made Key, err error) {
+	if r.Scopes == nil {
+		r.Scopes = DefaultScopes()
+	}
+	for _, s := range r.Scopes {
+		if !slices.Contains(Scopes(), s) {
+			return "", Key{}, sdk.Errorf(sdk.CodeInvalidInput, "%q is no scope; there are %v", s, Scopes())
+		}
+	}
+	secret = newSecret()
+	sum := hashOf(secret)
+	made = Key{
+		ID: newID(), Name: r.Name, Organization: r.Organization, Projects: r.Projects, Scopes: r.Scopes,
+		Hash: hex.EncodeToString(sum[:]), CreatedAt: time.Now().UTC().Truncate(time.Second),
+	}
+	if text := made.fault(); text != "" {
+		return "", Key{}, sdk.Errorf(sdk.CodeInvalidInput, "%s", text)
+	}
+	err = change(ctx, path, func(f *file) error {
+		f.Keys = append(f.Keys, made)
+		return f.check()
+	})
+	if err != nil {
+		return "", Key{}, err
+	}
+	return secret, made, nil
+}
+
+// ErrNoKey says that a file has no key of an id.
+var ErrNoKey = errors.New("there is no key of this id; rolecall keys list shows them")
+
+// Revoke ends a key. One that is revoked stays as it is.
+func Revoke(ctx context.Context, path, id string) (revoked Key, err error) {
+	if _, err := Read(path); err != nil {
+		return Key{}, err
+	}
+	err = change(ctx, path, func(f *file) error {
+		i := slices.IndexFunc(f.Keys, func(k Key) bool { return k.ID == id })
+		if i < 0 {
+			return ErrNoKey
+		}
+		if !f.Keys[i].Revoked() {
+			f.Keys[i].RevokedAt = new(time.Now().UTC().Truncate(time.Second))
+		}
+		revoked = f.Keys[i]
+		return nil
+	})
+	return revoked, err
+}
+
+// change reads, changes and writes the file while no other process does.
+func change(ctx context.Context, path string, how func(*file) error) (err error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // a link stays one
+	}
+	release, err := lock(ctx, path+".lock")
+	if err != nil {
+		return fmt.Errorf("lock the keys file (ROLECALL_KEYS_FILE): %w", err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	f, err := load(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = file{Keys: []Key{}}, nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := how(&f); err != nil {
+		return err
+	}
+	if err := f.save(path); err != nil {
+		return fmt.Errorf("write the keys file (ROLECALL_KEYS_FILE): %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package apiserver
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	ring := newKeyring(t)
+	synctest.Test(t, func(t *testing.T) {
+		tasks := newMemoryTasks()
+		s := ring.server(t, tasks, io.Discard, func(c *Config) { c.RateLimit, c.RateBurst = 0.5, 3 })
+		task := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", okBody, bearing(ring.shop)...), http.StatusCreated)
+		read := func(more string, secret string) int {
+			return call(s, http.MethodGet, "/v1/tasks/"+task.ID+more, "", append(bearing(secret), headerProject, "shop")...).Code
+		}
+		for i := range 2 {
+			if got := read("", ring.shop); got != http.StatusOK {
+				t.Errorf("request %d: %d", i, got)
+			}
+		}
+		w := call(s, http.MethodGet, "/v1/tasks/"+task.ID, "", bearing(ring.shop)...)
+		if p := problemOf(t, w); p.Code != sdk.CodeRateLimited || w.Header().Get("Retry-After") != "2" {
+			t.Errorf("%+v, Retry-After %q", p, w.Header().Get("Retry-After"))
+		}
+		if got := read("", ring.both); got != http.StatusOK {
+			t.Errorf("another key is refused: %d", got)
+		}
+		if got := call(s, http.MethodGet, "/healthz", "", bearing(ring.shop)...).Code; got != http.StatusOK {
+			t.Errorf("healthz is refused: %d", got)
+		}
+		time.Sleep(2 * time.Second) // what was refused did not count
+		if got := read("?waitMs=60000", ring.shop); got != http.StatusOK {
+			t.Errorf("after Retry-After: %d", got)
+		}
+		if got := read("", ring.shop); got != http.StatusOK { // the minute of the wait has filled the burst
+			t.Errorf("after a wait: %d", got)
+		}
+	})
+}
+
+func TestNoRateLimit(t *testing.T) {
+	t.Parallel()
+	ring := newKeyring(t)
+	s := ring.server(t, newMemoryTasks(), io.Discard)
+	for range 500 {
+		if got := call(s, http.MethodGet, "/v1/tasks/none", "", bearing(ring.shop)...).Code; got != http.StatusNotFound {
+			t.Fatalf("%d", got)
+		}
+	}
+	if len(s.limits.known) != 0 {
+		t.Errorf("%d keys are counted", len(s.limits.known))
+	}
+}
+
+func TestLimitsAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimits(1, 2, 10)
+		busy := func(key string) bool { return l.take(key) > 0 }
+		for i := range 10 {
+			l.take(fmt.Sprint(i))
+		}
+		time.Sleep(time.Second)
+		for range 2 {
+			l.take("3") // the only one that is not quiet
+		}
+		l.take("new")
+		if len(l.known) != 2 || !busy("3") {
+			t.Errorf("%d keys are counted, the busy one among them: %v", len(l.known), busy("3"))
+		}
+		for i := range 1000 {
+			l.take(fmt.Sprint("many", i))
+			if len(l.known) > 10 {
+				t.Fatalf("%d keys are counted", len(l.known))
+			}
+		}
+	})
+}
+
+func TestLimitHoldsForManyAtOnce(t *testing.T) {
+	t.Parallel()
+	l := newLimits(0.001, 50, 10)
+	var taken atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 100 {
+				if l.take("k") == 0 {
+					taken.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got := taken.Load(); got != 50 {
+		t.Errorf("%d requests were let through, want 50", got)
+	}
+}
