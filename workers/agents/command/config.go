@@ -45,6 +45,8 @@ type Config struct {
 	ServiceURL string `env:"EVENTS_SERVICE_URL" doc:"The rolecall API, handed on to the agent's program."`
 	// Project is handed to the program as ROLECALL_PROJECT.
 	Project string `env:"PROJECT_ID" doc:"The project whose tasks are worked on, handed on to the agent's program as ROLECALL_PROJECT."`
+	// Dialect is how the program is spoken to. Default nil: the JSON lines of this package's documentation.
+	Dialect Dialect
 	// Logger gets what happens to processes, never what they say. Default nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -88,6 +90,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Dialect == nil {
+		c.Dialect = jsonLines{maxLine: c.MaxLine, maxLog: c.MaxLog, log: c.Logger}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return c, fmt.Errorf("command agent: %w", err)
