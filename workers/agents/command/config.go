@@ -53,6 +53,11 @@ type Config struct {
 
 var allowPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
 
+// DefaultEnvAllow is the default of [Config.EnvAllow].
+func DefaultEnvAllow() []string {
+	return []string{"PATH", "HOME", "LANG", "LC_*", "TZ", "TMPDIR", "USER", "SHELL", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+}
+
 // withDefaults answers the config with its defaults filled in, or every fault of it at once.
 func (c Config) withDefaults() (Config, error) {
 	var faults []error
@@ -72,9 +77,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if len(c.EnvAllow) == 0 {
-		c.EnvAllow = []string{
-			"PATH", "HOME", "LANG", "LC_*", "TZ", "TMPDIR", "USER", "SHELL", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR",
-		}
+		c.EnvAllow = DefaultEnvAllow()
 	}
 	c.Grace = orDefault(c.Grace, DefaultGrace)
 	c.MaxLine = orDefault(c.MaxLine, DefaultMaxLine)
