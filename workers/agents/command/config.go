@@ -32,7 +32,7 @@ type Config struct {
 	WorkerID string `env:"AGENT_ID" doc:"The id this agent works as."`
 	// EnvAllow names the environment variables the program may see; NAME_* allows all that begin so.
 	// Default: PATH HOME LANG LC_* TZ TMPDIR USER SHELL TERM SSL_CERT_FILE SSL_CERT_DIR.
-	EnvAllow []string `env:"ROLECALL_AGENT_ENV" doc:"Variables the agent's program may see, comma-separated; NAME_* allows all that begin so. Empty: PATH HOME LANG LC_* TZ TMPDIR USER SHELL TERM SSL_CERT_FILE SSL_CERT_DIR."`
+	EnvAllow []string `env:"ROLECALL_AGENT_ENV" doc:"Variables the agent's program may see, comma-separated; NAME_* allows all that begin so. Empty: PATH HOME LANG LC_* TZ TMPDIR USER SHELL TERM SSL_CERT_FILE SSL_CERT_DIR, and for pi PI_*."`
 	// Environ is the environment EnvAllow chooses from, as NAME=value. Default nil: the worker's own.
 	Environ []string
 	// Grace is the time between SIGTERM and SIGKILL. Default 5 s.

@@ -30,7 +30,7 @@ type Config struct {
 	// Leading are arguments of Program that stand before all others: for an interpreter or a wrapper.
 	Leading []string
 	// Command is how the process is run; Argv and Dialect are set by New. The default of EnvAllow gets PI_* added.
-	Command command.Config
+	Command command.Config `env:"-"`
 }
 
 // New checks the config, finds pi, and ends what earlier workers with the same data directory left. What it answers is a handler

@@ -120,7 +120,7 @@ func (p *player) signalSent(d time.Duration) bool {
 
 // terminated ends as pi does on SIGTERM: without a further event, and its tool with it.
 func (p *player) terminated() (int, error) {
-	time.Sleep(time.Duration(p.meta.KillToExitMs * p.Scale * float64(time.Millisecond)))
+	p.signalSent(time.Duration(p.meta.KillToExitMs * p.Scale * float64(time.Millisecond))) // a second signal changes nothing
 	if p.tool != nil {
 		if err := syscall.Kill(-p.tool.Process.Pid, syscall.SIGKILL); err != nil {
 			return 0, fmt.Errorf("end the tool: %w", err)
