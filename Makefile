@@ -12,15 +12,18 @@ GOLANGCI      := $(BIN)/golangci-lint-v2.15.0
 WORKFLOWCHECK := $(BIN)/workflowcheck-v0.6.0
 GOVULNCHECK   := $(BIN)/govulncheck-v1.8.0
 
+# The coding agents of `make agents-test`.
+PI := @mariozechner/pi-coding-agent@0.73.1
+
 # PKG chooses packages of one module: ./sdk/... of the root, ./dev/... of dev. T chooses tests by name.
 ROOT_PKG := $(if $(PKG),$(filter-out ./dev%,$(PKG)),./...)
 DEV_PKG  := $(if $(PKG),$(patsubst ./dev%,.%,$(filter ./dev%,$(PKG))),./...)
 GO_TEST   = go test -race -shuffle=on $(if $(T),-run '$(T)') $(ARGS)
 
-.PHONY: help build dev demo check fmt vet lint workflowcheck vuln tidy test soak histories fuzz clean
+.PHONY: help build dev demo check fmt vet lint workflowcheck vuln tidy test soak histories fuzz agents-test clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build rolecall and rolecall-dev into .rolecall/bin (minutes with an empty build cache: Temporal's server)
 	go build -o $(BIN)/rolecall ./cmd/rolecall
@@ -71,6 +74,10 @@ histories: ## record the kept workflow histories anew from a real server; read t
 fuzz: ## every fuzz test for a short time (FUZZTIME=10s each)
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' . ); do for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
 		dir=$$(dirname $$file); echo "$$dir $$name"; go test -C $$dir -run '^$$' -fuzz "^$$name\$$" -fuzztime $(or $(FUZZTIME),10s) .; done; done
+
+agents-test: ## install the real coding agents from npm into .rolecall/agents and run them against a scripted model
+	npm install --prefix .rolecall/agents --no-audit --no-fund --loglevel=error $(PI)
+	cd dev && go test -count=1 $(if $(T),-run '$(T)') $(ARGS) ./agents
 
 clean: ## remove binaries and tools; state in .rolecall/data stays
 	rm -rf $(BIN)

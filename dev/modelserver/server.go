@@ -151,7 +151,7 @@ func (r reply) stream(ctx context.Context) {
 			return
 		}
 		if r.answer.Cut {
-			panic(http.ErrAbortHandler) // the way net/http offers to break a connection off
+			panic(http.ErrAbortHandler) //nolint:forbidigo // the way net/http offers to break a connection off
 		}
 	}
 	if r.answer.Hang {
