@@ -12,6 +12,9 @@ GOLANGCI      := $(BIN)/golangci-lint-v2.15.0
 WORKFLOWCHECK := $(BIN)/workflowcheck-v0.6.0
 GOVULNCHECK   := $(BIN)/govulncheck-v1.8.0
 
+# The coding agents of `make agents-test`.
+PI := @mariozechner/pi-coding-agent@0.73.1
+
 # PKG chooses packages of one module: ./sdk/... of the root, ./dev/... of dev. T chooses tests by name.
 ROOT_PKG := $(if $(PKG),$(filter-out ./dev%,$(PKG)),./...)
 DEV_PKG  := $(if $(PKG),$(patsubst ./dev%,.%,$(filter ./dev%,$(PKG))),$$(go list ./... | grep -vE '/dev/(temporal|cmd/rolecall-dev)$$'))
@@ -19,10 +22,10 @@ DEV_PKG  := $(if $(PKG),$(patsubst ./dev%,.%,$(filter ./dev%,$(PKG))),$$(go list
 SERVER_PKG := $(if $(PKG),,./temporal ./cmd/rolecall-dev)
 GO_TEST   = go test -race -shuffle=on $(if $(T),-run '$(T)') $(ARGS)
 
-.PHONY: help build dev demo check fmt vet lint workflowcheck vuln tidy test soak histories fuzz clean
+.PHONY: help build dev demo check fmt vet lint workflowcheck vuln tidy test soak histories fuzz agents-test clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build rolecall and rolecall-dev into .rolecall/bin (minutes with an empty build cache: Temporal's server)
 	go build -o $(BIN)/rolecall ./cmd/rolecall
@@ -74,6 +77,10 @@ histories: ## record the kept workflow histories anew from a real server; read t
 fuzz: ## every fuzz test for a short time (FUZZTIME=10s each)
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' . ); do for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
 		dir=$$(dirname $$file); echo "$$dir $$name"; go test -C $$dir -run '^$$' -fuzz "^$$name\$$" -fuzztime $(or $(FUZZTIME),10s) .; done; done
+
+agents-test: ## install the real coding agents from npm into .rolecall/agents and run them against a scripted model
+	npm install --prefix .rolecall/agents --no-audit --no-fund --loglevel=error $(PI)
+	cd dev && go test -count=1 $(if $(T),-run '$(T)') $(ARGS) ./agents
 
 clean: ## remove binaries and tools; state in .rolecall/data stays
 	rm -rf $(BIN)

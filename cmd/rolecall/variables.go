@@ -10,6 +10,7 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
+	"github.com/rolecall-dev/rolecall/workers/agents/pi"
 )
 
 // variable is an environment variable as the tags of the config structs describe it.
@@ -60,6 +61,7 @@ func sections() []section {
 		{"serve", reflect.TypeFor[workers.ControlConfig]()},
 		{"worker", reflect.TypeFor[workers.Config]()},
 		{"worker", reflect.TypeFor[command.Config]()},
+		{"worker", reflect.TypeFor[pi.Config]()},
 		{"serve", reflect.TypeFor[logConfig]()},
 		{"worker", reflect.TypeFor[logConfig]()},
 		{"serve", reflect.TypeFor[temporalVariables]()},

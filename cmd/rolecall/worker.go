@@ -16,11 +16,15 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
+	"github.com/rolecall-dev/rolecall/workers/agents/pi"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// adapterCommand is the adapter that runs any program as an agent.
-const adapterCommand = "command"
+// The adapters: any program that speaks JSON lines, and the pi coding agent.
+const (
+	adapterCommand = "command"
+	adapterPi      = "pi"
+)
 
 // workerFlags are what is said of a worker on the command line; each wins over its variable.
 type workerFlags struct {
@@ -36,14 +40,16 @@ type workerFlags struct {
 func workerCommand(c *console) *cobra.Command {
 	var f workerFlags
 	cmd := &cobra.Command{
-		Use:   "worker --role <role>[,<role>] --agent command -- <program> [argument …]",
+		Use:   "worker --role <role>[,<role>] --agent command|pi [-- <program> [argument …]]",
 		Short: "Work on the tasks of a role",
 		Long: `Work on the tasks of one or more roles until SIGINT or SIGTERM. Then no new task is taken, running ones get ROLECALL_DRAIN_GRACE,
 and what still runs after it is handed to another worker; a second signal ends the process at once.
 
 The adapter "command" starts the given program once per attempt, without a shell: it reads the task as JSON on standard input and
-writes progress and result as lines of JSON.`,
-		Example: "  rolecall worker --role tester --agent command -- ./my-agent --flag",
+writes progress and result as lines of JSON. The adapter "pi" runs the pi coding agent; what stands after -- are further arguments of
+pi.`,
+		Example: `  rolecall worker --role tester --agent command -- ./my-agent --flag
+  rolecall worker --role coder --agent pi --workdir ~/src/project -- --no-extensions`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			w, err := newWorker(cmd, c, f, args)
 			if err != nil {
@@ -54,7 +60,7 @@ writes progress and result as lines of JSON.`,
 	}
 	s := cmd.Flags()
 	s.StringSliceVar(&f.roles, "role", nil, "roles to work for, comma-separated (required; or ROLECALL_ROLES)")
-	s.StringVar(&f.adapter, "agent", "", "how the agent is run: command (required)")
+	s.StringVar(&f.adapter, "agent", "", "how the agent is run: command or pi (required)")
 	s.IntVar(&f.slots, "slots", 0, "how many tasks run at once (default 1; or ROLECALL_SLOTS)")
 	s.StringVar(&f.workdir, "workdir", "", "directory the program runs in, locked for one task at a time (default a fresh one per attempt)")
 	s.StringVar(&f.agentID, "agent-id", "", "the id this agent works as (default host name and process id; or AGENT_ID)")
@@ -65,22 +71,24 @@ writes progress and result as lines of JSON.`,
 
 // roleWorker is a role worker with its agent.
 type roleWorker struct {
-	config workers.Config
-	agent  command.Config
-	log    *slog.Logger
-	ready  announcer
+	config  workers.Config
+	adapter string
+	agent   command.Config
+	pi      pi.Config // beside agent
+	log     *slog.Logger
+	ready   announcer
 }
 
 func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) (*roleWorker, error) {
-	if f.adapter != adapterCommand {
-		return nil, usagef("worker needs --agent command: that is the adapter there is")
+	if f.adapter != adapterCommand && f.adapter != adapterPi {
+		return nil, usagef("worker needs --agent command or --agent pi: these are the adapters there are")
 	}
-	if len(program) == 0 {
+	if f.adapter == adapterCommand && len(program) == 0 {
 		return nil, usagef("worker needs the agent's program after --, such as: rolecall worker --role tester --agent command -- ./my-agent")
 	}
-	w := &roleWorker{ready: announcer{c, f.readyFile}}
+	w := &roleWorker{adapter: f.adapter, ready: announcer{c, f.readyFile}}
 	var logging logConfig
-	err := readEnvironment(&logging, &w.config, &w.agent)
+	err := readEnvironment(&logging, &w.config, &w.agent, &w.pi)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +100,7 @@ func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) 
 	}
 	w.config.Temporal.Logger, w.config.Logger, w.agent.Logger = log.NewStructuredLogger(w.log), w.log, w.log
 	f.apply(cmd, w)
-	w.agent.Argv = program
+	w.agent.Argv, w.pi.Args = program, program
 	return w, w.complete()
 }
 
@@ -143,7 +151,7 @@ func (w *roleWorker) complete() error {
 
 // run works until ctx ends.
 func (w *roleWorker) run(ctx context.Context) (err error) {
-	agent, err := command.New(w.agent)
+	agent, err := w.newAgent()
 	if err != nil {
 		return usagef("%w", err)
 	}
@@ -154,6 +162,15 @@ func (w *roleWorker) run(ctx context.Context) (err error) {
 		group.Go(func() error { return w.announce(ctx) })
 	}
 	return group.Wait()
+}
+
+// newAgent makes the agent by its adapter.
+func (w *roleWorker) newAgent() (*command.Agent, error) {
+	if w.adapter == adapterPi {
+		w.pi.Command = w.agent
+		return pi.New(w.pi)
+	}
+	return command.New(w.agent)
 }
 
 // announce announces once the worker asks for the work of every role.

@@ -137,7 +137,7 @@ func (at *attempt) run(ctx context.Context) (*sdk.Result, error) {
 	}
 	p, err := at.start()
 	if err != nil {
-		return nil, notStarted(err)
+		return nil, err
 	}
 	at.group.include(p.cmd.Process.Pid)
 	stopped := at.await(ctx, p)
@@ -157,9 +157,8 @@ func (at *attempt) run(ctx context.Context) (*sdk.Result, error) {
 		}
 	}
 	e := p.finish()
-	e.stopped, e.usurped = stopped, usurped && e.signal != ""
-	at.report(p)
-	return e.conclude()
+	e.Stopped, e.Usurped = stopped, usurped && e.Signal != ""
+	return p.talk.Conclude(e)
 }
 
 // await waits until the program has ended, and answers why it must be stopped if it has not. A watchdog that is gone ends the
@@ -184,16 +183,6 @@ func (at *attempt) terminate(grace time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	at.group.wait(ctx)
-}
-
-// report logs what was wrong with what the program said, without any of it.
-func (at *attempt) report(p *program) {
-	for wrong := range p.stream.warned {
-		at.log.Warn("the program printed a line that is not understood", "what", wrong)
-	}
-	if p.stream.refused > 0 {
-		at.log.Warn("resume data was refused", "lines", p.stream.refused)
-	}
 }
 
 // close removes what the attempt had on disk and ends the watchdog, and with it the hold on the directory.

@@ -32,7 +32,7 @@ type Config struct {
 	WorkerID string `env:"AGENT_ID" doc:"The id this agent works as."`
 	// EnvAllow names the environment variables the program may see; NAME_* allows all that begin so.
 	// Default: PATH HOME LANG LC_* TZ TMPDIR USER SHELL TERM SSL_CERT_FILE SSL_CERT_DIR.
-	EnvAllow []string `env:"ROLECALL_AGENT_ENV" doc:"Variables the agent's program may see, comma-separated; NAME_* allows all that begin so. Empty: PATH HOME LANG LC_* TZ TMPDIR USER SHELL TERM SSL_CERT_FILE SSL_CERT_DIR."`
+	EnvAllow []string `env:"ROLECALL_AGENT_ENV" doc:"Variables the agent's program may see, comma-separated; NAME_* allows all that begin so. Empty: PATH HOME LANG LC_* TZ TMPDIR USER SHELL TERM SSL_CERT_FILE SSL_CERT_DIR, and for pi PI_*."`
 	// Environ is the environment EnvAllow chooses from, as NAME=value. Default nil: the worker's own.
 	Environ []string
 	// Grace is the time between SIGTERM and SIGKILL. Default 5 s.
@@ -45,11 +45,18 @@ type Config struct {
 	ServiceURL string `env:"EVENTS_SERVICE_URL" doc:"The rolecall API, handed on to the agent's program."`
 	// Project is handed to the program as ROLECALL_PROJECT.
 	Project string `env:"PROJECT_ID" doc:"The project whose tasks are worked on, handed on to the agent's program as ROLECALL_PROJECT."`
+	// Dialect is how the program is spoken to. Default nil: the JSON lines of this package's documentation.
+	Dialect Dialect
 	// Logger gets what happens to processes, never what they say. Default nil: nothing is logged.
 	Logger *slog.Logger
 }
 
 var allowPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
+
+// DefaultEnvAllow is the default of [Config.EnvAllow].
+func DefaultEnvAllow() []string {
+	return []string{"PATH", "HOME", "LANG", "LC_*", "TZ", "TMPDIR", "USER", "SHELL", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+}
 
 // withDefaults answers the config with its defaults filled in, or every fault of it at once.
 func (c Config) withDefaults() (Config, error) {
@@ -70,9 +77,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if len(c.EnvAllow) == 0 {
-		c.EnvAllow = []string{
-			"PATH", "HOME", "LANG", "LC_*", "TZ", "TMPDIR", "USER", "SHELL", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR",
-		}
+		c.EnvAllow = DefaultEnvAllow()
 	}
 	c.Grace = orDefault(c.Grace, DefaultGrace)
 	c.MaxLine = orDefault(c.MaxLine, DefaultMaxLine)
@@ -88,6 +93,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Dialect == nil {
+		c.Dialect = jsonLines{maxLine: c.MaxLine, maxLog: c.MaxLog, log: c.Logger}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return c, fmt.Errorf("command agent: %w", err)

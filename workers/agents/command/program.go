@@ -3,12 +3,12 @@
 package command
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -22,7 +22,7 @@ const drainPatience = time.Second
 // program is the running program and its three pipes.
 type program struct {
 	cmd    *exec.Cmd
-	stream *stream
+	talk   Talk
 	stderr tail
 	exited chan struct{} // closed when it has been waited for
 	pipes  []*os.File    // our ends: stdin, stdout, stderr
@@ -32,13 +32,14 @@ type program struct {
 // start runs the program as a member of the watchdog's group.
 func (at *attempt) start() (*program, error) {
 	cfg := at.agent.cfg
-	input, err := json.Marshal(at.in)
+	talk, err := cfg.Dialect.Talk(at.in, at.out)
 	if err != nil {
-		return nil, fmt.Errorf("write the assignment: %w", err)
+		return nil, err
 	}
+	argv := append(slices.Clone(cfg.Argv), talk.Args()...)
 	p := &program{
-		cmd:    &exec.Cmd{Path: at.agent.program, Args: cfg.Argv, Dir: at.dir, Env: cfg.environ(at.in, at.rec.Mark)},
-		stream: newStream(cfg.MaxLine, cfg.MaxLog, at.out), stderr: tail{max: cfg.MaxLog},
+		cmd:  &exec.Cmd{Path: at.agent.program, Args: argv, Dir: at.dir, Env: cfg.environ(at.in, at.rec.Mark)},
+		talk: talk, stderr: tail{max: cfg.MaxLog},
 		exited: make(chan struct{}), pumps: make(chan struct{}, 3),
 	}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: at.watch.pid}
@@ -50,10 +51,10 @@ func (at *attempt) start() (*program, error) {
 	closeAll(theirs)
 	if err != nil {
 		closeAll(p.pipes)
-		return nil, err
+		return nil, notStarted(err)
 	}
-	go p.pump(func() { _, _ = p.pipes[0].Write(input); closeAll(p.pipes[:1]) }) // a program need not read it
-	go p.pump(func() { readPipe(p.stream, p.pipes[1]) })
+	go p.pump(func() { _, _ = p.pipes[0].Write(talk.Input()); closeAll(p.pipes[:1]) }) // a program need not read it
+	go p.pump(func() { readPipe(p.talk, p.pipes[1]) })
 	go p.pump(func() { readPipe(&p.stderr, p.pipes[2]) })
 	return p, nil
 }
@@ -114,7 +115,7 @@ func (p *program) ended() bool {
 func (p *program) abandon() { closeAll(p.pipes) }
 
 // finish waits for the end of what the program said, and answers how it ended. Its processes must be gone.
-func (p *program) finish() ending {
+func (p *program) finish() Exit {
 	<-p.exited
 	deadline := time.Now().Add(drainPatience)
 	_ = p.pipes[0].SetWriteDeadline(deadline) // fails only on a closed pipe
@@ -125,13 +126,10 @@ func (p *program) finish() ending {
 		<-p.pumps
 	}
 	closeAll(p.pipes[1:])
-	_ = p.stream.Close() // it never fails
-	e := ending{
-		answer: p.stream.answer, text: p.stream.text, textOver: p.stream.textOver,
-		exitCode: p.cmd.ProcessState.ExitCode(), stderr: p.stderr.String(), log: p.stream.log.String(),
-	}
+	_ = p.talk.Close() // it never fails
+	e := Exit{Code: p.cmd.ProcessState.ExitCode(), Stderr: p.stderr.String()}
 	if ws, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		e.signal = ws.Signal().String()
+		e.Signal = ws.Signal().String()
 	}
 	return e
 }

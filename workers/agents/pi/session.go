@@ -1,0 +1,36 @@
+package pi
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+)
+
+// resume is what an attempt leaves to the next one.
+type resume struct {
+	Session string `json:"session"`
+}
+
+var sessionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,127}$`)
+
+// validSession reports whether id can be the id of a conversation, and so a part of a file's name.
+func validSession(id string) bool { return sessionPattern.MatchString(id) }
+
+// sessionFile finds the file of the conversation that an earlier attempt left, or answers "" when there is none to go on with.
+// pi names it <time>_<id>.jsonl.
+func sessionFile(dir string, left json.RawMessage) string {
+	var r resume
+	if json.Unmarshal(left, &r) != nil || !validSession(r.Session) {
+		return ""
+	}
+	found, err := filepath.Glob(filepath.Join(globEscape(dir), "*_"+r.Session+".jsonl"))
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1]
+}
+
+var globMeta = regexp.MustCompile(`[\\*?\[]`)
+
+// globEscape makes a path stand for itself in a pattern.
+func globEscape(path string) string { return globMeta.ReplaceAllString(path, `\$0`) }

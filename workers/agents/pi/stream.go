@@ -1,0 +1,213 @@
+package pi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// The categories of progress that a stream is normalised to.
+const (
+	categorySession    = "session"
+	categoryMessage    = "message"
+	categoryToolCall   = "tool_call"
+	categoryToolResult = "tool_result"
+	categoryError      = "error"
+)
+
+// maxArgument bounds how much of a tool's argument progress shows.
+const maxArgument = 256
+
+// listener is told what pi does while it runs.
+type listener interface {
+	Progress(p sdk.Progress)
+	Resume(data json.RawMessage) error
+}
+
+// stream reads what pi prints in JSON mode. It touches nothing but the listener, holds at most one line up to maxLine and the text
+// of the newest message, and says the same however the bytes are cut into writes. It never fails.
+type stream struct {
+	maxLine int
+	to      listener
+
+	line     []byte
+	skipping bool // the rest of a line that is longer than maxLine
+
+	session string
+	last    *message // the newest answer of the model in this run; nil when there is none yet
+	tooLong bool     // the newest answer's line was longer than maxLine
+	ended   bool     // the run has ended, and no other one has begun
+	gaveUp  string   // why pi stopped trying, if it did
+	metrics sdk.Metrics
+}
+
+func newStream(maxLine int, to listener) *stream { return &stream{maxLine: maxLine, to: to} }
+
+// Write takes the next bytes of stdout.
+func (s *stream) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		end := bytes.IndexByte(p, '\n')
+		if end < 0 {
+			s.add(p)
+			break
+		}
+		s.add(p[:end])
+		s.endLine()
+		p = p[end+1:]
+	}
+	return n, nil
+}
+
+// Close takes the end of stdout: a last line without a newline is a line like any other.
+func (s *stream) Close() error {
+	s.endLine()
+	s.line = nil
+	return nil
+}
+
+func (s *stream) add(p []byte) {
+	room := s.maxLine - len(s.line)
+	if len(p) > room {
+		s.skipping = true
+		p = p[:room]
+	}
+	s.line = append(s.line, p...)
+}
+
+// endLine takes the line that has just ended.
+func (s *stream) endLine() {
+	kind := typeOf(s.line)
+	switch {
+	case kind == eventUpdate:
+		if delta := textDelta(s.line); delta != "" {
+			s.to.Progress(sdk.Progress{Category: categoryMessage, Phase: "Processing", Delta: delta})
+		}
+	case s.skipping:
+		s.cut(kind)
+	case kind == eventAgentEnd:
+		s.ended = s.ended || json.Valid(s.line) // it repeats every message of the run: nothing of it is kept
+	case kind != "":
+		var e event
+		if json.Unmarshal(s.line, &e) == nil {
+			s.take(kind, e)
+		}
+	}
+	s.line, s.skipping = s.line[:0], false
+}
+
+// cut takes a line that is longer than may be held: only its head is known.
+func (s *stream) cut(kind string) {
+	switch kind {
+	case eventAgentEnd:
+		s.ended = true
+	case eventMessageEnd:
+		if bytes.HasPrefix(s.line, []byte(`{"type":"message_end","message":{"role":"assistant"`)) {
+			s.last, s.tooLong = nil, true
+		}
+	}
+}
+
+func (s *stream) take(kind string, e event) {
+	switch kind {
+	case eventSession:
+		s.takeSession(e.ID)
+	case eventAgentStart:
+		s.last, s.tooLong, s.ended, s.gaveUp = nil, false, false, ""
+	case eventTurnStart:
+		s.to.Progress(sdk.Progress{Category: categorySession, Phase: "Thinking"})
+	case eventMessageEnd:
+		if e.Message != nil && e.Message.Role == roleAssistant {
+			s.takeAnswer(e.Message)
+		}
+	case eventToolStart:
+		s.to.Progress(sdk.Progress{
+			Category: categoryToolCall, Phase: "Calling " + e.ToolName, Tool: e.ToolName, Message: argument(e.Args),
+		})
+	case eventToolEnd:
+		p := sdk.Progress{Category: categoryToolResult, Phase: "Result from " + e.ToolName, Tool: e.ToolName}
+		if e.IsError {
+			p.Message = "failed: " + lastLine(e.Result.text())
+		}
+		s.to.Progress(p)
+	case eventRetryStart:
+		s.ended = false
+		s.to.Progress(sdk.Progress{Category: categoryError, Phase: "Retrying", Message: fmt.Sprintf("retry %d of %d in %s: %s",
+			e.Attempt, e.MaxAttempts, time.Duration(min(max(e.DelayMs, 0), sdk.MaxTimeoutMs))*time.Millisecond, e.ErrorMessage)})
+	case eventRetryEnd:
+		if !e.Success {
+			s.gaveUp = e.FinalError
+		}
+	}
+}
+
+// takeSession keeps the conversation's id for the next attempt.
+func (s *stream) takeSession(id string) {
+	if s.session != "" || !validSession(id) {
+		return
+	}
+	s.session = id
+	if data, err := json.Marshal(resume{Session: id}); err == nil {
+		_ = s.to.Resume(data) // it is small and JSON: there is nothing to refuse
+	}
+	s.to.Progress(sdk.Progress{Category: categorySession, Phase: "Started"})
+}
+
+// takeAnswer takes a complete answer of the model: what it took, and how it ended.
+func (s *stream) takeAnswer(m *message) {
+	s.last, s.tooLong = m, false
+	if u := m.Usage; u != nil {
+		addTokens(&s.metrics.InputTokens, u.Input, u.CacheRead, u.CacheWrite)
+		addTokens(&s.metrics.OutputTokens, u.Output)
+		addTokens(&s.metrics.TokensUsed, u.Total)
+		if s.metrics.CostUSD == nil {
+			s.metrics.CostUSD = new(float64)
+		}
+		if c := u.Cost.Total; c > 0 && *s.metrics.CostUSD+c <= math.MaxFloat64 {
+			*s.metrics.CostUSD += c
+		}
+	}
+	if text := m.text(); text != "" {
+		s.to.Progress(sdk.Progress{Category: categoryMessage, Phase: "Processing", Message: text})
+	}
+}
+
+// addTokens adds counts to a sum; what is negative counts as nothing, and a sum never turns negative.
+func addTokens(sum **int64, counts ...int64) {
+	if *sum == nil {
+		*sum = new(int64)
+	}
+	for _, n := range counts {
+		**sum += min(max(n, 0), math.MaxInt64-**sum)
+	}
+}
+
+// argument is what a tool is called with, in one short line: its path or its command.
+func argument(args json.RawMessage) string {
+	var known struct {
+		Path    string `json:"path"`
+		Command string `json:"command"`
+	}
+	if json.Unmarshal(args, &known) != nil {
+		return ""
+	}
+	if known.Path == "" {
+		known.Path = known.Command
+	}
+	line, _, _ := strings.Cut(known.Path, "\n")
+	return strings.ToValidUTF8(line[:min(len(line), maxArgument)], "")
+}
+
+// lastLine is the last line of s that says anything, at most 512 bytes of it.
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	if i := strings.LastIndexAny(s, "\r\n"); i >= 0 {
+		s = s[i+1:]
+	}
+	return strings.ToValidUTF8(s[max(0, len(s)-512):], "")
+}
