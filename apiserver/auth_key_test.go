@@ -88,7 +88,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		for scope, secret := range with {
 			w := r.call(s, task.ID, bearing(secret)...)
 			if string(scope) == r.scope {
-				if w.Code >= 400 {
+				if w.Code >= 400 && w.Code != http.StatusConflict { // a running task cannot be retried, whoever asks
 					t.Errorf("%s %s with the scope %s: %d %s", r.method, r.path, scope, w.Code, w.Body)
 				}
 				continue
