@@ -99,7 +99,11 @@ func TestHighPriorityOvertakesTheBacklog(t *testing.T) {
 			t.Errorf("the worker: %v", err)
 		}
 	})
-	<-r.holding // the slot is taken, and everything else waits
+	select {
+	case <-r.holding: // the slot is taken, and everything else waits
+	case <-time.After(patience):
+		t.Fatal("the worker was given nothing")
+	}
 	ids = append(ids, s.handOut(high, sdk.PriorityHigh)...)
 	s.eventually("the backlog", patience, func() error { // Temporal answers what it counted up to 5 s ago
 		waiting, err := s.backlog(sdk.RoleCoder)
