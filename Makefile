@@ -80,7 +80,7 @@ fuzz: ## every fuzz test for a short time (FUZZTIME=10s each)
 
 agents-test: ## install the real coding agents from npm into .rolecall/agents and run them against a scripted model
 	npm install --prefix .rolecall/agents --no-audit --no-fund --loglevel=error $(PI)
-	cd dev && go test -count=1 $(if $(T),-run '$(T)') $(ARGS) ./agents
+	cd dev && go test -tags agents -count=1 $(if $(T),-run '$(T)') $(ARGS) ./agents
 
 clean: ## remove binaries and tools; state in .rolecall/data stays
 	rm -rf $(BIN)

@@ -1,3 +1,3 @@
-// Package agents holds the tests against real coding agents, which need more than Go: make agents-test installs them. Where an agent
-// is not installed its tests are skipped.
+// Package agents holds the tests against real coding agents, which need more than Go: make agents-test installs them. They are
+// built with the tag agents only, so make test does without.
 package agents

@@ -1,3 +1,5 @@
+//go:build agents
+
 package agents
 
 import (
@@ -63,7 +65,7 @@ func newBench(t *testing.T, script ...modelserver.Answer) *bench {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(program); err != nil {
-		t.Skip("pi is not installed; make agents-test installs it")
+		t.Fatal("pi is not installed; make agents-test installs it")
 	}
 	b := &bench{dir: t.TempDir()}
 	if b.model, err = modelserver.New(script); err != nil {
