@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
+	"github.com/rolecall-dev/rolecall/apiserver/seal"
 )
 
 // The time limits of a connection. There is none on writing: a wait may take as long as [sdk.MaxWaitMs].
@@ -36,6 +38,8 @@ type Server struct {
 	projects *projects
 	keys     *keys.Store // nil without keys
 	limits   *limits
+	seals    *seal.Ring // nil without keys
+	attempts *limits    // of the keys of attempts
 	handler  http.Handler
 
 	bodyTimeout time.Duration
@@ -55,9 +59,13 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout}
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
+	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	if cfg.KeysFile != "" {
 		var err error
 		if s.keys, err = keys.Open(cfg.KeysFile, logger); err != nil {
+			return nil, err
+		}
+		if s.seals, err = sealingKeys(cfg, logger); err != nil {
 			return nil, err
 		}
 	}
@@ -69,6 +77,26 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	}
 	s.handler = handler
 	return s, nil
+}
+
+// leaseKeysName is the file of the sealing keys in [Config.DataDir].
+const leaseKeysName = "lease-keys"
+
+// sealingKeys are those of the file that is named, else of the data directory's own.
+func sealingKeys(cfg Config, logger *slog.Logger) (*seal.Ring, error) {
+	switch {
+	case cfg.LeaseKeysFile != "":
+		return seal.Read(cfg.LeaseKeysFile)
+	case cfg.DataDir == "":
+		return seal.New(), nil
+	}
+	path := filepath.Join(cfg.DataDir, leaseKeysName)
+	ring, made, err := seal.ReadOrMake(path)
+	if made {
+		logger.Warn("made sealing keys for this server alone: another one takes no key of an attempt that this one made, and the other way round; "+
+			"give all of them one file in ROLECALL_LEASE_KEYS_FILE", "file", path)
+	}
+	return ring, err
 }
 
 // Handler answers the whole API, for a server of the caller's own.

@@ -27,7 +27,7 @@ type Config struct {
 	// per attempt, removed afterwards.
 	Workdir string `env:"ROLECALL_AGENT_WORKDIR" doc:"Directory the agent's program runs in, locked for one attempt at a time; --workdir wins. Empty: a fresh one per attempt."`
 	// DataDir holds the records of running attempts and the private directories, under agents/<WorkerID>.
-	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" doc:"Directory for what outlives the process; a worker keeps the records of its running attempts there."`
+	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" doc:"Directory for what outlives the process: the records of a worker's running attempts, the sealing keys of an API process that is given none."`
 	// WorkerID is the agent's id. Whatever a worker may leave, the next one with the same DataDir on this machine ends.
 	WorkerID string `env:"AGENT_ID" doc:"The id this agent works as."`
 	// EnvAllow names the environment variables the program may see; NAME_* allows all that begin so.
