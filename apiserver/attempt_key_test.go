@@ -313,11 +313,15 @@ func TestForgedAttemptKeys(t *testing.T) {
 		}
 		return attemptKeyPrefix + token
 	}
-	whole := func(project, organization string) string {
+	_, idler := a.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}, Scopes: attemptScopes()})
+	_, elsewhere := a.create(t, keys.Request{Organization: "acme", Projects: []string{"till"}, Scopes: []keys.Scope{keys.ScopeWork}})
+	a.server.keys = mustOpen(t, a.path)
+	by := func(minter, project, organization string) string {
 		return fmt.Sprintf(`{"project":%q,"organization":%q,"task":%q,"stage":0,"attempt":1,"key":%q,"startedMs":%d,"expiresMs":%d}`,
-			project, organization, a.task.ID, a.minter, a.taken.UnixMilli(), time.Now().Add(time.Hour).UnixMilli())
+			project, organization, a.task.ID, minter, a.taken.UnixMilli(), time.Now().Add(time.Hour).UnixMilli())
 	}
-	if got := a.read(a.server, sealed(purposeAttemptKey, whole("shop", "acme"))); got != http.StatusOK {
+	whole := by(a.minter, "shop", "acme")
+	if got := a.read(a.server, sealed(purposeAttemptKey, whole)); got != http.StatusOK {
 		t.Fatalf("what the others are made from: %d", got)
 	}
 	for name, forged := range map[string]string{
@@ -328,11 +332,13 @@ func TestForgedAttemptKeys(t *testing.T) {
 		"longer":                         key + "A",
 		"an API key's prefix":            keys.Prefix + strings.TrimPrefix(key, attemptKeyPrefix),
 		"no prefix":                      strings.TrimPrefix(key, attemptKeyPrefix),
-		"a lease":                        sealed("lease", whole("shop", "acme")),
+		"a lease":                        sealed("lease", whole),
 		"no JSON":                        sealed(purposeAttemptKey, "shop"),
 		"empty":                          sealed(purposeAttemptKey, "{}"),
-		"a project the minter lacks":     sealed(purposeAttemptKey, whole("vault", "acme")),
-		"another organization":           sealed(purposeAttemptKey, whole("shop", "bank")),
+		"a minter of another project":    sealed(purposeAttemptKey, by(elsewhere, "shop", "acme")),
+		"a minter that may not work":     sealed(purposeAttemptKey, by(idler, "shop", "acme")),
+		"a minter that is not there":     sealed(purposeAttemptKey, by("key_none", "shop", "acme")),
+		"another organization":           sealed(purposeAttemptKey, by(a.minter, "shop", "bank")),
 		"the API key it was minted with": attemptKeyPrefix + strings.TrimPrefix(a.worker, keys.Prefix),
 	} {
 		if got := a.read(a.server, forged); got != http.StatusUnauthorized {
