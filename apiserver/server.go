@@ -99,7 +99,8 @@ func sealingKeys(cfg Config, logger *slog.Logger) (*seal.Ring, error) {
 	return ring, err
 }
 
-// Handler answers the whole API, for a server of the caller's own.
+// Handler answers the whole API, for a server of the caller's own. Changes of the keys file are taken over while [Server.Serve] runs, and
+// not by the handler alone.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Serve answers on l until ctx ends; then waits are answered with the state of their task, open requests get
