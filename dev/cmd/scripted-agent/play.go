@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -26,6 +27,8 @@ func (p player) play(step string) error {
 	switch verb {
 	case "pid":
 		return p.write(p.name+".pid", strconv.Itoa(os.Getpid()))
+	case "key":
+		return p.write(p.name+".key", cmp.Or(os.Getenv("EVENTS_API_KEY"), "none"))
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		return nil
