@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +189,15 @@ func TestSealingKeys(t *testing.T) {
 	}
 	if got := strings.Count(logs.String(), "ROLECALL_LEASE_KEYS_FILE"); got != 2 { // of one and of alone
 		t.Errorf("the log warns %d times, want 2:\n%s", got, logs.String())
+	}
+	if strings.Contains(logs.String(), "every user") {
+		t.Errorf("a file of its owner alone is warned of:\n%s", logs.String())
+	}
+	if err := os.Chmod(dir+"/"+leaseKeysName, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if a.keyring.server(t, a.tasks, &logs, func(c *Config) { c.LeaseKeysFile = dir + "/" + leaseKeysName }); !strings.Contains(logs.String(), "every user") {
+		t.Error("a file that everybody can read is not warned of")
 	}
 	bad := Config{Addr: "127.0.0.1:0", KeysFile: a.path, LeaseKeysFile: a.path}
 	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "line 1") {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -86,6 +87,9 @@ const leaseKeysName = "lease-keys"
 func sealingKeys(cfg Config, logger *slog.Logger) (*seal.Ring, error) {
 	switch {
 	case cfg.LeaseKeysFile != "":
+		if info, err := os.Stat(cfg.LeaseKeysFile); err == nil && info.Mode().Perm()&0o007 != 0 {
+			logger.Warn("every user of this machine can read or write the sealing keys, and make tokens with them; take that away with chmod o=", "file", cfg.LeaseKeysFile)
+		}
 		return seal.Read(cfg.LeaseKeysFile)
 	case cfg.DataDir == "":
 		return seal.New(), nil
