@@ -23,7 +23,8 @@ const (
 type caller struct {
 	project      string
 	organization string
-	key          string // the id of its API key; "" without keys
+	key          string         // the id of its API key; "" without keys
+	attempt      *attemptClaims // of an agent with the key of its attempt, which was minted with key; nil for others
 }
 
 type callerKey struct{}

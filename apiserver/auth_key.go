@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -20,7 +21,7 @@ func scopeOf(method, route string) keys.Scope {
 		}
 	}
 	switch {
-	case changes && strings.HasPrefix(route, "/v1/tasks/") && strings.HasSuffix(route, "/output"): // what the task's worker says
+	case changes && strings.HasPrefix(route, "/v1/tasks/") && (strings.HasSuffix(route, "/output") || strings.HasSuffix(route, "/key")): // its worker's
 		return keys.ScopeWork
 	case changes && route == "/v1/events":
 		return keys.ScopePublish
@@ -38,14 +39,19 @@ func (s *Server) authenticateKey(r *http.Request, scope keys.Scope) (caller, *sd
 	if !ok {
 		return caller{}, sdk.Errorf(sdk.CodeUnauthenticated, "send an API key, once, as Authorization: Bearer rk_…")
 	}
-	key, ok := s.keys.Find(secret)
-	if !ok {
-		return caller{}, sdk.Errorf(sdk.CodeUnauthenticated, "the API key is not one of this server's, or was revoked")
+	key, attempt, err := s.findKey(secret)
+	if err != nil {
+		return caller{}, err
 	}
-	c := caller{organization: key.Organization, key: key.ID}
-	if wait := s.limits.take(key.ID); wait > 0 {
+	c := caller{organization: key.Organization, key: key.ID, attempt: attempt}
+	if wait := s.takeFrom(c); wait > 0 {
 		return c, &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: wait,
 			Message: fmt.Sprintf("the API key makes more than %g requests a second; go on after Retry-After", s.cfg.RateLimit)}
+	}
+	if attempt != nil {
+		if err := s.checkRuns(r.Context(), attempt); err != nil {
+			return c, err
+		}
 	}
 	if !key.May(scope) {
 		return c, sdk.Errorf(sdk.CodeForbidden, "the API key lacks the scope %s; ask for a key that has it", scope)
@@ -56,6 +62,28 @@ func (s *Server) authenticateKey(r *http.Request, scope keys.Scope) (caller, *sd
 	}
 	c.project = project
 	return c, nil
+}
+
+// findKey answers the key that a caller sent. For the key of an attempt that is what this may do, under the id of the key that it was
+// minted with, and the attempt.
+func (s *Server) findKey(secret string) (keys.Key, *attemptClaims, *sdk.Error) {
+	if token, ok := strings.CutPrefix(secret, attemptKeyPrefix); ok {
+		return s.findAttemptKey(token)
+	}
+	key, ok := s.keys.Find(secret)
+	if !ok {
+		return keys.Key{}, nil, sdk.Errorf(sdk.CodeUnauthenticated, "the API key is not one of this server's, or was revoked")
+	}
+	return key, nil, nil
+}
+
+// takeFrom counts a request of a key as [limits.take] does. An attempt has a bucket of its own, so that an agent that spins does not
+// starve its worker.
+func (s *Server) takeFrom(c caller) time.Duration {
+	if c.attempt != nil {
+		return s.attempts.take(c.attempt.name())
+	}
+	return s.limits.take(c.key)
 }
 
 // projectOf chooses among a key's projects.

@@ -88,7 +88,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		for scope, secret := range with {
 			w := r.call(s, task.ID, bearing(secret)...)
 			if string(scope) == r.scope {
-				if w.Code >= 400 && w.Code != http.StatusConflict { // a running task cannot be retried, whoever asks
+				if w.Code >= 400 && w.Code != http.StatusConflict { // a running task cannot be retried nor a waiting attempt get a key, whoever asks
 					t.Errorf("%s %s with the scope %s: %d %s", r.method, r.path, scope, w.Code, w.Body)
 				}
 				continue
@@ -114,6 +114,7 @@ func TestScopes(t *testing.T) {
 		{http.MethodPost, "/v1/plans", keys.ScopeDelegate},
 		{http.MethodPost, "/v1/agentsome", keys.ScopeDelegate},
 		{http.MethodPost, "/v1/tasks/{id}/output", keys.ScopeWork},
+		{http.MethodPost, "/v1/tasks/:id/key", keys.ScopeWork},
 		{http.MethodPost, "/v1/agents", keys.ScopeWork},
 		{http.MethodDelete, "/v1/agents/:id", keys.ScopeWork},
 		{http.MethodPost, "/v1/roles/{role}/claim", keys.ScopeWork},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
+	"github.com/rolecall-dev/rolecall/apiserver/seal"
 )
 
 // Config sets a [Server] up.
@@ -18,6 +19,11 @@ type Config struct {
 	Addr string `env:"ROLECALL_ADDR" envDefault:"127.0.0.1:3009" json:"addr" doc:"Where the API listens; a loopback address while there are no keys."`
 	// KeysFile holds the API keys; empty is a server without keys, for callers on this machine only.
 	KeysFile string `env:"ROLECALL_KEYS_FILE" json:"keysFile" doc:"The file of API keys, made by rolecall keys create. Empty: no keys, and callers on this machine only."`
+	// LeaseKeysFile holds the keys that seal what the server hands out, such as the keys of attempts; package seal says how it looks.
+	// Empty: the file lease-keys in DataDir, which is made where there is none. It is read once, and only where there are API keys.
+	LeaseKeysFile string `env:"ROLECALL_LEASE_KEYS_FILE" json:"leaseKeysFile" doc:"The file of keys that seal what the API hands out, such as the keys of attempts; the same for all API processes, read at their start. Empty: one of this data directory alone, made where there is none."`
+	// DataDir is the directory for what outlives the process. Empty: nothing does.
+	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" json:"dataDir" doc:"Directory for what outlives the process: the records of a worker's running attempts, the sealing keys of an API process that is given none."`
 	// RateLimit is how many requests a second one key may make; 0 is no limit. A request that waits counts once.
 	RateLimit float64 `env:"ROLECALL_RATE_LIMIT" envDefault:"100" json:"rateLimit" doc:"Requests a second that one API key may make; a wait counts once. 0: no limit."`
 	// RateBurst is how many requests a key that was quiet may make at once, at least 1 where there is a RateLimit.
@@ -33,7 +39,7 @@ type Config struct {
 // maxRate bounds what is a limit, in requests: more than a server answers.
 const maxRate = 1_000_000
 
-// Validate answers nil or an error that names every fault. It reads the keys file.
+// Validate answers nil or an error that names every fault. It reads the keys file and the lease keys file.
 func (c Config) Validate() error {
 	var faults []error
 	if err := checkAddr(c.Addr, c.KeysFile != ""); err != nil {
@@ -41,6 +47,11 @@ func (c Config) Validate() error {
 	}
 	if c.KeysFile != "" {
 		if _, err := keys.Read(c.KeysFile); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if c.LeaseKeysFile != "" {
+		if _, err := seal.Read(c.LeaseKeysFile); err != nil {
 			faults = append(faults, err)
 		}
 	}

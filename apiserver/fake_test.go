@@ -23,9 +23,11 @@ type memoryTasks struct {
 	digests map[string]string
 	failure error
 	reason  string
-	filter  sdk.TaskFilter // of the last list
-	owner   string         // the organization of the last task
-	waiting chan struct{}  // one for each wait that began
+	filter  sdk.TaskFilter      // of the last list
+	owner   string              // the organization of the last task
+	waiting chan struct{}       // one for each wait that began
+	looks   int                 // how often tasks were looked at afresh
+	stale   map[string]sdk.Task // what GetTask answers of a task, until it is looked at
 }
 
 func newMemoryTasks() *memoryTasks {
@@ -74,11 +76,34 @@ func (m *memoryTasks) GetTask(_ context.Context, project, id string) (sdk.Task, 
 	if m.failure != nil {
 		return sdk.Task{}, m.failure
 	}
+	if t, ok := m.stale[project+"/"+id]; ok {
+		return t, nil
+	}
 	t, ok := m.tasks[project+"/"+id]
 	if !ok {
 		return sdk.Task{}, sdk.Errorf(sdk.CodeNotFound, "no such task")
 	}
 	return t, nil
+}
+
+func (m *memoryTasks) LookTask(ctx context.Context, project, id string) (sdk.Task, error) {
+	m.mu.Lock()
+	m.looks++
+	delete(m.stale, project+"/"+id)
+	m.mu.Unlock()
+	return m.GetTask(ctx, project, id)
+}
+
+// change changes a task. GetTask goes on as before until it is looked at, where stale says so.
+func (m *memoryTasks) change(project, id string, stale bool, how func(*sdk.Task)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tasks[project+"/"+id]
+	if stale {
+		m.stale = map[string]sdk.Task{project + "/" + id: t}
+	}
+	how(&t)
+	m.tasks[project+"/"+id] = t
 }
 
 // ListTasks answers what it was asked for as an item, and knows one cursor.

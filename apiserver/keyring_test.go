@@ -101,6 +101,8 @@ func (r route) body() string {
 		return okBody
 	case strings.HasSuffix(r.path, "/input"):
 		return `{"requestId":"q","answer":1}`
+	case strings.HasSuffix(r.path, "/key"):
+		return `{"stage":0,"attempt":1}`
 	default:
 		return `{}`
 	}

@@ -56,6 +56,9 @@ func (s *Server) identify(c *gin.Context) {
 	if who.key != "" {
 		attrs = append(attrs, slog.String("key", who.key))
 	}
+	if who.attempt != nil {
+		attrs = append(attrs, slog.String("attemptOf", who.attempt.Task))
+	}
 	s.log.LogAttrs(c.Request.Context(), levelOf(c.Writer.Status()), "request", attrs...)
 }
 
@@ -112,6 +115,9 @@ func (s *Server) guard(c *gin.Context) {
 		return
 	}
 	who, err := s.authenticate(c.Request, scopeOf(c.Request.Method, c.FullPath()))
+	if err == nil && who.attempt != nil {
+		err = s.checkAttemptMay(c.Request.Context(), who, c.Request.Method+" "+c.FullPath(), c.Param("id"))
+	}
 	if who.key != "" { // also of a request that is refused, so that the log can tell whose it was
 		c.Request = c.Request.WithContext(withCaller(c.Request.Context(), who))
 	}

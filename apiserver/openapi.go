@@ -52,7 +52,7 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 		Content:     map[string]*huma.MediaType{sdk.ProblemContentType: {Schema: schemas.Schema(reflect.TypeFor[sdk.Problem](), true, "")}},
 	}
 	api.Components.SecuritySchemes = map[string]*huma.SecurityScheme{securityKey: {
-		Type: "http", Scheme: "bearer", Description: "An API key, where the server has keys. An operation names the scope that the key needs.",
+		Type: "http", Scheme: "bearer", Description: "An API key, where the server has keys, or the key of an attempt. An operation names the scope that the key needs.",
 	}}
 	for path, item := range api.Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post} {
@@ -71,6 +71,7 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	bodyOf[cancelRequest](schemas, api.Paths["/v1/tasks/{id}/cancel"].Post, false)
 	bodyOf[inputAnswer](schemas, api.Paths["/v1/tasks/{id}/input"].Post, true)
 	bodyOf[retryRequest](schemas, api.Paths["/v1/tasks/{id}/retry"].Post, false)
+	bodyOf[attemptKeyRequest](schemas, api.Paths["/v1/tasks/{id}/key"].Post, true)
 	alsoOK(api.Paths["/v1/tasks"].Post, "The same task as before: the Idempotency-Key was used already.")
 	alsoOK(api.Paths["/v1/tasks/{id}/retry"].Post, "The same task as before: the Idempotency-Key was used already.")
 	alsoOK(api.Paths["/v1/tasks/{id}/cancel"].Post, "The task had ended; nothing is changed.")

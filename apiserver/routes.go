@@ -25,6 +25,7 @@ func (s *Server) routes() (http.Handler, error) {
 	huma.Register(api, operation(http.MethodPost, "/v1/tasks/{id}/cancel", "cancel-task", "Stop a task", http.StatusAccepted), s.cancelTask)
 	huma.Register(api, operation(http.MethodPost, "/v1/tasks/{id}/input", "provide-input", "Answer a task's question", http.StatusOK), s.provideInput)
 	huma.Register(api, operation(http.MethodPost, "/v1/tasks/{id}/retry", "retry-task", "Create a task anew from a finished one's request", http.StatusCreated), s.retryTask)
+	huma.Register(api, operation(http.MethodPost, "/v1/tasks/{id}/key", "mint-attempt-key", "Make a key for the agent of a running attempt", http.StatusCreated), s.mintAttemptKey)
 	huma.Register(api, operation(http.MethodGet, "/v1/tasks/{id}/progress", "list-progress", "List a task's progress", http.StatusOK), s.listProgress)
 
 	spec, page, err := document(api.OpenAPI())

@@ -7,11 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
+	"github.com/rolecall-dev/rolecall/apiserver/seal"
 )
 
 // The time limits of a connection. There is none on writing: a wait may take as long as [sdk.MaxWaitMs].
@@ -36,6 +39,8 @@ type Server struct {
 	projects *projects
 	keys     *keys.Store // nil without keys
 	limits   *limits
+	seals    *seal.Ring // nil without keys
+	attempts *limits    // of the keys of attempts
 	handler  http.Handler
 
 	bodyTimeout time.Duration
@@ -55,9 +60,13 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout}
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
+	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	if cfg.KeysFile != "" {
 		var err error
 		if s.keys, err = keys.Open(cfg.KeysFile, logger); err != nil {
+			return nil, err
+		}
+		if s.seals, err = sealingKeys(cfg, logger); err != nil {
 			return nil, err
 		}
 	}
@@ -71,7 +80,31 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// Handler answers the whole API, for a server of the caller's own.
+// leaseKeysName is the file of the sealing keys in [Config.DataDir].
+const leaseKeysName = "lease-keys"
+
+// sealingKeys are those of the file that is named, else of the data directory's own.
+func sealingKeys(cfg Config, logger *slog.Logger) (*seal.Ring, error) {
+	switch {
+	case cfg.LeaseKeysFile != "":
+		if info, err := os.Stat(cfg.LeaseKeysFile); err == nil && info.Mode().Perm()&0o007 != 0 {
+			logger.Warn("every user of this machine can read or write the sealing keys, and make tokens with them; take that away with chmod o=", "file", cfg.LeaseKeysFile)
+		}
+		return seal.Read(cfg.LeaseKeysFile)
+	case cfg.DataDir == "":
+		return seal.New(), nil
+	}
+	path := filepath.Join(cfg.DataDir, leaseKeysName)
+	ring, made, err := seal.ReadOrMake(path)
+	if made {
+		logger.Warn("made sealing keys for this server alone: another one takes no key of an attempt that this one made, and the other way round; "+
+			"give all of them one file in ROLECALL_LEASE_KEYS_FILE", "file", path)
+	}
+	return ring, err
+}
+
+// Handler answers the whole API, for a server of the caller's own. Changes of the keys file are taken over while [Server.Serve] runs, and
+// not by the handler alone.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Serve answers on l until ctx ends; then waits are answered with the state of their task, open requests get

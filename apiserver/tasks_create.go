@@ -44,6 +44,9 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 	if fault != nil {
 		return nil, s.problem(ctx, fault)
 	}
+	if err := callerOf(ctx).mayCreateUnder(d.value.ParentID); err != nil {
+		return nil, s.problem(ctx, err)
+	}
 	key, faults := keyFaults(in.keys)
 	d.add(faults...)
 	d.add(in.query.faults()...)

@@ -29,7 +29,7 @@ type Config struct {
 	// URL is the service's address: http or https, a host, and a path where it stands behind one.
 	URL string `env:"EVENTS_SERVICE_URL" envDefault:"http://127.0.0.1:3009" json:"url" doc:"Where the rolecall API is."`
 	// APIKey is sent as a bearer token; empty for a service without keys.
-	APIKey string `env:"EVENTS_API_KEY" json:"-" secret:"true" doc:"The API key; none where the service has no keys."`
+	APIKey string `env:"EVENTS_API_KEY" json:"-" secret:"true" doc:"The API key; none where the service has no keys. A worker's has the scope work, and mints a key for each attempt of its agent's program."`
 	// AgentID is who an agent registers and works as; callers leave it empty.
 	AgentID string `env:"AGENT_ID" json:"agentId" doc:"The id this agent works as. Default for a worker: made from host name and process."`
 	// ProjectID chooses among the projects of the key.

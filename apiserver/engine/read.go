@@ -25,6 +25,11 @@ func (e *Engine) GetTask(ctx context.Context, project, id string) (sdk.Task, err
 	return e.read(ctx, project, id, false)
 }
 
+// LookTask answers a task as it stands, whatever was read of it before.
+func (e *Engine) LookTask(ctx context.Context, project, id string) (sdk.Task, error) {
+	return e.look(ctx, project, id)
+}
+
 // known is the task as the caches have it.
 func (e *Engine) known(workflowID string) (sdk.Task, bool) {
 	if t, ok := e.finished.get(workflowID); ok {

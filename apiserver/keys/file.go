@@ -107,7 +107,23 @@ func (f file) check() error {
 	return errors.Join(faults...)
 }
 
-// save puts a file in the place of the one there was, whole or not at all, readable for its owner only.
+// likeThere gives a file the mode and the owner of the one at path, where there is one.
+func likeThere(f *os.File, path string) error {
+	was, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := giveTo(f, was); err != nil {
+		return fmt.Errorf("it belongs to another user; run this as that one: %w", err)
+	}
+	return f.Chmod(was.Mode().Perm())
+}
+
+// save puts a file in the place of the one there was, whole or not at all. Who may read it stays as it was, so that a server goes on
+// following it; a new one is its owner's alone.
 func (f file) save(path string) (err error) {
 	raw, err := json.Marshal(f)
 	if err != nil {
@@ -131,7 +147,7 @@ func (f file) save(path string) (err error) {
 		}
 	}()
 	_, written := temp.Write(text.Bytes())
-	if err := errors.Join(written, temp.Sync(), temp.Close()); err != nil {
+	if err := errors.Join(written, likeThere(temp, path), temp.Sync(), temp.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(temp.Name(), path); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,20 @@ func lock(ctx context.Context, path string) (release func() error, err error) {
 			return nil, errors.Join(ctx.Err(), f.Close())
 		}
 	}
+}
+
+// giveTo makes a file the property of whoever has the other one.
+func giveTo(f *os.File, other os.FileInfo) error {
+	mine, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	a, ok := mine.Sys().(*syscall.Stat_t)
+	b, too := other.Sys().(*syscall.Stat_t)
+	if !ok || !too || a.Uid == b.Uid && a.Gid == b.Gid {
+		return nil
+	}
+	return f.Chown(int(b.Uid), int(b.Gid))
 }
 
 // syncDir makes a rename in a directory last.

@@ -9,13 +9,15 @@ import (
 type set struct {
 	keys    []Key
 	hashes  [][hashSize]byte
+	at      map[string]int        // in keys, by id
 	compare func(a, b []byte) int // 1 when equal, in a time that does not depend on what they hold
 }
 
 // newSet takes keys that were checked.
 func newSet(all []Key) *set {
-	s := &set{keys: all, hashes: make([][hashSize]byte, len(all)), compare: subtle.ConstantTimeCompare}
+	s := &set{keys: all, hashes: make([][hashSize]byte, len(all)), at: make(map[string]int, len(all)), compare: subtle.ConstantTimeCompare}
 	for i, k := range all {
+		s.at[k.ID] = i
 		_, _ = hex.Decode(s.hashes[i][:], []byte(k.Hash)) // checked
 	}
 	return s
@@ -30,6 +32,15 @@ func (s *set) find(secret string) (Key, bool) {
 		at = subtle.ConstantTimeSelect(s.compare(sum[:], s.hashes[i][:]), i, at)
 	}
 	if at < 0 || s.keys[at].Revoked() {
+		return Key{}, false
+	}
+	return s.keys[at], true
+}
+
+// get answers the key of an id, unless it is unknown or revoked.
+func (s *set) get(id string) (Key, bool) {
+	at, known := s.at[id]
+	if !known || s.keys[at].Revoked() {
 		return Key{}, false
 	}
 	return s.keys[at], true

@@ -35,3 +35,25 @@ func TestEveryKeyIsCompared(t *testing.T) {
 		}
 	}
 }
+
+func TestKeyByID(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/keys.json"
+	_, first := mustCreate(t, path, "acme", "shop")
+	_, second := mustCreate(t, path, "acme", "till")
+	if _, err := Revoke(t.Context(), path, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	store, err := Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, ok := store.Get(second.ID); !ok || found.ID != second.ID || found.Projects[0] != "till" {
+		t.Errorf("%+v %v", found, ok)
+	}
+	for _, id := range []string{first.ID, "key_unknown", ""} {
+		if found, ok := store.Get(id); ok {
+			t.Errorf("%q: %+v", id, found)
+		}
+	}
+}

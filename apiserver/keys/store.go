@@ -42,6 +42,9 @@ func Open(path string, log *slog.Logger) (*Store, error) {
 // Find answers the key that a caller sent, unless it is unknown or revoked.
 func (s *Store) Find(secret string) (Key, bool) { return s.now.Load().find(secret) }
 
+// Get answers the key of an id, which is no secret, unless it is unknown or revoked.
+func (s *Store) Get(id string) (Key, bool) { return s.now.Load().get(id) }
+
 // Follow takes changes of the file over until ctx ends, each within about a second.
 func (s *Store) Follow(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)

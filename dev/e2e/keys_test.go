@@ -42,9 +42,10 @@ func cli(t *testing.T, env []string, args ...string) (string, error) {
 // madeKey is a key as keys create prints it.
 type madeKey struct{ Key, ID string }
 
-func createKey(t *testing.T, file, organization, projects string) (made madeKey) {
+func createKey(t *testing.T, file, organization, projects string, flags ...string) (made madeKey) {
 	t.Helper()
-	out, err := cli(t, []string{"ROLECALL_KEYS_FILE=" + file}, "keys", "create", "--json", "--organization", organization, "--project", projects)
+	args := append([]string{"keys", "create", "--json", "--organization", organization, "--project", projects}, flags...)
+	out, err := cli(t, []string{"ROLECALL_KEYS_FILE=" + file}, args...)
 	if err == nil {
 		err = json.Unmarshal([]byte(out), &made)
 	}
@@ -184,6 +185,8 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 		send = `{"type":"code.write","title":"t"}`
 	case strings.HasSuffix(r.path, "/input"):
 		send = `{"requestId":"q","answer":1}`
+	case strings.HasSuffix(r.path, "/key"):
+		send = `{"stage":0,"attempt":1}`
 	default:
 		send = `{}`
 	}

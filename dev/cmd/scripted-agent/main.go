@@ -5,6 +5,7 @@
 //	{"dir": "/tmp/x", "attempts": {"0.1": ["pid", "tick", "progress:40", "hang"], "*": ["result:{\"ok\":true}"]}}
 //
 //	pid              write the process id to <dir>/<stage>.<attempt>.pid
+//	key              write EVENTS_API_KEY to <dir>/<stage>.<attempt>.key, or "none"
 //	stubborn         ignore SIGTERM from here on
 //	child            start a child that ticks and obeys SIGTERM; its pid is in <stage>.<attempt>.child
 //	child:stubborn   the same, ignoring SIGTERM

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -26,6 +27,8 @@ func (p player) play(step string) error {
 	switch verb {
 	case "pid":
 		return p.write(p.name+".pid", strconv.Itoa(os.Getpid()))
+	case "key":
+		return p.key()
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		return nil
@@ -100,6 +103,15 @@ func (p player) write(name, content string) error {
 		return err
 	}
 	return os.Rename(temporary, file(p.dir, name))
+}
+
+// key writes the key that the SDK would call the API with.
+func (p player) key() error {
+	cfg, err := sdk.ConfigFromEnv()
+	if err != nil {
+		return err
+	}
+	return p.write(p.name+".key", cmp.Or(cfg.APIKey, "none"))
 }
 
 func (p player) until(name string) error {

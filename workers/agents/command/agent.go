@@ -20,6 +20,7 @@ type Agent struct {
 	cfg     Config
 	program string // absolute
 	dir     string // DataDir/agents/<WorkerID>
+	keys    minter
 
 	mu      sync.Mutex
 	closed  bool
@@ -43,6 +44,9 @@ func New(cfg Config) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{cfg: cfg}
+	if a.keys.api, err = cfg.api(); err != nil {
+		return nil, err
+	}
 	if a.program, err = findProgram(cfg.Argv[0], cfg.Workdir); err != nil {
 		return nil, err
 	}

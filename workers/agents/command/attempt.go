@@ -132,10 +132,14 @@ func (at *attempt) run(ctx context.Context) (*sdk.Result, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	key := at.agent.keys.mint(ctx, at)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if at.watch.ended() {
 		return nil, sdk.Retryable("", errUsurped)
 	}
-	p, err := at.start()
+	p, err := at.start(key)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ type Config struct {
 	// per attempt, removed afterwards.
 	Workdir string `env:"ROLECALL_AGENT_WORKDIR" doc:"Directory the agent's program runs in, locked for one attempt at a time; --workdir wins. Empty: a fresh one per attempt."`
 	// DataDir holds the records of running attempts and the private directories, under agents/<WorkerID>.
-	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" doc:"Directory for what outlives the process; a worker keeps the records of its running attempts there."`
+	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" doc:"Directory for what outlives the process: the records of a worker's running attempts, the sealing keys of an API process that is given none."`
 	// WorkerID is the agent's id. Whatever a worker may leave, the next one with the same DataDir on this machine ends.
 	WorkerID string `env:"AGENT_ID" doc:"The id this agent works as."`
 	// EnvAllow names the environment variables the program may see; NAME_* allows all that begin so.
@@ -41,6 +41,9 @@ type Config struct {
 	MaxLine int `env:"ROLECALL_AGENT_MAX_LINE" envDefault:"2097152" doc:"Longest line of the program's standard output, in bytes, that can be a message; at least 1024."`
 	// MaxLog is how many bytes of the end of stderr, and of stdout's log, are kept for a failure. Default and most 8 KiB.
 	MaxLog int `env:"ROLECALL_AGENT_MAX_LOG" envDefault:"8192" doc:"How many bytes of the end of the program's log are kept for a failure; at most 8192."`
+	// APIKey is the worker's own key of the API at ServiceURL, with the scope work. It mints a key for every attempt, which is handed to
+	// the program as EVENTS_API_KEY; itself it never gets there, whatever EnvAllow says. Default "": programs get no key.
+	APIKey string `env:"EVENTS_API_KEY" secret:"true" json:"-" doc:"The API key; none where the service has no keys. A worker's has the scope work, and mints a key for each attempt of its agent's program."`
 	// ServiceURL is handed to the program as EVENTS_SERVICE_URL. Default "": not set.
 	ServiceURL string `env:"EVENTS_SERVICE_URL" doc:"The rolecall API, handed on to the agent's program."`
 	// Project is handed to the program as ROLECALL_PROJECT.

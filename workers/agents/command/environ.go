@@ -11,8 +11,13 @@ import (
 // markName is the variable by which the processes of an attempt are known again.
 const markName = "ROLECALL_RUN"
 
-// environ answers the program's environment: its mark first, then what rolecall tells it, then what is let through.
-func (c Config) environ(a *sdk.Assignment, mark string) []string {
+// apiKeyName is the variable of the key for the API. The worker's own is never let through: what it may do goes further than what an
+// agent is there for.
+const apiKeyName = "EVENTS_API_KEY"
+
+// environ answers the program's environment: its mark first, then what rolecall tells it, then what is let through. key is the attempt's
+// own for the API, or "".
+func (c Config) environ(a *sdk.Assignment, mark, key string) []string {
 	own := []string{
 		markName + "=" + mark,
 		"ROLECALL_TASK_ID=" + a.Task.ID,
@@ -23,10 +28,13 @@ func (c Config) environ(a *sdk.Assignment, mark string) []string {
 	if c.ServiceURL != "" {
 		own = append(own, "EVENTS_SERVICE_URL="+c.ServiceURL)
 	}
+	if key != "" {
+		own = append(own, apiKeyName+"="+key)
+	}
 	out := slices.Clone(own)
 	for _, kv := range c.Environ {
 		name, _, ok := strings.Cut(kv, "=")
-		if !ok || !allowed(name, c.EnvAllow) || slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(o, name+"=") }) {
+		if !ok || name == apiKeyName || !allowed(name, c.EnvAllow) || slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(o, name+"=") }) {
 			continue
 		}
 		out = append(out, kv)

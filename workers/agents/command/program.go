@@ -29,8 +29,8 @@ type program struct {
 	pumps  chan struct{} // one message from each of the three when it is done
 }
 
-// start runs the program as a member of the watchdog's group.
-func (at *attempt) start() (*program, error) {
+// start runs the program as a member of the watchdog's group. key is the attempt's own for the API, or "".
+func (at *attempt) start(key string) (*program, error) {
 	cfg := at.agent.cfg
 	talk, err := cfg.Dialect.Talk(at.in, at.out)
 	if err != nil {
@@ -38,7 +38,7 @@ func (at *attempt) start() (*program, error) {
 	}
 	argv := append(slices.Clone(cfg.Argv), talk.Args()...)
 	p := &program{
-		cmd:  &exec.Cmd{Path: at.agent.program, Args: argv, Dir: at.dir, Env: cfg.environ(at.in, at.rec.Mark)},
+		cmd:  &exec.Cmd{Path: at.agent.program, Args: argv, Dir: at.dir, Env: cfg.environ(at.in, at.rec.Mark, key)},
 		talk: talk, stderr: tail{max: cfg.MaxLog},
 		exited: make(chan struct{}), pumps: make(chan struct{}, 3),
 	}
