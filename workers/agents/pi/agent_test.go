@@ -28,6 +28,7 @@ const patience = 20 * time.Second
 type desk struct {
 	mu     sync.Mutex
 	heard  teller
+	spent  sdk.Metrics
 	start  string
 	config Config
 }
@@ -36,6 +37,12 @@ func (d *desk) Progress(p sdk.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.heard.Progress(p)
+}
+
+func (d *desk) Spent(m sdk.Metrics) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.spent = m
 }
 
 func (d *desk) Resume(data json.RawMessage) error {

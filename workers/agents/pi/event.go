@@ -3,6 +3,8 @@ package pi
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/rolecall-dev/rolecall/sdk"
 )
 
 // The types of pi's events that mean something here; every other line is passed over.
@@ -71,6 +73,15 @@ type usage struct {
 	Cost       struct {
 		Total float64 `json:"total"`
 	} `json:"cost"`
+}
+
+// metrics are the request's own: its input with what came from the cache.
+func (u *usage) metrics() sdk.Metrics {
+	input := sdk.Metrics{InputTokens: &u.Input}
+	for _, n := range []*int64{&u.CacheRead, &u.CacheWrite} {
+		input = input.Plus(sdk.Metrics{InputTokens: n})
+	}
+	return sdk.Metrics{InputTokens: input.InputTokens, OutputTokens: &u.Output, TokensUsed: &u.Total, CostUSD: &u.Cost.Total}
 }
 
 // text is the text of the content, its parts joined.

@@ -57,6 +57,9 @@ func TestStop(t *testing.T) {
 			case <-time.After(patience):
 				t.Fatal("it does not end")
 			}
+			if test.tool {
+				wantSpent(t, d.spent, recordings()[test.recording].spent) // it counts although the attempt was stopped
+			}
 			if test.tool && running(t, tool) {
 				t.Errorf("the tool (pid %d) is left", tool)
 			}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -162,28 +161,13 @@ func (s *stream) takeSession(id string) {
 func (s *stream) takeAnswer(m *message) {
 	s.last, s.tooLong = m, false
 	if u := m.Usage; u != nil {
-		addTokens(&s.metrics.InputTokens, u.Input, u.CacheRead, u.CacheWrite)
-		addTokens(&s.metrics.OutputTokens, u.Output)
-		addTokens(&s.metrics.TokensUsed, u.Total)
-		if s.metrics.CostUSD == nil {
-			s.metrics.CostUSD = new(float64)
-		}
-		if c := u.Cost.Total; c > 0 && *s.metrics.CostUSD+c <= math.MaxFloat64 {
-			*s.metrics.CostUSD += c
+		s.metrics = s.metrics.Plus(u.metrics())
+		if meter, ok := s.to.(sdk.Meter); ok {
+			meter.Spent(s.metrics)
 		}
 	}
 	if text := m.text(); text != "" {
 		s.to.Progress(sdk.Progress{Category: categoryMessage, Phase: "Processing", Message: text})
-	}
-}
-
-// addTokens adds counts to a sum; what is negative counts as nothing, and a sum never turns negative.
-func addTokens(sum **int64, counts ...int64) {
-	if *sum == nil {
-		*sum = new(int64)
-	}
-	for _, n := range counts {
-		**sum += min(max(n, 0), math.MaxInt64-**sum)
 	}
 }
 
