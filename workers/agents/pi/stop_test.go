@@ -67,6 +67,19 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestAToolThatPiLeavesIsEnded plays a run that ended with exit code 0 in the middle of a tool, which went on.
+func TestAToolThatPiLeavesIsEnded(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "rpc-stdin-closed-mid-tool")
+	_, err := d.agent(t).Handle(t.Context(), task(), d)
+	if fail, ok := errors.AsType[*sdk.AgentError](err); !ok || fail.Code != sdk.CodeAgentFailed || !fail.Retryable {
+		t.Errorf("ended with %v", err)
+	}
+	if s, _ := d.started(t); s.Tool == 0 || running(t, s.Tool) {
+		t.Errorf("the tool (pid %d) is left", s.Tool)
+	}
+}
+
 func (d *desk) waitFor(t *testing.T, line string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
