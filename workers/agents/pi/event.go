@@ -95,13 +95,14 @@ func (c content) text() string {
 	return string(b)
 }
 
-// typeOf reads the type of an event off the head of its line, and nothing behind it: pi writes it first.
+// typeOf reads the type of an event off its line, and nothing behind it: pi writes it first.
 func typeOf(line []byte) string {
 	var kind string
 	walk(json.NewDecoder(bytes.NewReader(line)), func(key string, value *json.Decoder) bool {
-		if key == "type" {
-			_ = value.Decode(&kind) // it stays empty
+		if key != "type" {
+			return skip(value)
 		}
+		_ = value.Decode(&kind) // it stays empty
 		return false
 	})
 	return kind
@@ -113,7 +114,7 @@ func textDelta(line []byte) string {
 	var kind, delta string
 	walk(json.NewDecoder(bytes.NewReader(line)), func(key string, value *json.Decoder) bool {
 		if key != "assistantMessageEvent" {
-			return key == "type" && skip(value)
+			return skip(value)
 		}
 		walk(value, func(key string, value *json.Decoder) bool {
 			switch key {

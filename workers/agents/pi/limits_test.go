@@ -36,6 +36,7 @@ func TestEnds(t *testing.T) {
 	}{
 		"an answer":                {stream: begin + answered + end},
 		"no newline at the end":    {stream: begin + answered + strings.TrimSuffix(end, "\n")},
+		"keys in another order":    {stream: `{"extra":{"a":[1]},"type":"agent_start"}` + "\n" + answered + `{"messages":[],"type":"agent_end"}` + "\n"},
 		"windows line ends":        {stream: strings.ReplaceAll(begin+answered+end, "\n", "\r\n")},
 		"recovered by a retry":     {stream: begin + failed + end + `{"type":"auto_retry_start","attempt":1}` + "\n" + begin + answered + end},
 		"unknown events and noise": {stream: "Warning: x\n" + begin + `{"type":"agent_settled"}` + "\n{\n[]\n" + answered + end + `{"type":"new"}` + "\n"},
