@@ -65,6 +65,11 @@ func TestEnds(t *testing.T) {
 		"a bad exit after an answer": {
 			stream: begin + answered + end, exit: command.Exit{Code: 1, Stderr: "broken pipe"}, code: sdk.CodeAgentFailed, why: "exit code 1: broken pipe",
 		},
+		"no key": {
+			stream: `{"type":"session","id":"x"}` + "\n",
+			exit:   command.Exit{Code: 1, Stderr: "No API key found for the selected model.\n\nUse /login. See:\n  /opt/pi/docs/models.md\n"},
+			code:   sdk.CodeAgentFailed, why: "pi did not begin, and ended with exit code 1: No API key found for the selected model.",
+		},
 		"taken over": {stream: begin, exit: command.Exit{Code: -1, Signal: "killed", Usurped: true}, code: sdk.CodeAgentFailed, why: "a later attempt"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,6 +40,7 @@ type stream struct {
 	session string
 	last    *message // the newest answer of the model in this run; nil when there is none yet
 	tooLong bool     // the newest answer's line was longer than maxLine
+	begun   bool     // a run has
 	ended   bool     // the run has ended, and no other one has begun
 	gaveUp  string   // why pi stopped trying, if it did
 	metrics sdk.Metrics
@@ -117,7 +118,7 @@ func (s *stream) take(kind string, e event) {
 	case eventSession:
 		s.takeSession(e.ID)
 	case eventAgentStart:
-		s.last, s.tooLong, s.ended, s.gaveUp = nil, false, false, ""
+		s.begun, s.last, s.tooLong, s.ended, s.gaveUp = true, nil, false, false, ""
 	case eventTurnStart:
 		s.to.Progress(sdk.Progress{Category: categorySession, Phase: "Thinking"})
 	case eventMessageEnd:
