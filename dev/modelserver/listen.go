@@ -10,7 +10,7 @@ import (
 // Listen serves on a free port of this machine and answers the address that clients are given, which ends in /v1. closeServer breaks
 // off what is being answered, and returns when the port is free.
 func (s *Server) Listen() (url string, closeServer func() error, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, fmt.Errorf("model server: %w", err)
 	}
