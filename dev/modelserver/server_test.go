@@ -153,6 +153,10 @@ func TestAnAnswerInOnePiece(t *testing.T) {
 	if got := s.Requests()[0].Messages[0].Text(); got != "hello" {
 		t.Errorf("remembered %q", got)
 	}
+	ask(t.Context(), t, url, `{"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"read","arguments":"{\"path\":\"x\"}"}}]}]}`)
+	if m := s.Requests()[1].Messages[0]; m.Text() != "" || !cmp.Equal(m.Calls(), []string{`read {"path":"x"}`}) {
+		t.Errorf("remembered %q and %q", m.Text(), m.Calls())
+	}
 }
 
 func TestErrors(t *testing.T) {

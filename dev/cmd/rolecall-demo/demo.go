@@ -37,22 +37,22 @@ func run(ctx context.Context, cfg config) (err error) {
 	if err != nil {
 		return err
 	}
+	changes := filepath.Join(example, "testdata", "changes")
+	coder := dev.Worker{Roles: []sdk.Role{sdk.RoleCoder}, Command: []string{programs["coder"], "--changes", changes}}
+	tell := func() {}
+	if cfg.Agent == agentPi {
+		var pi *realCoder
+		if pi, err = newRealCoder(root, work, changes); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, pi.stop()) }()
+		coder, tell = pi.worker, pi.tell
+	}
 	stack, err := dev.Start(ctx, dev.Options{Report: say})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stack.Close()) }()
-	changes := filepath.Join(example, "testdata", "changes")
-	coder := dev.Worker{Roles: []sdk.Role{sdk.RoleCoder}, Command: []string{programs["coder"], "--changes", changes}}
-	if cfg.Agent == agentPi {
-		var closeModel func() error
-		if coder, closeModel, err = piCoder(root, work, changes); closeModel != nil {
-			defer func() { err = errors.Join(err, closeModel()) }()
-		}
-		if err != nil {
-			return err
-		}
-	}
 	if err := startWorkers(ctx, stack, project, coder,
 		dev.Worker{Roles: []sdk.Role{sdk.RoleTester}, Command: []string{programs["tester"]}},
 		dev.Worker{Roles: []sdk.Role{sdk.RoleReviewer}, Command: []string{programs["reviewer"]}}); err != nil {
@@ -65,6 +65,7 @@ func run(ctx context.Context, cfg config) (err error) {
 	if err := coordinator.Run(); err != nil {
 		return fmt.Errorf("the coordinator: %w\n%s", err, stack.Logs(40))
 	}
+	tell()
 	fmt.Print(farewell(cfg.Keep, stack.UIURL(), stack.URL()))
 	if cfg.Keep {
 		<-ctx.Done()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,37 +14,75 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// piCoder is a worker that runs the real pi with a scripted model, so that it needs no account: what the model says is prepared, what
-// pi does with it is real. close ends the model. work is a folder for pi's configuration and conversations.
-func piCoder(root, work, changes string) (w dev.Worker, closeModel func() error, err error) {
+// realCoder is a coder that is the real pi with a scripted model, so that it needs no account: what the model says is prepared, what pi
+// does with it is real.
+type realCoder struct {
+	worker dev.Worker
+	model  *modelserver.Server
+	stop   func() error // ends the model
+}
+
+// newRealCoder makes one; work is a folder for pi's configuration and conversations.
+func newRealCoder(root, work, changes string) (_ *realCoder, err error) {
 	program, err := realpi.Program(root)
 	if err != nil {
-		return w, nil, err
+		return nil, err
 	}
 	script, err := piScript(changes)
 	if err != nil {
-		return w, nil, err
+		return nil, err
 	}
-	model, err := modelserver.New(script)
-	if err != nil {
-		return w, nil, err
+	c := &realCoder{}
+	if c.model, err = modelserver.New(script); err != nil {
+		return nil, err
 	}
-	url, closeModel, err := model.Listen()
+	var url string
+	url, c.stop, err = c.model.Listen()
 	if err != nil {
-		return w, nil, err
+		return nil, err
 	}
 	dir := filepath.Join(work, "pi")
 	if err := realpi.Configure(dir, url, "draft", "final"); err != nil {
-		return w, closeModel, err
+		return nil, errors.Join(err, c.stop())
 	}
 	say("the coder is pi, for real; its model is scripted and serves at " + url)
-	return dev.Worker{
+	c.worker = dev.Worker{
 		Agent: "pi", Roles: []sdk.Role{sdk.RoleCoder}, Command: []string{"--offline", "--no-context-files", "--no-extensions", "--no-skills"},
 		Env: []string{
 			goEnv + ",PI_*", "PI_CODING_AGENT_DIR=" + dir, "ROLECALL_PI_SESSION_DIR=" + filepath.Join(work, "conversations"),
 			"ROLECALL_PI_PROGRAM=" + program, "ROLECALL_PI_PROVIDER=" + realpi.Provider, "ROLECALL_PI_MODEL=draft",
 		},
-	}, closeModel, nil
+	}
+	return c, nil
+}
+
+// tell prints the conversation as the last request to the model holds it: both attempts, and what pi's tools really answered.
+func (c *realCoder) tell() {
+	requests := c.model.Requests()
+	if len(requests) == 0 {
+		return
+	}
+	fmt.Printf("\nwhat pi told its model in the last of %d requests:\n", len(requests))
+	for _, m := range requests[len(requests)-1].Messages {
+		if m.Role == "system" || m.Role == "developer" {
+			continue
+		}
+		for _, line := range append([]string{oneLine(m.Text())}, m.Calls()...) {
+			if line != "" {
+				fmt.Printf("  %-9s  %s\n", m.Role, shortened(line))
+			}
+		}
+	}
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// shortened is at most 120 letters of a line.
+func shortened(line string) string {
+	if r := []rune(line); len(r) > 120 {
+		return string(r[:119]) + "…"
+	}
+	return line
 }
 
 // piScript is what the models say to pi: the first writes what does not build and then refuses to go on, the second mends it.
