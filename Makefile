@@ -13,7 +13,8 @@ WORKFLOWCHECK := $(BIN)/workflowcheck-v0.6.0
 GOVULNCHECK   := $(BIN)/govulncheck-v1.8.0
 
 # The coding agents of `make agents-test`.
-PI := @mariozechner/pi-coding-agent@0.73.1
+PI_VERSION := 0.73.1
+PI         := .rolecall/agents/pi-$(PI_VERSION)
 
 # PKG chooses packages of one module: ./sdk/... of the root, ./dev/... of dev. T chooses tests by name.
 ROOT_PKG := $(if $(PKG),$(filter-out ./dev%,$(PKG)),./...)
@@ -35,8 +36,8 @@ build: ## build rolecall and rolecall-dev into .rolecall/bin (minutes with an em
 dev: build ## run everything on this machine until Ctrl-C; state is kept in .rolecall/data
 	@exec $(BIN)/rolecall-dev
 
-demo: build ## delegate real work to a coder, a tester and a reviewer, show it and exit (KEEP=1 leaves it up)
-	@go run -C dev ./cmd/rolecall-demo
+demo: $(if $(filter pi,$(AGENT)),$(PI)) build ## delegate real work to a coder, a tester and a reviewer, show it and exit (KEEP=1 leaves it up, AGENT=pi takes the real pi)
+	@AGENT='$(AGENT)' go run -C dev ./cmd/rolecall-demo
 
 check: fmt vet lint workflowcheck tidy vuln ## everything that is checked without running it
 
@@ -78,9 +79,13 @@ fuzz: ## every fuzz test for a short time (FUZZTIME=10s each)
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' . ); do for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
 		dir=$$(dirname $$file); echo "$$dir $$name"; go test -C $$dir -run '^$$' -fuzz "^$$name\$$" -fuzztime $(or $(FUZZTIME),10s) .; done; done
 
-agents-test: ## install the real coding agents from npm into .rolecall/agents and run them against a scripted model
-	npm install --prefix .rolecall/agents --no-audit --no-fund --loglevel=error $(PI)
-	cd dev && go test -tags agents -count=1 $(if $(T),-run '$(T)') $(ARGS) ./agents
+agents-test: $(PI) ## install the real coding agents from npm into .rolecall/agents and run them against a scripted model
+	cd dev && go test -tags agents -count=1 -run '$(or $(T),Pi)' $(ARGS) ./agents ./cmd/rolecall-demo
+
+$(PI):
+	@command -v npm >/dev/null || { echo "npm was not found: pi needs Node.js 20.6 or newer with npm, see https://nodejs.org"; exit 1; }
+	npm install --prefix .rolecall/agents --no-audit --no-fund --loglevel=error @mariozechner/pi-coding-agent@$(PI_VERSION)
+	@touch $@
 
 clean: ## remove binaries and tools; state in .rolecall/data stays
 	rm -rf $(BIN)

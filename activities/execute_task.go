@@ -26,6 +26,7 @@ type AttemptReport struct {
 	Progress      *sdk.Progress      `json:"progress,omitempty"`  // the newest
 	N             int                `json:"n,omitempty"`         // how many progress signals the attempt has sent
 	Resume        json.RawMessage    `json:"resume,omitempty"`    // for the next attempt
+	Spent         *sdk.Metrics       `json:"spent,omitempty"`     // tokens and cost so far; nil beside a result, whose metrics have them
 	Result        *sdk.Result        `json:"result,omitempty"`
 	InputRequired *sdk.InputRequired `json:"inputRequired,omitempty"`
 	Details       json.RawMessage    `json:"details,omitempty"` // of the error, in failure details

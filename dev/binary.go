@@ -21,6 +21,8 @@ const (
 
 	// ScriptedAgent is the agent of the end-to-end tests: a task's input says what it does.
 	ScriptedAgent = "scripted-agent"
+	// ReplayPi plays recorded runs of the pi coding agent, for workers that run it.
+	ReplayPi = "replay-pi"
 )
 
 // builds holds what this process has built, so that a second call costs nothing.
@@ -45,19 +47,25 @@ func Build(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := map[string]string{Rolecall: root, RolecallDev: filepath.Join(root, "dev"), ScriptedAgent: filepath.Join(root, "dev")}[name]
-	if dir == "" {
+	at, ok := map[string]source{
+		Rolecall: {root, "./cmd/rolecall"}, RolecallDev: {filepath.Join(root, "dev"), "./cmd/rolecall-dev"},
+		ScriptedAgent: {filepath.Join(root, "dev"), "./cmd/scripted-agent"}, ReplayPi: {root, "./workers/agents/pi/internal/replay-pi"},
+	}[name]
+	if !ok {
 		return "", fmt.Errorf("dev: no program %q", name)
 	}
 	path := filepath.Join(root, ".rolecall", "bin", name)
-	if err := buildLocked(ctx, dir, name, path); err != nil {
+	if err := at.buildLocked(ctx, path); err != nil {
 		return "", err
 	}
 	built.done[name] = path
 	return path, nil
 }
 
-func buildLocked(ctx context.Context, dir, name, path string) (err error) {
+// source is where a program is built from.
+type source struct{ module, pkg string }
+
+func (s source) buildLocked(ctx context.Context, path string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("dev: %w", err)
 	}
@@ -69,11 +77,11 @@ func buildLocked(ctx context.Context, dir, name, path string) (err error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("dev: lock %s: %w", lock.Name(), err)
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-race=false", "-o", path, "./cmd/"+name)
-	cmd.Dir = dir
+	cmd := exec.CommandContext(ctx, "go", "build", "-race=false", "-o", path, s.pkg)
+	cmd.Dir = s.module
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("dev: build %s: %w\n%s", name, err, bytes.TrimSpace(out))
+		return fmt.Errorf("dev: build %s: %w\n%s", s.pkg, err, bytes.TrimSpace(out))
 	}
 	return nil
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// Worker is a role worker to start: rolecall worker with the adapter "command".
+// Worker is a role worker to start: rolecall worker.
 type Worker struct {
 	Name    string     // unique within the stack. Default worker-<first role>.
 	Roles   []sdk.Role // at least one
-	Command []string   // the program that does the work, and its arguments
+	Agent   string     // the adapter. Default "command".
+	Command []string   // what stands after --: the program that does the work and its arguments, or further arguments of the adapter's
 	Slots   int        // tasks at a time; 0 leaves it to rolecall worker
 	Flags   []string   // further flags of rolecall worker
 	Env     []string   // KEY=value
@@ -41,12 +42,18 @@ func (s *Stack) StartWorker(ctx context.Context, w Worker) (*Process, error) {
 	if w.Name == "" {
 		w.Name = "worker-" + strings.Join(roles, "-")
 	}
+	if w.Agent == "" {
+		w.Agent = "command"
+	}
 	ready := s.readyFile(w.Name)
-	args := []string{"worker", "--role", strings.Join(roles, ","), "--agent", "command", "--ready-file", string(ready)}
+	args := []string{"worker", "--role", strings.Join(roles, ","), "--agent", w.Agent, "--ready-file", string(ready)}
 	if w.Slots > 0 {
 		args = append(args, "--slots", strconv.Itoa(w.Slots))
 	}
-	args = append(append(append(args, w.Flags...), "--"), w.Command...)
+	args = append(args, w.Flags...)
+	if len(w.Command) > 0 {
+		args = append(append(args, "--"), w.Command...)
+	}
 	env := append([]string{"PROJECT_ID=" + w.Project}, w.Env...)
 	if w.TemporalAddr != "" {
 		env = append(env, "TEMPORAL_ADDRESS="+w.TemporalAddr)

@@ -33,6 +33,18 @@ type Reporter interface {
 	Resume(data json.RawMessage) error
 }
 
+// Meter is a [Reporter] that also takes what the attempt has spent, so that it counts however the attempt ends. That of a role
+// worker is one; ask for it:
+//
+//	if meter, ok := r.(sdk.Meter); ok {
+//		meter.Spent(sdk.Metrics{TokensUsed: &tokens})
+//	}
+type Meter interface {
+	// Spent says what the attempt has spent so far, all of it; the newest wins. It never blocks, and is safe for concurrent use. The
+	// metrics of a result win over it. DurationMs is ignored.
+	Spent(m Metrics)
+}
+
 // Assignment is one attempt at a task as an agent gets it.
 type Assignment struct {
 	Task        Task            `json:"task"`

@@ -143,7 +143,9 @@ type Result struct {
 	EpisodeRefs       []string        `json:"episodeRefs,omitempty"`
 }
 
-// Metrics say what a task cost. DurationMs is set by rolecall when the agent leaves it zero.
+// Metrics say what a task cost. Tokens and cost are those of all its attempts, also of the ones that failed; the duration is that of
+// the attempt that completed it, else from the first attempt's start to the end. DurationMs is set by rolecall when the agent leaves
+// it zero.
 type Metrics struct {
 	DurationMs   int64    `json:"durationMs"`
 	TokensUsed   *int64   `json:"tokensUsed,omitempty"`

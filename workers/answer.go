@@ -66,7 +66,7 @@ func (e ending) completed(report activities.AttemptReport) (activities.AttemptRe
 		result.Metrics.DurationMs = max(e.took.Milliseconds(), 1)
 	}
 	whole := report
-	whole.Result, whole.Resume = &result, nil
+	whole.Result, whole.Resume, whole.Spent = &result, nil, nil
 	size, err := workflows.EncodedSize(whole)
 	if err != nil {
 		return report, refuse(sdk.CodeInvalidOutput, report, "the result cannot be written as JSON: %v", err)

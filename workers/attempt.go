@@ -209,7 +209,13 @@ func (a *attempt) answer(e ending) {
 		return
 	}
 	e.cause, e.cancelled = context.Cause(a.ctx), a.cancelled.Load()
-	a.deliver(e.answer(a.reporter.report()))
+	report := a.reporter.report()
+	if e.result != nil {
+		whole := *e.result
+		whole.Metrics = a.reporter.total(whole.Metrics)
+		e.result, report.Spent = &whole, spending(whole.Metrics)
+	}
+	a.deliver(e.answer(report))
 }
 
 // replied takes what an answer to a heartbeat says of the attempt.

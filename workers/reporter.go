@@ -25,7 +25,11 @@ type reporter struct {
 	version   int // counts progress reports
 	signals   int // how many of them were signalled to the run
 	resume    json.RawMessage
+	earlier   sdk.Metrics // what an earlier execution of the same attempt had spent
+	spent     sdk.Metrics // what this one has
 }
+
+var _ sdk.Meter = (*reporter)(nil)
 
 func newReporter(agentID string, a *sdk.Assignment) *reporter {
 	r := &reporter{
@@ -72,8 +76,32 @@ func (r *reporter) Resume(data json.RawMessage) error {
 	return nil
 }
 
+// Spent implements [sdk.Meter].
+func (r *reporter) Spent(m sdk.Metrics) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.spent = sdk.Metrics{}.Plus(m)
+		notice(r.changed)
+	}
+}
+
+// total is what the attempt has spent, all executions of it together: m of this one, or what was last reported when m says nothing.
+func (r *reporter) total(m sdk.Metrics) sdk.Metrics {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case !m.Spent():
+		return sdk.Metrics{DurationMs: m.DurationMs}.Plus(r.spent).Plus(r.earlier)
+	case !r.earlier.Spent():
+		return m
+	default:
+		return m.Plus(r.earlier)
+	}
+}
+
 // goOn takes over what an earlier execution of the same attempt had reported: an operator paused it, and the server handed it out
-// again. Its resume data is newer than the assignment's, and its signals keep counting.
+// again. Its resume data is newer than the assignment's, its signals keep counting, and what it spent is spent.
 func (r *reporter) goOn(earlier activities.AttemptReport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,6 +110,9 @@ func (r *reporter) goOn(earlier activities.AttemptReport) {
 	}
 	if earlier.Progress != nil {
 		r.overall = max(r.overall, earlier.Progress.Trim().Overall)
+	}
+	if earlier.Spent != nil {
+		r.earlier = sdk.Metrics{}.Plus(*earlier.Spent)
 	}
 	r.signals = min(max(earlier.N, 0), maxSignals)
 }
@@ -131,7 +162,18 @@ func (r *reporter) signalled() int {
 func (r *reporter) report() activities.AttemptReport {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return activities.AttemptReport{AgentID: r.agentID, StartedAt: r.startedAt, Progress: r.progress, N: r.signals, Resume: r.resume}
+	return activities.AttemptReport{
+		AgentID: r.agentID, StartedAt: r.startedAt, Progress: r.progress, N: r.signals, Resume: r.resume, Spent: spending(r.spent.Plus(r.earlier)),
+	}
+}
+
+// spending is the tokens and the cost of m, or nil when it has none.
+func spending(m sdk.Metrics) *sdk.Metrics {
+	if !m.Spent() {
+		return nil
+	}
+	m = sdk.Metrics{}.Plus(m)
+	return &m
 }
 
 // isNull reports whether resume data says nothing.

@@ -35,7 +35,8 @@ type taskRun struct {
 	scheduled time.Time // when the last attempt was asked for
 	signalled int       // the number of its last progress signal
 	resume    []byte
-	reason    string // of the cancellation
+	spent     sdk.Metrics // tokens and cost of the attempts that did not complete it
+	reason    string      // of the cancellation
 	question  *question
 	progress  progressLog
 	shown     shown

@@ -77,6 +77,9 @@ func (r *taskRun) ended(ctx workflow.Context, end attemptEnd, report activities.
 	if len(report.Resume) > 0 {
 		r.resume = report.Resume
 	}
+	if end.outcome != sdk.OutcomeCompleted && report.Spent != nil {
+		r.spent = r.spent.Plus(*report.Spent)
+	}
 	switch {
 	case end.outcome == sdk.OutcomeCompleted:
 		r.complete(now, *report.Result)
@@ -97,12 +100,14 @@ func (r *taskRun) ended(ctx workflow.Context, end attemptEnd, report activities.
 	return end
 }
 
-// complete takes an agent's result over: status, degradation and missing figures are the run's to fill in.
+// complete takes an agent's result over: status, degradation and missing figures are the run's to fill in, and what earlier attempts
+// spent is added to what this one did.
 func (r *taskRun) complete(now time.Time, result sdk.Result) {
 	result.Status, result.Error, result.Degraded = sdk.StatusCompleted, nil, r.task.Degraded
 	if result.Metrics.DurationMs <= 0 {
 		result.Metrics.DurationMs = now.Sub(r.openEntry().StartedAt).Milliseconds()
 	}
+	result.Metrics = result.Metrics.Plus(r.spent)
 	if result.Model == "" {
 		result.Model = r.stage().Model
 	}

@@ -58,7 +58,7 @@ func (r *taskRun) result(failure *sdk.TaskError) *sdk.Result {
 	}
 	return &sdk.Result{
 		Status: r.task.Status, Error: failure, Degraded: r.task.Degraded,
-		Metrics: sdk.Metrics{DurationMs: r.task.CompletedAt.Sub(began).Milliseconds()},
+		Metrics: sdk.Metrics{DurationMs: r.task.CompletedAt.Sub(began).Milliseconds()}.Plus(r.spent),
 	}
 }
 

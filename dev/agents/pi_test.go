@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rolecall-dev/rolecall/dev"
+	"github.com/rolecall-dev/rolecall/dev/internal/realpi"
 	"github.com/rolecall-dev/rolecall/dev/modelserver"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
@@ -58,30 +59,34 @@ func (b *bench) called() []string {
 	return slices.Clone(b.tools)
 }
 
-func newBench(t *testing.T, script ...modelserver.Answer) *bench {
+// configure gives pi a scripted model, and answers the path of pi.
+func configure(t *testing.T, dir, url string) string {
 	t.Helper()
-	program, err := filepath.Abs("../../.rolecall/agents/node_modules/.bin/pi")
+	root, err := dev.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(program); err != nil {
-		t.Fatal("pi is not installed; make agents-test installs it")
+	program, err := realpi.Program(root)
+	if err == nil {
+		err = realpi.Configure(dir, url, "scripted")
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+func newBench(t *testing.T, script ...modelserver.Answer) *bench {
+	t.Helper()
 	b := &bench{dir: t.TempDir()}
+	var err error
 	if b.model, err = modelserver.New(script); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(b.model)
 	t.Cleanup(server.Close)
 	home := t.TempDir()
-	config := fmt.Sprintf(`{"providers":{"scripted":{"baseUrl":%q,"api":"openai-completions","apiKey":"none","models":[{"id":"scripted","name":"scripted",
-		"reasoning":false,"input":["text"],"cost":{"input":3,"output":15,"cacheRead":0.3,"cacheWrite":3.75},"contextWindow":128000,"maxTokens":4096}]}}}`, server.URL+"/v1")
-	if err := os.MkdirAll(filepath.Join(home, ".pi", "agent"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(home, ".pi", "agent", "models.json"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	program := configure(t, filepath.Join(home, ".pi", "agent"), server.URL+"/v1")
 	environ := []string{"HOME=" + home, "PI_OFFLINE=1"}
 	for _, kv := range os.Environ() {
 		if strings.HasPrefix(kv, "PATH=") {
@@ -89,7 +94,7 @@ func newBench(t *testing.T, script ...modelserver.Answer) *bench {
 		}
 	}
 	b.agent, err = pi.New(pi.Config{
-		Program: program, Provider: "scripted", Model: "scripted", Args: []string{"--offline"},
+		Program: program, Provider: realpi.Provider, Model: "scripted", Args: []string{"--offline"},
 		Command: command.Config{Workdir: b.dir, DataDir: t.TempDir(), WorkerID: "coder-1", Environ: environ},
 	})
 	if err != nil {
@@ -143,13 +148,45 @@ func TestPiWritesAFile(t *testing.T) {
 	}
 }
 
+// TestPiFailsWithItsModel: pi exits with 0 in each of these.
 func TestPiFailsWithItsModel(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, modelserver.Answer{Status: http.StatusUnauthorized, Text: "no such key"})
-	_, err := b.handle(t.Context(), 1)
-	fail, ok := errors.AsType[*sdk.AgentError](err)
-	if !ok || fail.Code != pi.CodeModelError || fail.Retryable || !strings.Contains(fail.Message, "no such key") {
-		t.Errorf("ended with %v", err)
+	for name, test := range map[string]struct {
+		answer modelserver.Answer
+		final  bool
+		why    string
+		asked  int
+	}{
+		"no key":        {modelserver.Answer{Status: http.StatusUnauthorized, Text: "no such key"}, true, "401 no such key", 1},
+		"broken":        {modelserver.Answer{Status: http.StatusInternalServerError, Text: "out of order"}, false, "500 out of order", 2},
+		"busy":          {modelserver.Answer{Status: http.StatusTooManyRequests, Text: "slow down"}, false, "429 slow down", 2},
+		"no such model": {modelserver.Answer{Status: http.StatusNotFound, Text: "no such model"}, true, "404 no such model", 1},
+		"breaks off":    {modelserver.Answer{Text: "never said", Cut: true}, false, "terminated", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, test.answer)
+			_, err := b.handle(t.Context(), 1)
+			fail, ok := errors.AsType[*sdk.AgentError](err)
+			if !ok || fail.Code != pi.CodeModelError || fail.Retryable == test.final || !strings.Contains(fail.Message, test.why) {
+				t.Errorf("ended with %v", err)
+			}
+			if !ok || !strings.Contains(string(fail.Details), `"exitCode":0`) {
+				t.Errorf("the details are %s", fail.Details)
+			}
+			if asked := len(b.model.Requests()); asked != test.asked {
+				t.Errorf("the model was asked %d times, want %d", asked, test.asked)
+			}
+		})
+	}
+}
+
+func TestPiRecoversFromItsModel(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, modelserver.Answer{Status: http.StatusInternalServerError, Text: "out of order"}, modelserver.Answer{Text: "Done.", Input: 10, Output: 2})
+	res, err := b.handle(t.Context(), 1)
+	if err != nil || string(res.Output) != `{"text":"Done."}` || *res.Metrics.TokensUsed != 12 {
+		t.Errorf("ended with %+v, %v", res, err)
 	}
 }
 

@@ -113,7 +113,7 @@ func (s *scene) worker(name string, w dev.Worker) *dev.Process {
 	if len(w.Roles) == 0 {
 		w.Roles = []sdk.Role{sdk.RoleCoder}
 	}
-	if len(w.Command) == 0 {
+	if len(w.Command) == 0 && w.Agent == "" {
 		w.Command = []string{s.agent}
 	}
 	w.Name, w.Project = s.project+"-"+name, s.project

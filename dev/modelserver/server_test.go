@@ -113,6 +113,32 @@ func TestAStreamFollowsTheScript(t *testing.T) {
 	}
 }
 
+func TestListen(t *testing.T) {
+	t.Parallel()
+	s, err := New(Script{{Text: "Yes."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, closeServer, err := s.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := listen(ask(t.Context(), t, url+"/chat/completions", stream).Body); err != nil || got.Text != "Yes." {
+		t.Errorf("heard %+v, %v", got, err)
+	}
+	if err := closeServer(); err != nil {
+		t.Error(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/chat/completions", strings.NewReader(hello))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		_ = res.Body.Close()
+		t.Errorf("closed, it answers %s", res.Status)
+	}
+}
+
 func TestAnAnswerInOnePiece(t *testing.T) {
 	t.Parallel()
 	s, url := serve(t, Answer{Text: "Yes.", Tools: []Tool{{"read", nil}}, Input: 1, Output: 2})
@@ -126,6 +152,10 @@ func TestAnAnswerInOnePiece(t *testing.T) {
 	}
 	if got := s.Requests()[0].Messages[0].Text(); got != "hello" {
 		t.Errorf("remembered %q", got)
+	}
+	ask(t.Context(), t, url, `{"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"read","arguments":"{\"path\":\"x\"}"}}]}]}`)
+	if m := s.Requests()[1].Messages[0]; m.Text() != "" || !cmp.Equal(m.Calls(), []string{`read {"path":"x"}`}) {
+		t.Errorf("remembered %q and %q", m.Text(), m.Calls())
 	}
 }
 

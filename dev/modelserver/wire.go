@@ -17,8 +17,18 @@ type Request struct {
 
 // Message is one message of a conversation. Content is a string or a list of parts.
 type Message struct {
-	Role    string          `json:"role"`
-	Content json.RawMessage `json:"content"`
+	Role      string          `json:"role"`
+	Content   json.RawMessage `json:"content"`
+	ToolCalls []toolCall      `json:"tool_calls"`
+}
+
+// Calls are the tools that the message calls, each as its name and arguments.
+func (m Message) Calls() []string {
+	var calls []string
+	for _, c := range m.ToolCalls {
+		calls = append(calls, c.Function.Name+" "+c.Function.Arguments)
+	}
+	return calls
 }
 
 // Text is what the message says.

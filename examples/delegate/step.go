@@ -37,6 +37,9 @@ func step(ctx context.Context, client *sdk.Client, create func() (*sdk.Task, err
 // show prints how a task ended: its result and, where it took more than one attempt, the chain of them.
 func show(task *sdk.Task) {
 	fmt.Printf("  %s in %d ms: %s\n", task.Status, task.Result.Metrics.DurationMs, task.Result.Output)
+	if m := task.Result.Metrics; m.TokensUsed != nil && m.CostUSD != nil {
+		fmt.Printf("  spent %d tokens for $%.4f, all attempts together\n", *m.TokensUsed, *m.CostUSD)
+	}
 	if len(task.Attempts) < 2 {
 		return
 	}

@@ -17,7 +17,7 @@ import (
 // goEnv lets the agents of the demo run the go command as the person who started it would.
 const goEnv = "ROLECALL_AGENT_ENV=PATH,HOME,LANG,TMPDIR,GO*,CGO_*,CC"
 
-func run(ctx context.Context, keep bool) (err error) {
+func run(ctx context.Context, cfg config) (err error) {
 	root, err := dev.Root()
 	if err != nil {
 		return err
@@ -37,24 +37,26 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err != nil {
 		return err
 	}
+	changes := filepath.Join(example, "testdata", "changes")
+	coder := dev.Worker{Roles: []sdk.Role{sdk.RoleCoder}, Command: []string{programs["coder"], "--changes", changes}}
+	tell := func() {}
+	if cfg.Agent == agentPi {
+		var pi *realCoder
+		if pi, err = newRealCoder(root, work, changes); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, pi.stop()) }()
+		coder, tell = pi.worker, pi.tell
+	}
 	stack, err := dev.Start(ctx, dev.Options{Report: say})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stack.Close()) }()
-	for role, command := range map[sdk.Role][]string{
-		sdk.RoleCoder:    {programs["coder"], "--changes", filepath.Join(example, "testdata", "changes")},
-		sdk.RoleTester:   {programs["tester"]},
-		sdk.RoleReviewer: {programs["reviewer"]},
-	} {
-		say("starting a worker for the role " + string(role))
-		worker := dev.Worker{
-			Name: string(role), Roles: []sdk.Role{role}, Command: command,
-			Flags: []string{"--workdir", project, "--agent-id", "demo-" + string(role)}, Env: []string{goEnv},
-		}
-		if _, err := stack.StartWorker(ctx, worker); err != nil {
-			return err
-		}
+	if err := startWorkers(ctx, stack, project, coder,
+		dev.Worker{Roles: []sdk.Role{sdk.RoleTester}, Command: []string{programs["tester"]}},
+		dev.Worker{Roles: []sdk.Role{sdk.RoleReviewer}, Command: []string{programs["reviewer"]}}); err != nil {
+		return err
 	}
 	say(fmt.Sprintf("ready after %s; the coordinator delegates now", time.Since(began).Round(100*time.Millisecond)))
 	coordinator := exec.CommandContext(ctx, programs["delegate"], "--dir", project)
@@ -63,9 +65,26 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err := coordinator.Run(); err != nil {
 		return fmt.Errorf("the coordinator: %w\n%s", err, stack.Logs(40))
 	}
-	fmt.Print(farewell(keep, stack.UIURL(), stack.URL()))
-	if keep {
+	tell()
+	fmt.Print(farewell(cfg.Keep, stack.UIURL(), stack.URL()))
+	if cfg.Keep {
 		<-ctx.Done()
+	}
+	return nil
+}
+
+// startWorkers starts workers that all work in one folder, each as demo-<role>. One that says nothing of its environment gets goEnv.
+func startWorkers(ctx context.Context, stack *dev.Stack, project string, all ...dev.Worker) error {
+	for _, w := range all {
+		w.Name = string(w.Roles[0])
+		say("starting a worker for the role " + w.Name)
+		w.Flags = []string{"--workdir", project, "--agent-id", "demo-" + w.Name}
+		if len(w.Env) == 0 {
+			w.Env = []string{goEnv}
+		}
+		if _, err := stack.StartWorker(ctx, w); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
 // Command rolecall-demo starts rolecall on free ports with a coder, a tester and a reviewer worker, lets the coordinator of
-// examples/delegate hand real work to them, and ends. KEEP=1 leaves everything up until Ctrl-C.
+// examples/delegate hand real work to them, and ends. KEEP=1 leaves everything up until Ctrl-C; AGENT=pi lets the real pi coding agent be
+// the coder.
 package main
 
 import (
@@ -21,8 +22,11 @@ func main() {
 
 // config is the demo's environment.
 type config struct {
-	Keep bool `env:"KEEP" doc:"1 leaves everything up until Ctrl-C."`
+	Keep  bool   `env:"KEEP" doc:"1 leaves everything up until Ctrl-C."`
+	Agent string `env:"AGENT" doc:"pi lets the real pi coding agent write the code. Empty: a program with a prepared change."`
 }
+
+const agentPi = "pi"
 
 func start() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -31,5 +35,8 @@ func start() error {
 	if err != nil {
 		return err
 	}
-	return run(ctx, cfg.Keep)
+	if cfg.Agent != "" && cfg.Agent != agentPi {
+		return fmt.Errorf("AGENT=%s is not known: use AGENT=pi, or leave it out", cfg.Agent)
+	}
+	return run(ctx, cfg)
 }

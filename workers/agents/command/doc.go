@@ -23,6 +23,9 @@
 //	{"result": {"output", "metrics"?, "model"?, "qualityGatePassed"?, "qualityGate"?, "reflection"?, "episodeRefs"?}}
 //	{"error": {"code", "message", "retryable"?, "retryAfterMs"?, "details"?}}
 //
+// Beside any of the keys, "metrics" ({"tokensUsed", "inputTokens", "outputTokens", "costUsd"}) says what the attempt has spent so far,
+// all of it; the newest counts, however the attempt ends. Those in a result go before them.
+//
 // Every other line is log. A line with several of the keys counts for all of them, in the order above; unknown keys are
 // ignored. Where result or inputRequired come more than once, the last one counts; an error line is not taken back by either. A
 // line longer than [Config.MaxLine] is log; one that begins like a result is a final payload_too_large unless another follows.

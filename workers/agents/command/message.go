@@ -16,6 +16,7 @@ const maxDescribing = 64 << 10
 type message struct {
 	progress *sdk.Progress
 	resume   json.RawMessage
+	spent    *sdk.Metrics
 	answer   answer
 }
 
@@ -52,7 +53,25 @@ func decode(line []byte) (m *message, wrong string) {
 	if !known {
 		return nil, wrong
 	}
+	if fault := m.takeSpent(fields["metrics"]); fault != "" {
+		wrong = fault
+	}
 	return m, wrong
+}
+
+// takeSpent takes the metrics beside a message, or those of a result.
+func (m *message) takeSpent(raw json.RawMessage) (wrong string) {
+	var spent sdk.Metrics
+	switch {
+	case raw != nil && !describe(raw, &spent):
+		wrong = "metrics are of a wrong shape or size: they are left out"
+	case !spent.Spent() && m.answer.result != nil:
+		spent = m.answer.result.Metrics
+	}
+	if spent.Spent() {
+		m.spent = &spent
+	}
+	return wrong
 }
 
 const notThatShape = "has not the shape of such a message: the line is taken as log"

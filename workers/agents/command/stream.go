@@ -146,6 +146,9 @@ func (s *stream) message() bool {
 	if m.resume != nil && s.to.Resume(m.resume) != nil {
 		s.refused++
 	}
+	if meter, ok := s.to.(sdk.Meter); ok && m.spent != nil {
+		meter.Spent(*m.spent)
+	}
 	s.answer.merge(m.answer)
 	if s.answer.given() {
 		s.text = nil

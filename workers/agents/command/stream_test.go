@@ -29,6 +29,10 @@ func (tr *transcript) Progress(p sdk.Progress) {
 	tr.Said = append(tr.Said, fmt.Sprintf("progress %v %s %s %s %s %s", p.Percentage, p.Phase, p.Message, p.Delta, p.Tool, p.Category))
 }
 
+func (tr *transcript) Spent(m sdk.Metrics) {
+	tr.Said = append(tr.Said, fmt.Sprintf("spent %v %v", *m.TokensUsed, m.CostUSD != nil))
+}
+
 func (tr *transcript) Resume(data json.RawMessage) error {
 	tr.Said = append(tr.Said, "resume "+string(data))
 	return sdk.CheckJSON(data, sdk.MaxResume)
@@ -69,7 +73,7 @@ func read(t testing.TB, maxLine, maxText int, chunks ...[]byte) transcript {
 		tr.Failed = fmt.Sprintf("%s %s %s %v %v", a.failure.Code, a.failure.Message, a.failure.Details, a.failure.Retryable, a.failure.RetryAfter)
 	}
 	tr.Text, tr.Over, tr.Log = string(s.text), s.textOver, s.log.String()
-	for _, key := range []string{"progress", "resume", "inputRequired", "result", "error"} {
+	for _, key := range []string{"progress", "resume", "inputRequired", "result", "error", "metrics"} {
 		for w := range s.warned {
 			if strings.HasPrefix(w, key+" ") {
 				tr.Wrong = append(tr.Wrong, key)
@@ -96,8 +100,13 @@ func TestStreamReadsEveryForm(t *testing.T) {
 		"result":               {`{"result":{"output":1}}`, transcript{Result: ok}},
 		"result with all": {
 			`{"result":{"output":{"n":9007199254740993},"metrics":{"tokensUsed":5},"model":"m","qualityGatePassed":true,"qualityGate":{},"reflection":"r","episodeRefs":["e"]}}`,
-			transcript{Result: `{"status":"","output":{"n":9007199254740993},"degraded":false,"metrics":{"durationMs":0,"tokensUsed":5},"model":"m","qualityGatePassed":true,"qualityGate":{},"reflection":"r","episodeRefs":["e"]}`},
+			transcript{Result: `{"status":"","output":{"n":9007199254740993},"degraded":false,"metrics":{"durationMs":0,"tokensUsed":5},"model":"m","qualityGatePassed":true,"qualityGate":{},"reflection":"r","episodeRefs":["e"]}`, Said: []string{"spent 5 false"}},
 		},
+		"an error with metrics":            {`{"error":{"code":"c","message":"m"},"metrics":{"tokensUsed":7,"costUsd":0.5}}`, transcript{Said: []string{"spent 7 true"}, Failed: "c m  true 0s"}},
+		"metrics on the way":               {"{\"progress\":{\"percentage\":5},\"metrics\":{\"tokensUsed\":7}}\n{\"resume\":1,\"metrics\":null}\n", transcript{Said: []string{"progress 5     ", "spent 7 false", "resume 1"}}},
+		"metrics alone are log":            {`{"metrics":{"tokensUsed":7}}`, transcript{Text: `{"metrics":{"tokensUsed":7}}`, Log: `{"metrics":{"tokensUsed":7}}`}},
+		"metrics of another shape":         {`{"resume":1,"metrics":{"tokensUsed":"many"}}`, transcript{Said: []string{"resume 1"}, Wrong: []string{"metrics"}}},
+		"a result's own metrics count":     {`{"result":{"output":1,"metrics":{"tokensUsed":5}},"metrics":{"tokensUsed":7}}`, transcript{Said: []string{"spent 7 false"}, Result: strings.Replace(ok, `0}`, `0,"tokensUsed":5}`, 1)}},
 		"result null is a result":          {`{"result":{"output":null}}`, transcript{Result: strings.Replace(ok, "1", "null", 1)}},
 		"unknown keys are ignored":         {`{"level":"info","result":{"output":1,"colour":"red"},"x":{}}`, transcript{Result: ok}},
 		"a bad description is left out":    {`{"result":{"output":1,"metrics":{"durationMs":"long"},"episodeRefs":7}}`, transcript{Result: ok, Wrong: []string{"result"}}},

@@ -28,6 +28,7 @@ const patience = 20 * time.Second
 type desk struct {
 	mu     sync.Mutex
 	heard  teller
+	spent  sdk.Metrics
 	start  string
 	config Config
 }
@@ -36,6 +37,12 @@ func (d *desk) Progress(p sdk.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.heard.Progress(p)
+}
+
+func (d *desk) Spent(m sdk.Metrics) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.spent = m
 }
 
 func (d *desk) Resume(data json.RawMessage) error {
@@ -213,10 +220,12 @@ func TestAnAttemptGoesOnWithTheEarlierConversation(t *testing.T) {
 func TestAConversationThatIsNotThereIsBegunAnew(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "x_other.jsonl"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	for name, content := range map[string]string{"x_other.jsonl": `{"type":"session","id":"other"}` + "\n{\n", "x_empty.jsonl": "", "x_half.jsonl": `{"type":"sess`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for _, left := range []string{``, `null`, `"other"`, `{"session":"*"}`, `{"session":"../x_other"}`, `{"session":"gone"}`, `{"session":7}`} {
+	for _, left := range []string{``, `null`, `"other"`, `{"session":"*"}`, `{"session":"../x_other"}`, `{"session":"gone"}`, `{"session":"empty"}`, `{"session":"half"}`, `{"session":7}`} {
 		if found := sessionFile(dir, json.RawMessage(left)); found != "" {
 			t.Errorf("%s finds %s", left, found)
 		}

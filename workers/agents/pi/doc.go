@@ -20,7 +20,7 @@
 //
 // Its events become progress (categories session, message, tool_call, tool_result, error). The conversation's id is the
 // resume data, {"session": id}. Tokens and cost are summed over all requests to the model; input tokens include what came from the
-// cache.
+// cache, and are told after every answer, so that those of an attempt that fails count, too.
 //
 // # How the attempt ends
 //

@@ -3,6 +3,8 @@ package pi
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/rolecall-dev/rolecall/sdk"
 )
 
 // The types of pi's events that mean something here; every other line is passed over.
@@ -73,6 +75,15 @@ type usage struct {
 	} `json:"cost"`
 }
 
+// metrics are the request's own: its input with what came from the cache.
+func (u *usage) metrics() sdk.Metrics {
+	input := sdk.Metrics{InputTokens: &u.Input}
+	for _, n := range []*int64{&u.CacheRead, &u.CacheWrite} {
+		input = input.Plus(sdk.Metrics{InputTokens: n})
+	}
+	return sdk.Metrics{InputTokens: input.InputTokens, OutputTokens: &u.Output, TokensUsed: &u.Total, CostUSD: &u.Cost.Total}
+}
+
 // text is the text of the content, its parts joined.
 func (c content) text() string {
 	var b []byte
@@ -84,13 +95,14 @@ func (c content) text() string {
 	return string(b)
 }
 
-// typeOf reads the type of an event off the head of its line, and nothing behind it: pi writes it first.
+// typeOf reads the type of an event off its line, and nothing behind it: pi writes it first.
 func typeOf(line []byte) string {
 	var kind string
 	walk(json.NewDecoder(bytes.NewReader(line)), func(key string, value *json.Decoder) bool {
-		if key == "type" {
-			_ = value.Decode(&kind) // it stays empty
+		if key != "type" {
+			return skip(value)
 		}
+		_ = value.Decode(&kind) // it stays empty
 		return false
 	})
 	return kind
@@ -102,7 +114,7 @@ func textDelta(line []byte) string {
 	var kind, delta string
 	walk(json.NewDecoder(bytes.NewReader(line)), func(key string, value *json.Decoder) bool {
 		if key != "assistantMessageEvent" {
-			return key == "type" && skip(value)
+			return skip(value)
 		}
 		walk(value, func(key string, value *json.Decoder) bool {
 			switch key {

@@ -36,6 +36,7 @@ func TestEnds(t *testing.T) {
 	}{
 		"an answer":                {stream: begin + answered + end},
 		"no newline at the end":    {stream: begin + answered + strings.TrimSuffix(end, "\n")},
+		"keys in another order":    {stream: `{"extra":{"a":[1]},"type":"agent_start"}` + "\n" + answered + `{"messages":[],"type":"agent_end"}` + "\n"},
 		"windows line ends":        {stream: strings.ReplaceAll(begin+answered+end, "\n", "\r\n")},
 		"recovered by a retry":     {stream: begin + failed + end + `{"type":"auto_retry_start","attempt":1}` + "\n" + begin + answered + end},
 		"unknown events and noise": {stream: "Warning: x\n" + begin + `{"type":"agent_settled"}` + "\n{\n[]\n" + answered + end + `{"type":"new"}` + "\n"},
@@ -63,6 +64,11 @@ func TestEnds(t *testing.T) {
 		},
 		"a bad exit after an answer": {
 			stream: begin + answered + end, exit: command.Exit{Code: 1, Stderr: "broken pipe"}, code: sdk.CodeAgentFailed, why: "exit code 1: broken pipe",
+		},
+		"no key": {
+			stream: `{"type":"session","id":"x"}` + "\n",
+			exit:   command.Exit{Code: 1, Stderr: "No API key found for the selected model.\n\nUse /login. See:\n  /opt/pi/docs/models.md\n"},
+			code:   sdk.CodeAgentFailed, why: "pi did not begin, and ended with exit code 1: No API key found for the selected model.",
 		},
 		"taken over": {stream: begin, exit: command.Exit{Code: -1, Signal: "killed", Usurped: true}, code: sdk.CodeAgentFailed, why: "a later attempt"},
 	} {

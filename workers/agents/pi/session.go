@@ -2,6 +2,8 @@ package pi
 
 import (
 	"encoding/json"
+	"io"
+	"os"
 	"path/filepath"
 	"regexp"
 )
@@ -10,6 +12,9 @@ import (
 type resume struct {
 	Session string `json:"session"`
 }
+
+// maxHead bounds the first line of a conversation's file.
+const maxHead = 64 << 10
 
 var sessionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,127}$`)
 
@@ -24,10 +29,21 @@ func sessionFile(dir string, left json.RawMessage) string {
 		return ""
 	}
 	found, err := filepath.Glob(filepath.Join(globEscape(dir), "*_"+r.Session+".jsonl"))
-	if err != nil || len(found) == 0 {
+	if err != nil || len(found) == 0 || !begins(found[len(found)-1]) {
 		return ""
 	}
 	return found[len(found)-1]
+}
+
+// begins reports whether a file begins as that of a conversation: pi ends at once when it is to go on with another.
+func begins(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	var head struct{ Type string }
+	return json.NewDecoder(io.LimitReader(f, maxHead)).Decode(&head) == nil && head.Type == eventSession
 }
 
 var globMeta = regexp.MustCompile(`[\\*?\[]`)

@@ -57,10 +57,26 @@ func TestStop(t *testing.T) {
 			case <-time.After(patience):
 				t.Fatal("it does not end")
 			}
+			if test.tool {
+				wantSpent(t, d.spent, recordings()[test.recording].spent) // it counts although the attempt was stopped
+			}
 			if test.tool && running(t, tool) {
 				t.Errorf("the tool (pid %d) is left", tool)
 			}
 		})
+	}
+}
+
+// TestAToolThatPiLeavesIsEnded plays a run that ended with exit code 0 in the middle of a tool, which went on.
+func TestAToolThatPiLeavesIsEnded(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "rpc-stdin-closed-mid-tool")
+	_, err := d.agent(t).Handle(t.Context(), task(), d)
+	if fail, ok := errors.AsType[*sdk.AgentError](err); !ok || fail.Code != sdk.CodeAgentFailed || !fail.Retryable {
+		t.Errorf("ended with %v", err)
+	}
+	if s, _ := d.started(t); s.Tool == 0 || running(t, s.Tool) {
+		t.Errorf("the tool (pid %d) is left", s.Tool)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -41,6 +40,7 @@ type stream struct {
 	session string
 	last    *message // the newest answer of the model in this run; nil when there is none yet
 	tooLong bool     // the newest answer's line was longer than maxLine
+	begun   bool     // a run has
 	ended   bool     // the run has ended, and no other one has begun
 	gaveUp  string   // why pi stopped trying, if it did
 	metrics sdk.Metrics
@@ -118,7 +118,7 @@ func (s *stream) take(kind string, e event) {
 	case eventSession:
 		s.takeSession(e.ID)
 	case eventAgentStart:
-		s.last, s.tooLong, s.ended, s.gaveUp = nil, false, false, ""
+		s.begun, s.last, s.tooLong, s.ended, s.gaveUp = true, nil, false, false, ""
 	case eventTurnStart:
 		s.to.Progress(sdk.Progress{Category: categorySession, Phase: "Thinking"})
 	case eventMessageEnd:
@@ -162,28 +162,13 @@ func (s *stream) takeSession(id string) {
 func (s *stream) takeAnswer(m *message) {
 	s.last, s.tooLong = m, false
 	if u := m.Usage; u != nil {
-		addTokens(&s.metrics.InputTokens, u.Input, u.CacheRead, u.CacheWrite)
-		addTokens(&s.metrics.OutputTokens, u.Output)
-		addTokens(&s.metrics.TokensUsed, u.Total)
-		if s.metrics.CostUSD == nil {
-			s.metrics.CostUSD = new(float64)
-		}
-		if c := u.Cost.Total; c > 0 && *s.metrics.CostUSD+c <= math.MaxFloat64 {
-			*s.metrics.CostUSD += c
+		s.metrics = s.metrics.Plus(u.metrics())
+		if meter, ok := s.to.(sdk.Meter); ok {
+			meter.Spent(s.metrics)
 		}
 	}
 	if text := m.text(); text != "" {
 		s.to.Progress(sdk.Progress{Category: categoryMessage, Phase: "Processing", Message: text})
-	}
-}
-
-// addTokens adds counts to a sum; what is negative counts as nothing, and a sum never turns negative.
-func addTokens(sum **int64, counts ...int64) {
-	if *sum == nil {
-		*sum = new(int64)
-	}
-	for _, n := range counts {
-		**sum += min(max(n, 0), math.MaxInt64-**sum)
 	}
 }
 

@@ -21,7 +21,7 @@ func (s *stream) Conclude(e command.Exit) (*sdk.Result, error) {
 	case e.Stopped != nil:
 		return nil, e.Stopped
 	case e.Usurped, !e.Clean():
-		return nil, e.Failure()
+		return nil, s.badExit(e)
 	case !s.ended:
 		return nil, e.Explain(sdk.Retryable("", errors.New("pi ended before its run did: "+orNothing(lastLine(e.Stderr)))))
 	case s.tooLong:
@@ -33,6 +33,23 @@ func (s *stream) Conclude(e command.Exit) (*sdk.Result, error) {
 	default:
 		return nil, e.Explain(s.modelError())
 	}
+}
+
+// badExit is the failure of a pi that ended badly. What keeps it from beginning, such as a key that is missing, it says in the first
+// line of stderr.
+func (s *stream) badExit(e command.Exit) *sdk.AgentError {
+	fail := e.Failure()
+	if why := firstLine(e.Stderr); !s.begun && !e.Usurped && e.Signal == "" && why != "" {
+		fail.Message = fmt.Sprintf("pi did not begin, and ended with exit code %d: %s", e.Code, why)
+		fail.TaskError = fail.Trim()
+	}
+	return fail
+}
+
+// firstLine is the first line of s that says anything.
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return strings.ToValidUTF8(strings.TrimSpace(line), "")
 }
 
 // result is that of a run that went well.

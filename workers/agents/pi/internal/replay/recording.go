@@ -21,7 +21,9 @@ type meta struct {
 	ExitCode     *int    `json:"exitCode"`
 	DurationMs   float64 `json:"durationMs"`
 	KillToExitMs float64 `json:"killToExitMs"`
-	Notes        []struct {
+	// LeftoverProcesses were still there after the run.
+	LeftoverProcesses []string `json:"leftoverProcesses"`
+	Notes             []struct {
 		Ms   float64 `json:"ms"`
 		Sent string  `json:"sent"`
 	} `json:"notes"`

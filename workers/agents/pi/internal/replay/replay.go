@@ -31,6 +31,7 @@ type Options struct {
 
 // Start is what the program was started with. Tool is the process id of a tool that is left running, else 0.
 type Start struct {
+	PID   int      `json:"pid"`
 	Args  []string `json:"args"`
 	Stdin string   `json:"stdin"`
 	Env   []string `json:"env"`
@@ -67,7 +68,7 @@ func Run(o Options) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.start = Start{Args: o.Args, Stdin: string(stdin), Env: os.Environ(), Dir: dir}
+	p.start = Start{PID: os.Getpid(), Args: o.Args, Stdin: string(stdin), Env: os.Environ(), Dir: dir}
 	if err := p.log(); err != nil {
 		return 0, err
 	}
@@ -94,10 +95,7 @@ func (p *player) play() (int, error) {
 		}
 	}
 	if !p.signalled() {
-		if p.meta.ExitCode == nil {
-			return 0, fmt.Errorf("%s has no exit code", p.Recording)
-		}
-		return *p.meta.ExitCode, nil
+		return p.ended()
 	}
 	if err := p.startTool(); err != nil {
 		return 0, err
@@ -106,6 +104,19 @@ func (p *player) play() (int, error) {
 		return 0, fmt.Errorf("no signal came within %s", patience)
 	}
 	return p.terminated()
+}
+
+// ended ends as the recorded run did by itself: with its exit code, and without its tool where that was left running.
+func (p *player) ended() (int, error) {
+	if p.meta.ExitCode == nil {
+		return 0, fmt.Errorf("%s has no exit code", p.Recording)
+	}
+	if len(p.meta.LeftoverProcesses) > 0 {
+		if err := p.startTool(); err != nil {
+			return 0, err
+		}
+	}
+	return *p.meta.ExitCode, nil
 }
 
 // signalSent waits for a signal, for at most d.

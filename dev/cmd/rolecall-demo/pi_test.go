@@ -1,0 +1,12 @@
+//go:build agents
+
+package main
+
+import "testing"
+
+// TestDemoWithPi is `make demo AGENT=pi`: the change that pi writes is tested and reviewed, or it ends with an error.
+func TestDemoWithPi(t *testing.T) {
+	if err := run(t.Context(), config{Agent: agentPi}); err != nil {
+		t.Fatal(err)
+	}
+}
