@@ -99,7 +99,7 @@ type Engine struct {
 	failures converter.FailureConverter
 
 	flight   singleflight.Group   // by workflow id: one describe at a time
-	running  *cache[sdk.Task]     // by workflow id
+	running  *cache[sighting]     // by workflow id
 	finished *cache[sdk.Task]     // by workflow id
 	texts    *cache[requestTexts] // by run id: what a memo was too small for
 
@@ -130,7 +130,7 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		temporal: api,
 		cfg:      cfg,
 		failures: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: cfg.DataConverter}),
-		running:  newCache[sdk.Task](runningBytes, cfg.DescribeTTL),
+		running:  newCache[sighting](runningBytes, cfg.DescribeTTL),
 		finished: newCache[sdk.Task](finishedBytes, finishedTTL),
 		texts:    newCache[requestTexts](textBytes, textTTL),
 
