@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 
 	enumspb "go.temporal.io/api/enums/v1"
 
@@ -34,6 +35,8 @@ type Config struct {
 	MaxPolls int
 	// MaxQueries is how many runs are asked for their progress at once; what can not be asked in time is stale. Default 4.
 	MaxQueries int
+	// MaxLists is how many pages of lists are made at once; the others wait. Default 4.
+	MaxLists int
 	// CallTimeout bounds one call to Temporal, retries included. Default 5 s.
 	CallTimeout time.Duration
 	// DataConverter is the client's own. Default [workflows.DataConverter].
@@ -53,6 +56,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxQueries == 0 {
 		c.MaxQueries = 4
+	}
+	if c.MaxLists == 0 {
+		c.MaxLists = 4
 	}
 	if c.DataConverter == nil {
 		c.DataConverter = workflows.DataConverter()
@@ -111,6 +117,9 @@ type Engine struct {
 	lookingAt singleflight.Group // by task queue: one look at a time
 	queues    *cache[queueSeen]  // by task queue
 
+	lists   *cache[*rate.Limiter] // by project
+	listing chan struct{}         // holds one of Config.MaxLists for each page being made
+
 	life  context.Context // ends with Close
 	close context.CancelFunc
 	work  sync.WaitGroup
@@ -137,6 +146,9 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		queries:     make(chan struct{}, cfg.MaxQueries),
 		openLists:   newCache[recordedProgress](openListBytes, cfg.DescribeTTL),
 		closedLists: newCache[recordedProgress](closedListBytes, closedListTTL),
+
+		lists:   newCache[*rate.Limiter](turnBytes, turnTTL),
+		listing: make(chan struct{}, cfg.MaxLists),
 
 		queues: newCache[queueSeen](queueBytes, queueTTL),
 
