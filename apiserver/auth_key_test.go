@@ -216,6 +216,29 @@ func TestOrganizationAndFairnessOfAKey(t *testing.T) {
 	}
 }
 
+// TestRetryIsChargedToWhoAsksForIt: another key's retry takes its turns as that key's, unless the request itself names whose they are.
+func TestRetryIsChargedToWhoAsksForIt(t *testing.T) {
+	t.Parallel()
+	ring := newKeyring(t)
+	tasks := newMemoryTasks()
+	s := ring.server(t, tasks, io.Discard)
+	shop, _ := s.keys.Find(ring.shop)
+	both, _ := s.keys.Find(ring.both)
+	for body, want := range map[string]string{okBody: both.ID, task(`"fairnessKey":"mine"`): "mine"} {
+		first := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", body, bearing(ring.shop)...), http.StatusCreated)
+		if first.FairnessKey == both.ID || first.FairnessKey != "mine" && first.FairnessKey != shop.ID {
+			t.Errorf("the fairness key is %q", first.FairnessKey)
+		}
+		ended := first
+		ended.Status = sdk.StatusFailed
+		tasks.tasks["shop/"+first.ID] = ended
+		again := taskFrom(t, call(s, http.MethodPost, "/v1/tasks/"+first.ID+"/retry", "", append(bearing(ring.both), headerProject, "shop")...), http.StatusCreated)
+		if again.FairnessKey != want {
+			t.Errorf("the retry's fairness key is %q, want %q", again.FairnessKey, want)
+		}
+	}
+}
+
 func mustOpen(t testing.TB, path string) *keys.Store {
 	t.Helper()
 	store, err := keys.Open(path, nil)

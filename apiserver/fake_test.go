@@ -21,6 +21,7 @@ type memoryTasks struct {
 	mu      sync.Mutex
 	tasks   map[string]sdk.Task
 	digests map[string]string
+	inputs  map[string]workflows.TaskInput
 	failure error
 	reason  string
 	filter  sdk.TaskFilter      // of the last list
@@ -31,7 +32,7 @@ type memoryTasks struct {
 }
 
 func newMemoryTasks() *memoryTasks {
-	return &memoryTasks{tasks: map[string]sdk.Task{}, digests: map[string]string{}, waiting: make(chan struct{}, 16)}
+	return &memoryTasks{tasks: map[string]sdk.Task{}, digests: map[string]string{}, inputs: map[string]workflows.TaskInput{}, waiting: make(chan struct{}, 16)}
 }
 
 func (m *memoryTasks) CreateTask(_ context.Context, in workflows.TaskInput, digest string) (sdk.Task, bool, error) {
@@ -49,6 +50,7 @@ func (m *memoryTasks) CreateTask(_ context.Context, in workflows.TaskInput, dige
 	}
 	t := workflows.NewTask(in, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	m.tasks[key], m.digests[key], m.owner = t, digest, in.Organization
+	m.inputs[key] = in
 	return t, false, nil
 }
 
@@ -60,7 +62,7 @@ func (m *memoryTasks) RetryTask(ctx context.Context, in workflows.TaskInput, dig
 	if !t.Status.Terminal() {
 		return t, false, sdk.Errorf(sdk.CodeConflict, "it runs")
 	}
-	in.Request = sdk.TaskRequest{Type: t.Type, Title: t.Title}
+	in.Request = m.inputs[in.Project+"/"+in.RetryOf].Request
 	return m.CreateTask(ctx, in, digest)
 }
 

@@ -13,7 +13,7 @@ type limits struct {
 	burst     int
 	most      int // how many keys are counted at once
 
-	mu    sync.Mutex
+	mu    sync.Mutex               // one for all: what it guards takes less than a microsecond
 	known map[string]*rate.Limiter // by the key's id
 }
 
@@ -26,18 +26,19 @@ func (l *limits) take(key string) time.Duration {
 	if l.perSecond == 0 {
 		return 0
 	}
+	l.mu.Lock() // over the clock too: a limiter that is told of an earlier time counts the time since twice
+	defer l.mu.Unlock()
 	now := time.Now()
 	next := l.of(key, now).ReserveN(now, 1)
 	wait := next.DelayFrom(now)
 	if wait > 0 {
-		next.CancelAt(now)
+		next.CancelAt(now) // gives back what was taken as long as nobody has reserved since
 	}
 	return wait
 }
 
+// of is the limiter of a key; mu is held.
 func (l *limits) of(key string, now time.Time) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	known := l.known[key]
 	if known == nil {
 		if len(l.known) >= l.most {

@@ -106,3 +106,63 @@ func TestLimitHoldsForManyAtOnce(t *testing.T) {
 		t.Errorf("%d requests were let through, want 50", got)
 	}
 }
+
+// TestAFloodDoesNotCount: what was refused, however many at once, neither delays nor hastens the next ones.
+func TestAFloodDoesNotCount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const perSecond, burst = 10, 20
+		l := newLimits(perSecond, burst, 10)
+		flood := func() int64 {
+			var taken atomic.Int64
+			var all sync.WaitGroup
+			for range 64 {
+				all.Go(func() {
+					for range 500 {
+						if l.take("k") == 0 {
+							taken.Add(1)
+						}
+					}
+				})
+			}
+			all.Wait()
+			return taken.Load()
+		}
+		if got := flood(); got != burst {
+			t.Errorf("%d requests were let through at first, want %d", got, burst)
+		}
+		for i := range 3 {
+			time.Sleep(time.Second)
+			if got := flood(); got != perSecond {
+				t.Errorf("%d requests were let through in second %d, want %d", got, i, perSecond)
+			}
+		}
+	})
+}
+
+// TestLimitHoldsWhileTimePasses floods on the real clock: each caller has its own idea of now.
+func TestLimitHoldsWhileTimePasses(t *testing.T) {
+	t.Parallel()
+	const perSecond, burst = 2000, 50
+	l := newLimits(perSecond, burst, 10)
+	began := time.Now()
+	var taken atomic.Int64
+	var all sync.WaitGroup
+	for range 64 {
+		all.Go(func() {
+			for time.Since(began) < 200*time.Millisecond {
+				if l.take("k") == 0 {
+					taken.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	most := burst + perSecond*time.Since(began).Seconds()
+	if got := float64(taken.Load()); got > most+1 || got < burst {
+		t.Errorf("%g requests were let through, want %d to %g", got, burst, most)
+	}
+	if left := l.known["k"].Tokens(); left < -1e-6 { // it would wait for longer than it was told
+		t.Errorf("the refused requests have cost %g more", -left)
+	}
+}

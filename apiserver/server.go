@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
@@ -28,9 +27,6 @@ const (
 // defaultShutdownGrace stands for [Config.ShutdownGrace] 0.
 const defaultShutdownGrace = 10 * time.Second
 
-// maxWaits is how many requests may wait at once; one more is refused as rate_limited.
-const maxWaits = 10_000
-
 // Server answers the HTTP API.
 type Server struct {
 	cfg      Config
@@ -47,7 +43,8 @@ type Server struct {
 
 	draining context.Context // ends when the server stops: waits are answered then
 	drain    context.CancelFunc
-	waits    atomic.Int64
+	waits    waits
+	ready    readiness
 }
 
 // New makes a server over tasks. It refuses a configuration that is not valid, naming every fault.
@@ -59,6 +56,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 		cfg.ShutdownGrace = defaultShutdownGrace
 	}
 	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout}
+	s.waits.ofKey = map[string]int{}
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	if cfg.KeysFile != "" {
@@ -103,9 +101,19 @@ func sealingKeys(cfg Config, logger *slog.Logger) (*seal.Ring, error) {
 	return ring, err
 }
 
-// Handler answers the whole API, for a server of the caller's own. Changes of the keys file are taken over while [Server.Serve] runs, and
-// not by the handler alone.
+// Handler answers the whole API, for a server of the caller's own. Such a caller runs [Server.FollowKeys] beside it: without that a
+// key that is revoked goes on until the server is made anew.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+// FollowKeys takes changes of the keys file over until ctx ends, each within about a second. [Server.Serve] does so itself; at most
+// one of them runs at a time. Without keys it only waits.
+func (s *Server) FollowKeys(ctx context.Context) {
+	if s.keys == nil {
+		<-ctx.Done()
+		return
+	}
+	s.keys.Follow(ctx)
+}
 
 // Serve answers on l until ctx ends; then waits are answered with the state of their task, open requests get
 // [Config.ShutdownGrace] to end, and nil is returned. A server serves once.
@@ -118,9 +126,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var follower sync.WaitGroup
 	defer follower.Wait()
 	defer stop()
-	if s.keys != nil {
-		follower.Go(func() { s.keys.Follow(following) })
-	}
+	follower.Go(func() { s.FollowKeys(following) })
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	s.log.Info("the API is served", "addr", l.Addr().String(), "keys", s.keys != nil)

@@ -104,6 +104,7 @@ func TestFailuresOfTheEngine(t *testing.T) {
 		t.Errorf("unavailable: Retry-After %q", w.Header().Get("Retry-After"))
 	}
 	tasks.failure = nil
+	s.ready.last.Store(nil) // a second later
 	if w := call(s, http.MethodGet, "/readyz", ""); w.Code != http.StatusOK {
 		t.Errorf("ready again: %d", w.Code)
 	}

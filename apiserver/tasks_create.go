@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -62,14 +61,13 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	d.value.FairnessKey = cmp.Or(d.value.FairnessKey, who.key) // after the digest: another key of the project may repeat the request
 	entry, fault := s.projects.enter(who)
 	if fault != nil {
 		return nil, s.problem(ctx, fault)
 	}
 	defer entry.leave()
 	task, replayed, err := s.tasks.CreateTask(ctx, workflows.TaskInput{
-		Project: who.project, Organization: who.organization, ID: id, Request: d.value,
+		Project: who.project, Organization: who.organization, ID: id, Request: d.value, FairnessKey: who.key,
 	}, digest)
 	entry.created = err == nil
 	if err != nil {

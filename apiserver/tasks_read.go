@@ -48,12 +48,11 @@ func (s *Server) readTask(ctx context.Context, project, id string, wait time.Dur
 	if wait == 0 || s.draining.Err() != nil {
 		return s.tasks.GetTask(ctx, project, id)
 	}
-	if s.waits.Add(1) > maxWaits {
-		s.waits.Add(-1)
-		return sdk.Task{}, &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: 2 * time.Second,
-			Message: "too many requests wait already; ask again later, or without waitMs"}
+	leave, fault := s.waits.enter(callerOf(ctx).key)
+	if fault != nil {
+		return sdk.Task{}, fault
 	}
-	defer s.waits.Add(-1)
+	defer leave()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.draining, cancel)()

@@ -58,7 +58,7 @@ func (s *Server) retryTask(ctx context.Context, in *retryTaskInput) (*createTask
 	}
 	defer entry.leave()
 	task, replayed, err := s.tasks.RetryTask(ctx, workflows.TaskInput{
-		Project: who.project, Organization: who.organization, ID: id, RetryOf: in.ID,
+		Project: who.project, Organization: who.organization, ID: id, RetryOf: in.ID, FairnessKey: who.key,
 	}, digest)
 	entry.created = err == nil
 	if err != nil {

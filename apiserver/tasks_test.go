@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -164,16 +165,52 @@ func TestWaitsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, newMemoryTasks(), io.Discard)
 	task := mustCreate(t, s)
-	s.waits.Store(maxWaits)
+	s.waits.all = maxWaits
 	w := call(s, http.MethodGet, "/v1/tasks/"+task.ID+"?waitMs=1", "")
 	if p := problemOf(t, w); p.Code != sdk.CodeRateLimited || w.Header().Get("Retry-After") == "" {
 		t.Errorf("one wait too many: %+v", p)
 	}
 	taskFrom(t, call(s, http.MethodGet, "/v1/tasks/"+task.ID, ""), http.StatusOK)
-	s.waits.Store(maxWaits - 1)
+	s.waits.all = maxWaits - 1
 	taskFrom(t, call(s, http.MethodGet, "/v1/tasks/"+task.ID+"?waitMs=1", ""), http.StatusOK)
-	if n := s.waits.Load(); n != maxWaits-1 {
-		t.Errorf("%d waits are counted when they are over", n-(maxWaits-1))
+	if n := s.waits.all; n != maxWaits-1 || len(s.waits.ofKey) != 0 {
+		t.Errorf("%d waits are counted when they are over: %v", n-(maxWaits-1), s.waits.ofKey)
+	}
+}
+
+// TestWaitsOfAKeyAreBounded: two keys can not use up what there is for all.
+func TestWaitsOfAKeyAreBounded(t *testing.T) {
+	t.Parallel()
+	ring := newKeyring(t)
+	s := ring.server(t, newMemoryTasks(), io.Discard)
+	task := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", okBody, bearing(ring.shop)...), http.StatusCreated)
+	busy, ok := s.keys.Find(ring.shop)
+	if !ok {
+		t.Fatal("no key")
+	}
+	leaving := make([]func(), maxWaitsOfAKey)
+	for i := range leaving {
+		leave, err := s.waits.enter(busy.ID)
+		if err != nil {
+			t.Fatalf("wait %d: %v", i, err)
+		}
+		leaving[i] = leave
+	}
+	wait := func(secret string) *httptest.ResponseRecorder {
+		return call(s, http.MethodGet, "/v1/tasks/"+task.ID+"?waitMs=1", "", append(bearing(secret), headerProject, "shop")...)
+	}
+	w := wait(ring.shop)
+	if p := problemOf(t, w); p.Code != sdk.CodeRateLimited || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one wait too many: %+v", p)
+	}
+	taskFrom(t, wait(ring.both), http.StatusOK)
+	leaving[0]()
+	taskFrom(t, wait(ring.shop), http.StatusOK)
+	for _, leave := range leaving[1:] {
+		leave()
+	}
+	if s.waits.all != 0 || len(s.waits.ofKey) != 0 {
+		t.Errorf("counted when they are over: %d, %v", s.waits.all, s.waits.ofKey)
 	}
 }
 

@@ -59,7 +59,7 @@ func wholeInputRequest() sdk.InputRequest {
 }
 
 func wholeWaitingFor() sdk.WaitingFor {
-	return sdk.WaitingFor{Reason: "backing_off", Since: noon(4), NextAttemptAt: new(noon(5)), Detail: "attempt 2 failed"}
+	return sdk.WaitingFor{Reason: "backing_off", Since: noon(4), NextAttemptAt: new(noon(5)), AgentID: "a1", Detail: "attempt 2 failed"}
 }
 
 func wholeTask() sdk.Task {

@@ -126,9 +126,9 @@ func (c *Client) ListTasks(ctx context.Context, filter TaskFilter, cursor string
 	return &page, nil
 }
 
-// Tasks answers every task that the filter chooses, each once, page after page as they are asked for. Whatever was there at the
-// first page is answered; what is created meanwhile may be left out. An error ends it. It remembers the id of each task it has
-// answered until it ends.
+// Tasks answers every task that the filter chooses, each once, page after page as they are asked for. What was there at the first
+// page and met the filter from then on is answered; what is created meanwhile, or comes to meet the filter, or no longer does, may be
+// left out. An error ends it. It remembers the id of each task it has answered until it ends.
 func (c *Client) Tasks(ctx context.Context, filter TaskFilter) iter.Seq2[*TaskSummary, error] {
 	return func(yield func(*TaskSummary, error) bool) {
 		seen := map[string]struct{}{}

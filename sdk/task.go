@@ -183,6 +183,7 @@ type WaitingFor struct {
 	Reason        string     `json:"reason"`
 	Since         time.Time  `json:"since"`
 	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"`
+	AgentID       string     `json:"agentId,omitempty" doc:"The agent that an attempt is addressed to, while nobody has taken it."`
 	Detail        string     `json:"detail,omitempty"`
 }
 

@@ -84,7 +84,8 @@ type TaskUpdate struct {
 	Progress []Progress // oldest first; each is answered once
 }
 
-// TaskUpdates is [Client.WatchTask] with every recorded progress, also of those that were reported between two looks.
+// TaskUpdates is [Client.WatchTask] with every recorded progress, also of those that were reported between two looks. While the
+// service can not be asked what was recorded, the progress is left to a later update: the next one, or the last.
 func (c *Client) TaskUpdates(ctx context.Context, id string) iter.Seq2[TaskUpdate, error] {
 	return func(yield func(TaskUpdate, error) bool) {
 		var last *Progress
@@ -100,7 +101,10 @@ func (c *Client) TaskUpdates(ctx context.Context, id string) iter.Seq2[TaskUpdat
 					yield(TaskUpdate{}, err)
 					return
 				}
-				for _, p := range append(recorded, *newest) {
+				if err == nil || task.Status.Terminal() { // else the next list has it
+					recorded = append(recorded, *newest)
+				}
+				for _, p := range recorded {
 					if last == nil || p.after(*last) {
 						update.Progress, last = append(update.Progress, p), &p
 					}

@@ -80,6 +80,50 @@ func TestFollowTaskAnswersEachProgressOnce(t *testing.T) {
 	})
 }
 
+// TestFollowTaskOutlivesAFailure: what was recorded while the list could not be had is answered with the next one, or at the end.
+func TestFollowTaskOutlivesAFailure(t *testing.T) {
+	t.Parallel()
+	p := func(percent float64) sdk.Progress {
+		return sdk.Progress{Percentage: percent, At: noon(int(percent)), Attempt: 1}
+	}
+	for name, tc := range map[string]struct {
+		lists [][]sdk.Progress // nil can not be had
+		want  []float64
+	}{
+		"once":       {[][]sdk.Progress{{p(10)}, nil, {p(10), p(20), p(30), p(40)}, {p(10), p(20), p(30), p(40), p(50)}}, []float64{10, 20, 30, 40, 50}},
+		"at the end": {[][]sdk.Progress{{p(10)}, {p(10), p(20)}, nil, nil}, []float64{10, 20, 30, 50}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := -1
+			bubble(t, func(_ int, r *http.Request) (answer, error) {
+				if strings.HasSuffix(r.URL.Path, "/progress") {
+					if tc.lists[at] == nil {
+						return problem(sdk.CodeUnavailable, "away"), nil
+					}
+					return says(200, map[string]any{"items": tc.lists[at]}), nil
+				}
+				at = min(at+1, len(tc.lists)-1)
+				task, newest := sdk.Task{ID: "t1", Status: sdk.StatusRunning}, p([]float64{10, 30, 40, 50}[at])
+				if task.Progress = &newest; at == len(tc.lists)-1 {
+					task.Status = sdk.StatusCompleted
+				}
+				return says(200, task), nil
+			}, func(t *testing.T, c *sdk.Client, _ *wire) {
+				var got []float64
+				for p, err := range c.FollowTask(t.Context(), "t1") {
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, p.Percentage)
+				}
+				if diff := cmp.Diff(tc.want, got); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
 func TestIteratorsStopWhenTold(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(int, *http.Request) (answer, error) { return says(200, task("running", 1)), nil },

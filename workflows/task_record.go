@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -16,7 +17,7 @@ func NewTask(in TaskInput, createdAt time.Time) sdk.Task {
 	t := sdk.Task{
 		ID: in.ID, Type: r.Type, Role: r.Role, Title: r.Title, Description: r.Description, Input: r.Input, Priority: r.Priority,
 		Status: sdk.StatusQueued, MaxAttempts: r.Retry.MaxAttempts, Attempts: []sdk.Attempt{}, Answers: []sdk.Answer{},
-		Capabilities: r.Capabilities, Retry: *r.Retry, Timeouts: *r.Timeouts, Fallback: r.Fallback, FairnessKey: r.FairnessKey,
+		Capabilities: r.Capabilities, Retry: *r.Retry, Timeouts: *r.Timeouts, Fallback: r.Fallback, FairnessKey: cmp.Or(r.FairnessKey, in.FairnessKey),
 		AgentID: r.AgentID, ParentID: r.ParentID, RootID: in.ID, RetryOf: in.RetryOf, CorrelationID: r.CorrelationID,
 		Metadata: r.Metadata, CreatedAt: createdAt,
 	}

@@ -16,6 +16,7 @@ type TaskInput struct {
 	ID           string          `json:"id"`
 	Request      sdk.TaskRequest `json:"request"`
 	RetryOf      string          `json:"retryOf,omitempty"`
+	FairnessKey  string          `json:"fairnessKey,omitempty"` // of a request that names none: who asked for the task
 }
 
 // AttemptStartedInput says that an agent's handler runs.

@@ -20,10 +20,11 @@ func (e *Engine) CancelTask(ctx context.Context, project, id, reason string) (ta
 	if err != nil {
 		return sdk.Task{}, false, fault(err)
 	}
-	task, err = e.taskOf(ctx, project, id, resp)
+	found, err := e.taskOf(ctx, project, id, resp)
 	if err != nil {
 		return sdk.Task{}, false, fault(err)
 	}
+	task = found.task
 	if task.Status.Terminal() {
 		return task, false, nil
 	}

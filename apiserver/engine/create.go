@@ -33,8 +33,8 @@ func (e *Engine) CreateTask(ctx context.Context, in workflows.TaskInput, digest 
 	}
 	e.keepTexts(run.GetRunID(), requestTexts{Input: created.Input, Description: created.Description})
 	// The run's own start is when the task was created; only a describe knows it.
-	if seen, err := e.look(ctx, in.Project, in.ID); err == nil {
-		return seen, false, nil
+	if task, err := e.look(ctx, in.Project, in.ID); err == nil {
+		return task, false, nil
 	}
 	created.Links = e.links(in.Project, in.ID, run.GetRunID())
 	return created, false, nil
@@ -89,9 +89,9 @@ func (e *Engine) replay(ctx context.Context, project, id, digest string) (sdk.Ta
 	case first != digest:
 		return sdk.Task{}, sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key created another task before; use a new key for a new request")
 	}
-	task, err := e.taskOf(ctx, project, id, resp)
+	found, err := e.taskOf(ctx, project, id, resp)
 	if err != nil {
 		return sdk.Task{}, fault(err)
 	}
-	return task, nil
+	return found.task, nil
 }

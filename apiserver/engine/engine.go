@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 
 	enumspb "go.temporal.io/api/enums/v1"
 
@@ -34,6 +35,8 @@ type Config struct {
 	MaxPolls int
 	// MaxQueries is how many runs are asked for their progress at once; what can not be asked in time is stale. Default 4.
 	MaxQueries int
+	// MaxLists is how many pages of lists are made at once; the others wait. Default 4.
+	MaxLists int
 	// CallTimeout bounds one call to Temporal, retries included. Default 5 s.
 	CallTimeout time.Duration
 	// DataConverter is the client's own. Default [workflows.DataConverter].
@@ -53,6 +56,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxQueries == 0 {
 		c.MaxQueries = 4
+	}
+	if c.MaxLists == 0 {
+		c.MaxLists = 4
 	}
 	if c.DataConverter == nil {
 		c.DataConverter = workflows.DataConverter()
@@ -99,7 +105,7 @@ type Engine struct {
 	failures converter.FailureConverter
 
 	flight   singleflight.Group   // by workflow id: one describe at a time
-	running  *cache[sdk.Task]     // by workflow id
+	running  *cache[sighting]     // by workflow id
 	finished *cache[sdk.Task]     // by workflow id
 	texts    *cache[requestTexts] // by run id: what a memo was too small for
 
@@ -110,6 +116,9 @@ type Engine struct {
 
 	lookingAt singleflight.Group // by task queue: one look at a time
 	queues    *cache[queueSeen]  // by task queue
+
+	lists   *cache[*rate.Limiter] // by project
+	listing chan struct{}         // holds one of Config.MaxLists for each page being made
 
 	life  context.Context // ends with Close
 	close context.CancelFunc
@@ -130,13 +139,16 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		temporal: api,
 		cfg:      cfg,
 		failures: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: cfg.DataConverter}),
-		running:  newCache[sdk.Task](runningBytes, cfg.DescribeTTL),
+		running:  newCache[sighting](runningBytes, cfg.DescribeTTL),
 		finished: newCache[sdk.Task](finishedBytes, finishedTTL),
 		texts:    newCache[requestTexts](textBytes, textTTL),
 
 		queries:     make(chan struct{}, cfg.MaxQueries),
 		openLists:   newCache[recordedProgress](openListBytes, cfg.DescribeTTL),
 		closedLists: newCache[recordedProgress](closedListBytes, closedListTTL),
+
+		lists:   newCache[*rate.Limiter](turnBytes, turnTTL),
+		listing: make(chan struct{}, cfg.MaxLists),
 
 		queues: newCache[queueSeen](queueBytes, queueTTL),
 

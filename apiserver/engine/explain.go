@@ -28,6 +28,7 @@ const (
 
 // queueSeen is what a look at a task queue says.
 type queueSeen struct {
+	unknown bool            // it could not be looked at
 	polled  bool            // somebody asked it for work lately
 	waiting map[int32]int64 // by priority key; about, and up to 5 s old
 }
@@ -43,34 +44,71 @@ func (q queueSeen) ahead(priority int32) int64 {
 	return max(n, 0)
 }
 
-// explain says of a task that waits in a queue what it waits for there. Where the queue can not be looked at, t stays as it is.
-func (e *Engine) explain(ctx context.Context, r run, t *sdk.Task) {
-	if t.Status != sdk.StatusQueued {
-		return
-	}
-	switch {
-	case t.WaitingFor == nil && r.pending == nil && time.Since(r.started) >= explainAfter:
-		q, err := e.queue(ctx, workflows.ControlQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
-		if err == nil && !q.polled {
-			t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingForControl, Since: r.started, Detail: "no control worker runs tasks"}
+// stand is where a task stands: in the queue of its role, or agent, or before the control workers.
+type stand struct {
+	queue string // "" is nowhere
+	kind  enumspb.TaskQueueType
+	since time.Time // when somebody should have taken it
+
+	role     sdk.Role // of an attempt that nobody has taken
+	agentID  string   // that it is addressed to
+	priority int32
+}
+
+// stand is where a task of this run stands; t is as [run.openTask] made it.
+func (r run) stand(t sdk.Task) stand {
+	if r.pending != nil {
+		if t.Status != sdk.StatusQueued || t.WaitingFor == nil || t.WaitingFor.Reason != sdk.WaitingForAgent {
+			return stand{}
 		}
-	case t.WaitingFor != nil && t.WaitingFor.Reason == sdk.WaitingForAgent && time.Since(r.pending.scheduled) >= explainAfter:
 		role, agentID := r.addressee()
-		name := workflows.RoleQueue(r.project, role)
+		s := stand{queue: workflows.RoleQueue(r.project, role), kind: enumspb.TASK_QUEUE_TYPE_ACTIVITY, since: r.pending.scheduled, role: role, agentID: agentID}
 		if agentID != "" {
-			name = workflows.AgentQueue(r.project, role, agentID)
+			s.queue = workflows.AgentQueue(r.project, role, agentID)
 		}
-		if q, err := e.queue(ctx, name, enumspb.TASK_QUEUE_TYPE_ACTIVITY); err == nil {
-			t.WaitingFor.Reason, t.WaitingFor.Detail = q.reason(role, agentID, int32(workflows.PriorityKey(t.Priority))) //nolint:gosec // 1 to 5
-		}
+		s.priority = int32(workflows.PriorityKey(t.Priority)) //nolint:gosec // 1 to 5
+		return s
 	}
+	control := stand{queue: workflows.ControlQueue, kind: enumspb.TASK_QUEUE_TYPE_WORKFLOW, since: r.started}
+	switch {
+	case t.Status == sdk.StatusInputRequired && t.InputRequest != nil:
+		control.since = t.InputRequest.ExpiresAt
+	case t.Status != sdk.StatusQueued:
+		return stand{}
+	case t.WaitingFor != nil && t.WaitingFor.NextAttemptAt != nil:
+		control.since = *t.WaitingFor.NextAttemptAt
+	case t.WaitingFor != nil:
+		return stand{}
+	}
+	return control
+}
+
+// explain says of a task that waits what it waits for where it stands. Where the queue can not be looked at, t stays as it is.
+func (e *Engine) explain(ctx context.Context, s stand, t sdk.Task) sdk.Task {
+	if s.queue == "" || time.Since(s.since) < explainAfter {
+		return t
+	}
+	q := e.queue(ctx, s.queue, s.kind)
+	switch {
+	case q.unknown:
+	case s.kind == enumspb.TASK_QUEUE_TYPE_WORKFLOW && !q.polled:
+		t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingForControl, Since: s.since, Detail: "no control worker runs tasks"}
+	case s.kind == enumspb.TASK_QUEUE_TYPE_ACTIVITY:
+		w := *t.WaitingFor // t may be somebody else's too
+		w.Reason, w.Detail = q.reason(s.role, s.agentID, s.priority)
+		t.WaitingFor = &w
+	}
+	return t
 }
 
 // reason is why a task of this priority waits in the queue of a role, or of an agent.
 func (q queueSeen) reason(role sdk.Role, agentID string, priority int32) (reason, detail string) {
 	others := ""
 	ahead := q.ahead(priority)
-	if ahead > 0 {
+	switch {
+	case ahead > 0 && agentID != "":
+		others = fmt.Sprintf("behind up to %d others addressed to agent %s", ahead, agentID)
+	case ahead > 0:
 		others = fmt.Sprintf("behind up to %d others of role %s", ahead, role)
 	}
 	switch {
@@ -81,12 +119,20 @@ func (q queueSeen) reason(role sdk.Role, agentID string, priority int32) (reason
 	case ahead > 0:
 		return sdk.WaitingBehind, others
 	default:
-		return sdk.WaitingForAgent, fmt.Sprintf("no agent of role %s has taken it yet", role)
+		return sdk.WaitingForAgent, notTaken(role, agentID)
 	}
 	if others != "" {
 		detail += ", and it is " + others
 	}
 	return reason, detail
+}
+
+// notTaken says that an attempt still stands in its queue.
+func notTaken(role sdk.Role, agentID string) string {
+	if agentID != "" {
+		return fmt.Sprintf("agent %s of role %s has not taken it yet", agentID, role)
+	}
+	return fmt.Sprintf("no agent of role %s has taken it yet", role)
 }
 
 // addressee is whose queue the pending attempt stands in: a role's, or that of one agent of it.
@@ -98,35 +144,44 @@ func (r run) addressee() (sdk.Role, string) {
 	return t.Role, t.AgentID
 }
 
-// queue looks at a task queue; whoever asks within queueTTL shares the look.
-func (e *Engine) queue(ctx context.Context, name string, kind enumspb.TaskQueueType) (queueSeen, error) {
+// queue looks at a task queue; whoever asks within queueTTL shares the look, be it one that failed. It ends with the engine.
+func (e *Engine) queue(ctx context.Context, name string, kind enumspb.TaskQueueType) queueSeen {
 	if q, ok := e.queues.get(name); ok {
-		return q, nil
+		return q
 	}
-	seen, err, _ := e.lookingAt.Do(name, func() (any, error) {
+	answer := e.lookingAt.DoChan(name, guarded(func() (any, error) {
 		if q, ok := e.queues.get(name); ok {
 			return q, nil
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queueTimeout)
-		defer cancel()
-		resp, err := e.temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
-			Namespace: e.cfg.Namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: name}, TaskQueueType: kind, ReportStats: true,
-		})
-		if err != nil {
-			return queueSeen{}, err
-		}
-		q := queueSeen{waiting: map[int32]int64{}}
-		for _, p := range resp.GetPollers() {
-			q.polled = q.polled || time.Since(p.GetLastAccessTime().AsTime()) <= freshPoll
-		}
-		for key, stats := range resp.GetStatsByPriorityKey() {
-			q.waiting[key] = stats.GetApproximateBacklogCount()
-		}
+		q := e.lookAt(name, kind)
 		e.queues.put(name, q, 512+len(name), time.Now())
 		return q, nil
+	}))
+	select {
+	case r := <-answer:
+		if q, ok := r.Val.(queueSeen); ok && r.Err == nil {
+			return q
+		}
+	case <-ctx.Done():
+	}
+	return queueSeen{unknown: true}
+}
+
+func (e *Engine) lookAt(name string, kind enumspb.TaskQueueType) queueSeen {
+	ctx, cancel := context.WithTimeout(e.life, queueTimeout)
+	defer cancel()
+	resp, err := e.temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
+		Namespace: e.cfg.Namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: name}, TaskQueueType: kind, ReportStats: true,
 	})
 	if err != nil {
-		return queueSeen{}, err
+		return queueSeen{unknown: true}
 	}
-	return seen.(queueSeen), nil
+	q := queueSeen{waiting: map[int32]int64{}}
+	for _, p := range resp.GetPollers() {
+		q.polled = q.polled || time.Since(p.GetLastAccessTime().AsTime()) <= freshPoll
+	}
+	for key, stats := range resp.GetStatsByPriorityKey() {
+		q.waiting[key] = stats.GetApproximateBacklogCount()
+	}
+	return q
 }

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 
 	"github.com/rolecall-dev/rolecall/activities"
@@ -45,9 +46,30 @@ func TestWhyAQueuedTaskWaits(t *testing.T) {
 			detail: "behind up to 30 others of role coder", queues: []string{"p.coder"}},
 		"the only one":       {queue: aQueue(time.Minute, map[int32]int64{3: 1, 4: 9}), reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder"}},
 		"not counted yet":    {queue: aQueue(time.Second, nil), reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder"}},
-		"no word of a queue": {reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder", "p.coder"}},
+		"no word of a queue": {reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder"}},
 		"an agent that is away": {in: input(func(r *sdk.TaskRequest) { r.AgentID = "bob" }), queue: aQueue(nobody, nil), reason: "agent_away",
 			detail: "agent bob of role coder does not ask for tasks addressed to it", queues: []string{"p.coder.bob"}},
+		"behind others of an agent": {in: input(func(r *sdk.TaskRequest) { r.AgentID = "bob" }), queue: aQueue(time.Second, map[int32]int64{3: 9}), reason: "behind_others",
+			detail: "behind up to 8 others addressed to agent bob", queues: []string{"p.coder.bob"}},
+		"next for an agent": {in: input(func(r *sdk.TaskRequest) { r.AgentID = "bob" }), queue: aQueue(time.Second, nil), reason: "waiting_for_agent",
+			detail: "agent bob of role coder has not taken it yet", queues: []string{"p.coder.bob"}},
+		"no word of an agent's queue": {in: input(func(r *sdk.TaskRequest) { r.AgentID = "bob" }), reason: "waiting_for_agent",
+			detail: "agent bob of role coder has not taken it yet", queues: []string{"p.coder.bob"}},
+		"its next attempt is overdue": {set: func(t *testing.T, o *oneRun) {
+			o.setState(t, workflows.TaskState{Status: sdk.StatusQueued, WaitingFor: &sdk.WaitingFor{Reason: "backing_off", NextAttemptAt: ptr(at(3))}})
+		}, queue: aQueue(nobody, nil), reason: "no_control_worker", detail: "no control worker runs tasks", queues: []string{"rolecall"}},
+		"its next attempt is to come": {set: func(t *testing.T, o *oneRun) {
+			o.setState(t, workflows.TaskState{Status: sdk.StatusQueued, WaitingFor: &sdk.WaitingFor{Reason: "backing_off", NextAttemptAt: ptr(time.Now().Add(time.Hour))}})
+		}, queue: aQueue(nobody, nil), reason: "backing_off"},
+		"its question has run out": {set: func(t *testing.T, o *oneRun) {
+			o.setState(t, workflows.TaskState{Status: sdk.StatusInputRequired, InputRequest: &sdk.InputRequest{ID: "q", ExpiresAt: at(3)}, WaitingFor: &sdk.WaitingFor{Reason: "waiting_for_input"}})
+		}, queue: aQueue(nobody, nil), reason: "no_control_worker", detail: "no control worker runs tasks", queues: []string{"rolecall"}},
+		"its question is open": {set: func(t *testing.T, o *oneRun) {
+			o.setState(t, workflows.TaskState{Status: sdk.StatusInputRequired, InputRequest: &sdk.InputRequest{ID: "q", ExpiresAt: time.Now().Add(time.Hour)}, WaitingFor: &sdk.WaitingFor{Reason: "waiting_for_input"}})
+		}, queue: aQueue(nobody, nil), reason: "waiting_for_input"},
+		"a memo that speaks of an attempt that is over": {set: func(t *testing.T, o *oneRun) {
+			o.setState(t, workflows.TaskState{Status: sdk.StatusQueued, WaitingFor: &sdk.WaitingFor{Reason: sdk.WaitingForAgent}})
+		}, queue: aQueue(nobody, nil), reason: "waiting_for_agent"},
 		"a fallback": {set: func(t *testing.T, o *oneRun) {
 			o.setState(t, workflows.TaskState{Status: sdk.StatusQueued, Stage: 1, AgentID: "the one before"})
 			o.setAttempt(t, 1, 1, scheduled, nil)
@@ -95,5 +117,52 @@ func TestWhyAQueuedTaskWaits(t *testing.T) {
 				t.Errorf("looked at: %s", diff)
 			}
 		})
+	}
+}
+
+// TestOnlyReadersLookAtQueues: a cancellation does not wait for a queue to be looked at.
+func TestOnlyReadersLookAtQueues(t *testing.T) {
+	t.Parallel()
+	o := newOneRun(t, input())
+	o.setAttempt(t, 0, 1, scheduled, nil)
+	o.queue = aQueue(-1, nil)
+	e := newTestEngine(t, o, Config{})
+	if _, accepted, err := e.CancelTask(t.Context(), "p", "a", ""); err != nil || !accepted {
+		t.Fatal(accepted, err)
+	}
+	if len(o.queues) != 0 {
+		t.Errorf("looked at %v", o.queues)
+	}
+	// What the cancellation read serves the next reader, who is told all the same.
+	describes, _, _, _, _ := o.counts()
+	task, err := e.GetTask(t.Context(), "p", "a")
+	if err != nil || task.WaitingFor.Reason != sdk.WaitingNoAgent {
+		t.Errorf("%+v %v", task.WaitingFor, err)
+	}
+	if now, _, _, _, _ := o.counts(); now != describes {
+		t.Error("the run was read again")
+	}
+}
+
+// TestRoleFollowsTheStage: a task that has fallen back is its new role's, in a read as in a list.
+func TestRoleFollowsTheStage(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*oneRun){
+		"waiting": func(o *oneRun) { o.setAttempt(t, 1, 1, scheduled, nil) },
+		"running": func(o *oneRun) { o.setAttempt(t, 1, 1, started, nil) },
+		"between attempts": func(o *oneRun) {
+			o.setState(t, workflows.TaskState{Status: sdk.StatusQueued, Stage: 1, Degraded: true})
+		},
+		"terminated, without a record": func(o *oneRun) {
+			o.setState(t, workflows.TaskState{Status: sdk.StatusQueued, Stage: 1, Degraded: true})
+			o.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
+		},
+	} {
+		o := newOneRun(t, input())
+		set(o)
+		task, err := newTestEngine(t, o, Config{}).GetTask(t.Context(), "p", "a")
+		if err != nil || task.Role != sdk.RoleDebugger || !task.Degraded {
+			t.Errorf("%s: role %s, degraded %v, %v", name, task.Role, task.Degraded, err)
+		}
 	}
 }

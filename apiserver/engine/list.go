@@ -3,12 +3,15 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
+	"golang.org/x/time/rate"
 	"google.golang.org/protobuf/proto"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -19,14 +22,17 @@ import (
 )
 
 const (
-	// chunk is how many runs Temporal is asked for at once; a page is made of several answers. Each brings its memo along.
-	chunk = 50
 	// pageBytes is how much Temporal may answer for one page, which keeps the page itself below as much: fewer tasks then.
 	pageBytes = 3 << 20
+	// listsPerSecond and listsAtOnce are how many pages one project gets: Temporal has one small limit for the lists of all.
+	listsPerSecond, listsAtOnce = 5, 20
+	// turnTTL is how long a project's turns are remembered: for longer than it takes to have all of them again.
+	turnTTL   = time.Minute
+	turnBytes = 1 << 20
 )
 
-// ListTasks answers a page of a project's tasks; the filter is valid. A cursor that came with another filter, or was changed, is
-// invalid_input.
+// ListTasks answers a page of a project's tasks; the filter is valid. A cursor that came with another filter is invalid_input, as is
+// one that was damaged. A project that asks for too many pages waits for its turn, and is rate_limited when that is too far away.
 func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskFilter, cursor string) (sdk.TaskPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
@@ -36,42 +42,75 @@ func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskF
 	if err != nil {
 		return page, err
 	}
+	leave, err := e.listTurn(ctx, project)
+	if err != nil {
+		return page, err
+	}
+	defer leave()
 	limit := filter.Limit
 	if limit == 0 {
 		limit = sdk.DefaultPage
 	}
-	left, size := pageBytes, chunk
-	for {
-		resp, bytes, err := e.listChunk(ctx, query, min(size, limit-len(page.Items)), token)
-		switch n := len(resp.GetExecutions()); {
-		case err != nil && !isTooLarge(err):
-			return page, listFault(err)
-		case err != nil && size == 1:
-			return page, fault(err)
-		case err == nil && (bytes <= left || n <= 1 && len(page.Items) == 0):
-			for _, info := range resp.GetExecutions() {
-				if s, ok := e.summary(project, info); ok {
-					page.Items = append(page.Items, s)
-				}
-			}
-			left, token = left-bytes, resp.GetNextPageToken()
-			if len(token) == 0 || len(page.Items) >= limit {
-				page.NextCursor = newCursor(query, token)
-				return page, nil
-			}
-		case len(page.Items) > 0: // what comes next is for the next page
-			page.NextCursor = newCursor(query, token)
-			return page, nil
-		default:
-			size = max(min(size, limit)/2, 1)
+	for size := limit; ; {
+		resp, bytes, err := e.listChunk(ctx, query, size, token)
+		n := len(resp.GetExecutions())
+		switch {
+		case size > 1 && err != nil && isTooLarge(err):
+			size /= 2
+			continue
+		case n > 1 && bytes > pageBytes:
+			size = max(min(size/2, n*pageBytes/bytes), 1)
+			continue
+		case err != nil:
+			return page, listFault(err, cursor)
 		}
+		for _, info := range resp.GetExecutions() {
+			if s, ok := e.summary(project, info); ok {
+				page.Items = append(page.Items, s)
+			}
+		}
+		if page.NextCursor = newCursor(query, resp.GetNextPageToken()); len(page.NextCursor) > maxCursor {
+			return page, sdk.Errorf(sdk.CodeInternal, "Temporal's page token of %d bytes is longer than a cursor can be", len(resp.GetNextPageToken()))
+		}
+		return page, nil
 	}
+}
+
+// listTurn waits until the project may have another page, and until few enough are being made. leave ends the turn.
+func (e *Engine) listTurn(ctx context.Context, project string) (leave func(), err error) {
+	soon, cancel := context.WithTimeout(ctx, e.cfg.CallTimeout)
+	defer cancel()
+	if err := e.turns(project).Wait(soon); err != nil {
+		if ctx.Err() != nil {
+			return nil, fault(context.Cause(ctx))
+		}
+		return nil, &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: retryAfter,
+			Message: fmt.Sprintf("the project asks for more than %d pages of tasks a second; go on after Retry-After", listsPerSecond)}
+	}
+	select {
+	case e.listing <- struct{}{}:
+		return func() { <-e.listing }, nil
+	case <-ctx.Done():
+		return nil, fault(context.Cause(ctx))
+	}
+}
+
+// turns are those of a project.
+func (e *Engine) turns(project string) *rate.Limiter {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l, ok := e.lists.get(project)
+	if !ok {
+		l = rate.NewLimiter(listsPerSecond, listsAtOnce)
+	}
+	e.lists.put(project, l, 256+len(project), time.Now())
+	return l
 }
 
 // listChunk answers some runs, and how large the answer was.
 func (e *Engine) listChunk(ctx context.Context, query string, size int, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, int, error) {
 	resp, err := e.temporal.WorkflowService().ListWorkflowExecutions(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Namespace: e.cfg.Namespace, PageSize: int32(size), NextPageToken: token, Query: query, //nolint:gosec // at most chunk
+		Namespace: e.cfg.Namespace, PageSize: int32(size), NextPageToken: token, Query: query, //nolint:gosec // at most sdk.MaxPage
 	})
 	return resp, proto.Size(resp), err
 }
@@ -81,9 +120,10 @@ func isTooLarge(err error) bool {
 	return isOverloaded(err) && (strings.Contains(err.Error(), "larger than max") || strings.Contains(err.Error(), "message too large"))
 }
 
-// listFault is the error of a list. The query is ours, so what Temporal finds wrong with it is the place to go on from.
-func listFault(err error) *sdk.Error {
-	if _, ok := errors.AsType[*serviceerror.InvalidArgument](err); ok && strings.Contains(strings.ToLower(err.Error()), "token") {
+// listFault is the error of a list that goes on at cursor. The query is ours, so what Temporal finds wrong with it then is that place.
+func listFault(err error, cursor string) *sdk.Error {
+	_, invalid := errors.AsType[*serviceerror.InvalidArgument](err)
+	if cursor != "" && invalid && strings.Contains(strings.ToLower(err.Error()), "token") {
 		return badCursor()
 	}
 	return fault(err)
@@ -153,7 +193,7 @@ func listQuery(project string, f sdk.TaskFilter) string {
 	terms = append(terms, statusTerms(f.Status)...)
 	if f.Priority != "" {
 		canonical, _ := f.Priority.Canonical()
-		terms = append(terms, workflows.AttrPriority.GetName()+" = "+string(rune('0'+workflows.PriorityKey(canonical))))
+		terms = append(terms, workflows.AttrPriority.GetName()+" = "+strconv.Itoa(workflows.PriorityKey(canonical)))
 	}
 	equal(workflows.AttrAgent.GetName(), f.AgentID)
 	equal(workflows.AttrParent.GetName(), f.ParentID)
@@ -167,7 +207,8 @@ func listQuery(project string, f sdk.TaskFilter) string {
 
 // statusTerms choose by the run's own status whether and how a task has ended: a run that was terminated did not say so itself.
 func statusTerms(s sdk.Status) []string {
-	const open = "ExecutionStatus = 'Running'"
+	// A run that is paused is open too. It is not named: a Temporal that can not pause one does not know the word.
+	const open = "ExecutionStatus NOT IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut', 'ContinuedAsNew')"
 	switch s {
 	case "":
 		return nil

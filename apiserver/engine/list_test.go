@@ -2,11 +2,13 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,14 +27,17 @@ import (
 
 func TestListQuery(t *testing.T) {
 	t.Parallel()
-	const own = "WorkflowType = 'Task' AND RolecallProject = 'p'"
+	const (
+		own  = "WorkflowType = 'Task' AND RolecallProject = 'p'"
+		open = "ExecutionStatus NOT IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut', 'ContinuedAsNew')"
+	)
 	for want, f := range map[string]sdk.TaskFilter{
 		"": {Limit: 7},
-		" AND RolecallRole = 'coder' AND RolecallTaskType = 'code.write'":                    {Role: "coder", Type: "code.write"},
-		" AND ExecutionStatus = 'Running'":                                                   {Status: "open"},
-		" AND ExecutionStatus = 'Running' AND RolecallStatus = 'queued'":                     {Status: "queued"},
-		" AND ExecutionStatus = 'Running' AND RolecallStatus = 'running'":                    {Status: "running"},
-		" AND ExecutionStatus = 'Running' AND RolecallStatus = 'input_required'":             {Status: "input_required"},
+		" AND RolecallRole = 'coder' AND RolecallTaskType = 'code.write'": {Role: "coder", Type: "code.write"},
+		" AND " + open: {Status: "open"},
+		" AND " + open + " AND RolecallStatus = 'queued'":                                    {Status: "queued"},
+		" AND " + open + " AND RolecallStatus = 'running'":                                   {Status: "running"},
+		" AND " + open + " AND RolecallStatus = 'input_required'":                            {Status: "input_required"},
 		" AND ExecutionStatus = 'Completed'":                                                 {Status: "completed"},
 		" AND ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')":                       {Status: "failed"},
 		" AND ExecutionStatus = 'Canceled' AND RolecallPriority = 1":                         {Status: "cancelled", Priority: "urgent"},
@@ -86,11 +91,16 @@ type visibility struct {
 	workflowservice.WorkflowServiceClient
 	runs    []*workflowpb.WorkflowExecutionInfo
 	largest int // runs of one gRPC message
-	asked   []int
 	failure error
+	token   string // "" is the index of the next
+
+	mu    sync.Mutex
+	asked []int
 }
 
 func (v *visibility) ListWorkflowExecutions(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest, _ ...grpc.CallOption) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.asked = append(v.asked, int(in.GetPageSize()))
 	if v.failure != nil {
 		return nil, v.failure
@@ -102,7 +112,7 @@ func (v *visibility) ListWorkflowExecutions(_ context.Context, in *workflowservi
 	}
 	out := &workflowservice.ListWorkflowExecutionsResponse{Executions: v.runs[from:to]}
 	if to < len(v.runs) {
-		out.NextPageToken = []byte(strconv.Itoa(to))
+		out.NextPageToken = []byte(cmp.Or(v.token, strconv.Itoa(to)))
 	}
 	return out, nil
 }
@@ -143,13 +153,14 @@ func TestListPages(t *testing.T) {
 	for name, tc := range map[string]struct {
 		runs, memo, largest, limit int
 		pages                      int // at least
+		asked                      int // of Temporal, at most
 	}{
-		"one page":                        {runs: 120, limit: 200, pages: 1},
-		"small pages":                     {runs: 23, limit: 7, pages: 4},
-		"exactly one page":                {runs: 7, limit: 7, pages: 1},
-		"the default":                     {runs: 51, pages: 2},
-		"none":                            {pages: 1},
-		"memos larger than a page":        {runs: 60, memo: 200 << 10, limit: 200, pages: 4},
+		"one page":                        {runs: 120, limit: 200, pages: 1, asked: 1},
+		"small pages":                     {runs: 23, limit: 7, pages: 4, asked: 4},
+		"exactly one page":                {runs: 7, limit: 7, pages: 1, asked: 1},
+		"the default":                     {runs: 51, pages: 2, asked: 2},
+		"none":                            {pages: 1, asked: 1},
+		"memos larger than a page":        {runs: 60, memo: 200 << 10, limit: 200, pages: 4, asked: 8},
 		"messages larger than gRPC takes": {runs: 60, largest: 4, limit: 50, pages: 2},
 		"one memo larger than all bounds": {runs: 3, memo: pageBytes + 1, largest: 1, limit: 200, pages: 3},
 	} {
@@ -180,6 +191,9 @@ func TestListPages(t *testing.T) {
 			if len(ids) != tc.runs || pages < tc.pages || pages > tc.runs+1 {
 				t.Errorf("%d tasks on %d pages, asked for %v", len(ids), pages, v.asked)
 			}
+			if tc.asked > 0 && len(v.asked) > tc.asked {
+				t.Errorf("asked Temporal for %v, want %d calls", v.asked, tc.asked)
+			}
 			for i, id := range ids {
 				if id != fmt.Sprintf("t%d", i) {
 					t.Fatalf("task %d is %s", i, id)
@@ -191,19 +205,27 @@ func TestListPages(t *testing.T) {
 
 func TestListFaults(t *testing.T) {
 	t.Parallel()
+	cursor := newCursor(listQuery("p", sdk.TaskFilter{}), []byte("of another Temporal"))
 	for name, tc := range map[string]struct {
+		cursor  string
 		failure error
 		want    sdk.Code
 	}{
-		"a token of another Temporal": {serviceerror.NewInvalidArgument("unable to deserialize page token"), sdk.CodeInvalidInput},
-		"a query it does not take":    {serviceerror.NewInvalidArgument("invalid query: no such search attribute"), sdk.CodeInternal},
-		"away":                        {serviceerror.NewUnavailable("no"), sdk.CodeUnavailable},
-		"busy":                        {serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "slow down"), sdk.CodeUnavailable},
+		"a token of another Temporal":  {cursor, serviceerror.NewInvalidArgument("unable to deserialize page token"), sdk.CodeInvalidInput},
+		"no cursor, and still a token": {"", serviceerror.NewInvalidArgument("unexpected token in query"), sdk.CodeInternal},
+		"a query it does not take":     {cursor, serviceerror.NewInvalidArgument("invalid query: no such search attribute"), sdk.CodeInternal},
+		"away":                         {cursor, serviceerror.NewUnavailable("no"), sdk.CodeUnavailable},
+		"busy":                         {"", serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "slow down"), sdk.CodeUnavailable},
 	} {
-		_, err := listEngine(t, &visibility{failure: tc.failure}).ListTasks(t.Context(), "p", sdk.TaskFilter{}, "")
-		if e, ok := errors.AsType[*sdk.Error](err); !ok || e.Code != tc.want {
-			t.Errorf("%s: %v", name, err)
+		v := &visibility{failure: tc.failure}
+		_, err := listEngine(t, v).ListTasks(t.Context(), "p", sdk.TaskFilter{}, tc.cursor)
+		if e, ok := errors.AsType[*sdk.Error](err); !ok || e.Code != tc.want || len(v.asked) != 1 {
+			t.Errorf("%s: %v, asked for %v", name, err, v.asked)
 		}
+	}
+	long := &visibility{runs: manyRuns(t, 2, 0), token: strings.Repeat("t", maxCursor)}
+	if _, err := listEngine(t, long).ListTasks(t.Context(), "p", sdk.TaskFilter{Limit: 1}, ""); !errors.Is(err, sdk.ErrInternal) {
+		t.Errorf("a cursor that would be refused: %v", err)
 	}
 }
 

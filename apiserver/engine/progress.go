@@ -40,7 +40,7 @@ func (e *Engine) recorded(ctx context.Context, workflowID string, task sdk.Task)
 	if list, ok := e.knownList(key); ok {
 		return list, nil
 	}
-	answer := e.asking.DoChan(key, func() (any, error) {
+	answer := e.asking.DoChan(key, guarded(func() (any, error) {
 		if list, ok := e.knownList(key); ok { // asked by another one since the caller looked
 			return list, nil
 		}
@@ -60,9 +60,12 @@ func (e *Engine) recorded(ctx context.Context, workflowID string, task sdk.Task)
 			e.openLists.put(key, list, listBytes(list), asOf)
 			return list, nil
 		}
-	})
+	}))
 	select {
 	case r := <-answer:
+		if r.Err != nil {
+			return recordedProgress{}, fault(r.Err)
+		}
 		return r.Val.(recordedProgress), nil
 	case <-ctx.Done():
 		return recordedProgress{}, fault(context.Cause(ctx))

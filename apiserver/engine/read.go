@@ -17,12 +17,23 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// GetTask answers a task as it stands: at most [Config.DescribeTTL] old while it runs, from its close event when it has ended.
+// sighting is a task as it was read, and where it stands while it waits.
+type sighting struct {
+	task  sdk.Task
+	stand stand
+}
+
+// GetTask answers a task as it stands, and what it waits for: at most [Config.DescribeTTL] old while it runs, from its close event when
+// it has ended.
 func (e *Engine) GetTask(ctx context.Context, project, id string) (sdk.Task, error) {
-	if t, ok := e.known(workflows.TaskWorkflowID(project, id)); ok {
-		return t, nil
+	s, ok := e.known(workflows.TaskWorkflowID(project, id))
+	if !ok {
+		var err error
+		if s, err = e.read(ctx, project, id, false); err != nil {
+			return sdk.Task{}, err
+		}
 	}
-	return e.read(ctx, project, id, false)
+	return e.explain(ctx, s.stand, s.task), nil
 }
 
 // LookTask answers a task as it stands, whatever was read of it before.
@@ -31,50 +42,51 @@ func (e *Engine) LookTask(ctx context.Context, project, id string) (sdk.Task, er
 }
 
 // known is the task as the caches have it.
-func (e *Engine) known(workflowID string) (sdk.Task, bool) {
+func (e *Engine) known(workflowID string) (sighting, bool) {
 	if t, ok := e.finished.get(workflowID); ok {
-		return t, true
+		return sighting{task: t}, true
 	}
 	return e.running.get(workflowID)
 }
 
-// look forgets what is known of a task and reads it afresh.
+// look forgets what is known of a task and reads it afresh. It does not look at the queue that the task stands in.
 func (e *Engine) look(ctx context.Context, project, id string) (sdk.Task, error) {
 	e.forget(workflows.TaskWorkflowID(project, id))
-	return e.read(ctx, project, id, true)
+	s, err := e.read(ctx, project, id, true)
+	return s.task, err
 }
 
 // read reads a task; whoever asks at the same time shares the answer. The read goes on when the first asker goes away.
-func (e *Engine) read(ctx context.Context, project, id string, fresh bool) (sdk.Task, error) {
+func (e *Engine) read(ctx context.Context, project, id string, fresh bool) (sighting, error) {
 	workflowID := workflows.TaskWorkflowID(project, id)
-	answer := e.flight.DoChan(workflowID, func() (any, error) {
-		if t, ok := e.known(workflowID); ok && !fresh { // read by another one since the caller looked
-			return t, nil
+	answer := e.flight.DoChan(workflowID, guarded(func() (any, error) {
+		if s, ok := e.known(workflowID); ok && !fresh { // read by another one since the caller looked
+			return s, nil
 		}
 		ctx, cancel := context.WithTimeout(e.life, e.cfg.CallTimeout)
 		defer cancel()
 		asOf := time.Now()
 		resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 		if err != nil {
-			return sdk.Task{}, err
+			return nil, err
 		}
-		t, err := e.taskOf(ctx, project, id, resp)
+		s, err := e.taskOf(ctx, project, id, resp)
 		if err != nil {
-			return sdk.Task{}, err
+			return nil, err
 		}
-		if !t.Status.Terminal() {
-			e.running.put(workflowID, t, taskBytes(t), asOf)
+		if !s.task.Status.Terminal() {
+			e.running.put(workflowID, s, taskBytes(s.task), asOf)
 		}
-		return t, nil
-	})
+		return s, nil
+	}))
 	select {
 	case r := <-answer:
 		if r.Err != nil {
-			return sdk.Task{}, fault(r.Err)
+			return sighting{}, fault(r.Err)
 		}
-		return r.Val.(sdk.Task), nil
+		return r.Val.(sighting), nil
 	case <-ctx.Done():
-		return sdk.Task{}, fault(context.Cause(ctx))
+		return sighting{}, fault(context.Cause(ctx))
 	}
 }
 
@@ -86,25 +98,24 @@ func (e *Engine) forget(workflowID string) {
 }
 
 // taskOf is the task behind a describe: from the describe alone while the run is open, from its close event when it has ended.
-func (e *Engine) taskOf(ctx context.Context, project, id string, resp *workflowservice.DescribeWorkflowExecutionResponse) (sdk.Task, error) {
-	seen, err := e.decodeRun(resp)
+func (e *Engine) taskOf(ctx context.Context, project, id string, resp *workflowservice.DescribeWorkflowExecutionResponse) (sighting, error) {
+	r, err := e.decodeRun(resp)
 	if err != nil {
-		return sdk.Task{}, err
+		return sighting{}, err
 	}
-	seen.project, seen.id = project, id
-	if err := e.completeRequest(ctx, &seen); err != nil {
-		return sdk.Task{}, err
+	r.project, r.id = project, id
+	if err := e.completeRequest(ctx, &r); err != nil {
+		return sighting{}, err
 	}
-	if seen.status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || seen.status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
-		t := seen.openTask(e.links(project, id, seen.runID))
-		e.explain(ctx, seen, &t)
-		return t, nil
+	if r.status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || r.status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
+		t := r.openTask(e.links(project, id, r.runID))
+		return sighting{t, r.stand(t)}, nil
 	}
-	event, err := e.closeEvent(ctx, project, id, seen.runID)
+	event, err := e.closeEvent(ctx, project, id, r.runID)
 	if err != nil {
-		return sdk.Task{}, err
+		return sighting{}, err
 	}
-	return e.finish(seen, event), nil
+	return sighting{task: e.finish(r, event)}, nil
 }
 
 // finish is the task of a closed run, kept for the next readers.

@@ -17,6 +17,10 @@ func (r run) openTask(links sdk.Links) sdk.Task {
 	if t.Status == sdk.StatusRunning {
 		t.WaitingFor = nil
 	}
+	if w := t.WaitingFor; w != nil && w.Reason == sdk.WaitingForAgent && r.pending != nil {
+		role, agentID := r.addressee()
+		w.Detail, w.AgentID = notTaken(role, agentID), agentID
+	}
 	if r.pending != nil {
 		t.InputRequest = nil
 		if r.cancelRequested && r.pending.taken {
@@ -36,6 +40,9 @@ func (r run) base() sdk.Task {
 		return withLists(t)
 	}
 	t.Stage, t.Attempt, t.Degraded, t.StartedAt = s.Stage, s.Attempt, s.Degraded, s.StartedAt
+	if s.Stage > 0 && s.Stage <= len(t.Fallback) {
+		t.Role = t.Fallback[s.Stage-1].Role
+	}
 	t.InputRequest, t.WaitingFor = s.InputRequest, s.WaitingFor
 	if s.MaxAttempts > 0 {
 		t.MaxAttempts = s.MaxAttempts
@@ -66,7 +73,7 @@ func (a *attempt) applyTo(t *sdk.Task, overall float64) {
 	if a.stage > 0 && a.stage <= len(t.Fallback) {
 		stage := t.Fallback[a.stage-1]
 		role, model = stage.Role, stage.Model
-		t.Degraded = true
+		t.Role, t.Degraded = role, true
 		if t.Stage != a.stage { // the memo still speaks of the stage before
 			t.AgentID = stage.AgentID
 			if stage.Retry != nil {
@@ -80,7 +87,7 @@ func (a *attempt) applyTo(t *sdk.Task, overall float64) {
 		return
 	}
 	if !a.taken {
-		t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingForAgent, Since: a.scheduled, Detail: "no agent of role " + string(role) + " has taken it yet"}
+		t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingForAgent, Since: a.scheduled, Detail: notTaken(role, "")}
 		return
 	}
 	t.AgentID = a.agent()

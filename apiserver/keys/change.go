@@ -18,18 +18,25 @@ type Request struct {
 	Name         string
 	Organization string
 	Projects     []string
-	Scopes       []Scope // nil is [DefaultScopes]
+	Scopes       []Scope // nil is [DefaultScopes]; none, or one twice, is refused
 }
 
 // Create adds a key to the file, which it makes where there is none, and answers the key itself: it is kept nowhere. A request that
-// is not valid is an [sdk.Error] of code invalid_input. ctx bounds the wait for the file's lock.
+// is not valid is an [sdk.Error] of code invalid_input. With an error that is [ErrMayNotLast] the key is in the file and is answered
+// all the same. ctx bounds the wait for the file's lock.
 func Create(ctx context.Context, path string, r Request) (secret string, made Key, err error) {
 	if r.Scopes == nil {
 		r.Scopes = DefaultScopes()
 	}
-	for _, s := range r.Scopes {
+	if len(r.Scopes) == 0 {
+		return "", Key{}, sdk.Errorf(sdk.CodeInvalidInput, "scopes names none; there are %v", Scopes())
+	}
+	for i, s := range r.Scopes {
 		if !slices.Contains(Scopes(), s) {
 			return "", Key{}, sdk.Errorf(sdk.CodeInvalidInput, "%q is no scope; there are %v", s, Scopes())
+		}
+		if slices.Contains(r.Scopes[:i], s) {
+			return "", Key{}, sdk.Errorf(sdk.CodeInvalidInput, "scope %s is named twice", s)
 		}
 	}
 	secret = newSecret()
@@ -45,16 +52,17 @@ func Create(ctx context.Context, path string, r Request) (secret string, made Ke
 		f.Keys = append(f.Keys, made)
 		return f.check()
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrMayNotLast) {
 		return "", Key{}, err
 	}
-	return secret, made, nil
+	return secret, made, err
 }
 
 // ErrNoKey says that a file has no key of an id.
 var ErrNoKey = errors.New("there is no key of this id; rolecall keys list shows them")
 
-// Revoke ends a key. One that is revoked stays as it is.
+// Revoke ends a key. One that is revoked stays as it is. With an error that is [ErrMayNotLast] the key is revoked and is answered all
+// the same.
 func Revoke(ctx context.Context, path, id string) (revoked Key, err error) {
 	if _, err := Read(path); err != nil {
 		return Key{}, err
@@ -82,7 +90,11 @@ func change(ctx context.Context, path string, how func(*file) error) (err error)
 	if err != nil {
 		return fmt.Errorf("lock the keys file (ROLECALL_KEYS_FILE): %w", err)
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer func() {
+		if released := release(); released != nil && err == nil {
+			err = fmt.Errorf("%w: its lock: %w", ErrMayNotLast, released)
+		}
+	}()
 	f, err := load(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = file{Keys: []Key{}}, nil
@@ -93,7 +105,7 @@ func change(ctx context.Context, path string, how func(*file) error) (err error)
 	if err := how(&f); err != nil {
 		return err
 	}
-	if err := f.save(path); err != nil {
+	if err := f.save(path, syncDir); err != nil {
 		return fmt.Errorf("write the keys file (ROLECALL_KEYS_FILE): %w", err)
 	}
 	return nil

@@ -107,24 +107,12 @@ func (f file) check() error {
 	return errors.Join(faults...)
 }
 
-// likeThere gives a file the mode and the owner of the one at path, where there is one.
-func likeThere(f *os.File, path string) error {
-	was, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := giveTo(f, was); err != nil {
-		return fmt.Errorf("it belongs to another user; run this as that one: %w", err)
-	}
-	return f.Chmod(was.Mode().Perm())
-}
+// ErrMayNotLast says that the file was changed, and that the change may not outlast a loss of power.
+var ErrMayNotLast = errors.New("the keys file is changed, and the change may be lost when this machine loses power now: look with rolecall keys list")
 
-// save puts a file in the place of the one there was, whole or not at all. Who may read it stays as it was, so that a server goes on
-// following it; a new one is its owner's alone.
-func (f file) save(path string) (err error) {
+// save puts a file in the place of the one there was, whole or not at all, with the same owner, group and mode; a new one is readable
+// for its owner only. syncDir makes what is in a folder last; when it can not, the error is an [ErrMayNotLast].
+func (f file) save(path string, syncDir func(dir string) error) error {
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return err
@@ -137,6 +125,17 @@ func (f file) save(path string) (err error) {
 	if text.Len() > maxFile {
 		return fmt.Errorf("the keys file would be larger than %d bytes; take revoked keys of projects you do not use out of it", maxFile)
 	}
+	if err := replace(path, text.Bytes()); err != nil {
+		return err
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("%w: %w", ErrMayNotLast, err)
+	}
+	return nil
+}
+
+// replace writes a file beside the one of the path and renames it.
+func replace(path string, text []byte) (err error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // 0600
 	if err != nil {
 		return err
@@ -146,12 +145,10 @@ func (f file) save(path string) (err error) {
 			err = errors.Join(err, os.Remove(temp.Name()))
 		}
 	}()
-	_, written := temp.Write(text.Bytes())
-	if err := errors.Join(written, likeThere(temp, path), temp.Sync(), temp.Close()); err != nil {
+	kept := keepOwner(temp, path)
+	_, written := temp.Write(text)
+	if err := errors.Join(kept, written, temp.Sync(), temp.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return os.Rename(temp.Name(), path)
 }

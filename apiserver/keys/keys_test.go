@@ -104,6 +104,8 @@ func TestCreateRefuses(t *testing.T) {
 		"project in capitals":              {Request{Organization: "acme", Projects: []string{"Shop"}}, `project "Shop" must`},
 		"a project twice":                  {Request{Organization: "acme", Projects: []string{"a", "a"}}, "twice"},
 		"unknown scope":                    {Request{Organization: "acme", Projects: []string{"a"}, Scopes: []Scope{"root"}}, `"root" is no scope`},
+		"no scope":                         {Request{Organization: "acme", Projects: []string{"a"}, Scopes: []Scope{}}, "scopes names none"},
+		"a scope twice":                    {Request{Organization: "acme", Projects: []string{"a"}, Scopes: []Scope{ScopeRead, ScopeRead}}, "scope read is named twice"},
 		"long name":                        {Request{Organization: "acme", Projects: []string{"a"}, Name: strings.Repeat("n", MaxName+1)}, "name is longer"},
 		"a revoked key's project, foreign": {Request{Organization: "evil", Projects: []string{"new", "shop"}}, "project shop belongs to organization acme"},
 	} {

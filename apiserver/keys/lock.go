@@ -5,8 +5,8 @@ package keys
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,18 +36,24 @@ func lock(ctx context.Context, path string) (release func() error, err error) {
 	}
 }
 
-// giveTo makes a file the property of whoever has the other one.
-func giveTo(f *os.File, other os.FileInfo) error {
-	mine, err := f.Stat()
-	if err != nil {
+// keepOwner gives a file the owner, group and mode of the one at path, if there is one: who could read that can read this.
+func keepOwner(f *os.File, path string) error {
+	var old, own unix.Stat_t
+	if err := unix.Stat(path, &old); errors.Is(err, unix.ENOENT) {
+		return nil
+	} else if err != nil {
 		return err
 	}
-	a, ok := mine.Sys().(*syscall.Stat_t)
-	b, too := other.Sys().(*syscall.Stat_t)
-	if !ok || !too || a.Uid == b.Uid && a.Gid == b.Gid {
-		return nil
+	fd := int(f.Fd())
+	if err := unix.Fstat(fd, &own); err != nil {
+		return err
 	}
-	return f.Chown(int(b.Uid), int(b.Gid))
+	if own.Uid != old.Uid || own.Gid != old.Gid {
+		if err := unix.Fchown(fd, int(old.Uid), int(old.Gid)); err != nil {
+			return fmt.Errorf("it belongs to user %d and group %d, which a new one could not be given (%w): do this as that user, or as root", old.Uid, old.Gid, err)
+		}
+	}
+	return unix.Fchmod(fd, uint32(old.Mode)&0o777) //nolint:unconvert // 16 bits on macOS
 }
 
 // syncDir makes a rename in a directory last.

@@ -1,37 +1,32 @@
 package keys
 
-import (
-	"crypto/subtle"
-	"encoding/hex"
-)
+import "encoding/hex"
 
-// set is the keys of a file, ready to be compared.
+// set is the keys of a file, by their hashes.
+//
+// A look-up takes a time that may depend on the hash it looks for. That tells nothing: who guesses knows the hash of each guess, and
+// can not choose a guess whose hash is near one in the file.
 type set struct {
-	keys    []Key
-	hashes  [][hashSize]byte
-	at      map[string]int        // in keys, by id
-	compare func(a, b []byte) int // 1 when equal, in a time that does not depend on what they hold
+	keys   []Key
+	byHash map[[hashSize]byte]int // where in keys
+	byID   map[string]int         // where in keys
 }
 
 // newSet takes keys that were checked.
 func newSet(all []Key) *set {
-	s := &set{keys: all, hashes: make([][hashSize]byte, len(all)), at: make(map[string]int, len(all)), compare: subtle.ConstantTimeCompare}
+	s := &set{keys: all, byHash: make(map[[hashSize]byte]int, len(all)), byID: make(map[string]int, len(all))}
 	for i, k := range all {
-		s.at[k.ID] = i
-		_, _ = hex.Decode(s.hashes[i][:], []byte(k.Hash)) // checked
+		var sum [hashSize]byte
+		_, _ = hex.Decode(sum[:], []byte(k.Hash)) // checked
+		s.byHash[sum], s.byID[k.ID] = i, i
 	}
 	return s
 }
 
-// find answers the key that a caller sent, unless it is unknown or revoked. It compares with every key, found or not, so that the
-// time it takes tells nothing of the hashes.
+// find answers the key that a caller sent, unless it is unknown or revoked.
 func (s *set) find(secret string) (Key, bool) {
-	sum := hashOf(secret)
-	at := -1
-	for i := range s.hashes {
-		at = subtle.ConstantTimeSelect(s.compare(sum[:], s.hashes[i][:]), i, at)
-	}
-	if at < 0 || s.keys[at].Revoked() {
+	at, ok := s.byHash[hashOf(secret)]
+	if !ok || s.keys[at].Revoked() {
 		return Key{}, false
 	}
 	return s.keys[at], true
@@ -39,7 +34,7 @@ func (s *set) find(secret string) (Key, bool) {
 
 // get answers the key of an id, unless it is unknown or revoked.
 func (s *set) get(id string) (Key, bool) {
-	at, known := s.at[id]
+	at, known := s.byID[id]
 	if !known || s.keys[at].Revoked() {
 		return Key{}, false
 	}

@@ -40,6 +40,9 @@ func TestStoreKeepsTheLastGoodFile(t *testing.T) {
 		s.look()
 		s.look()
 		taken("broken", secret, true)
+		if !s.Stale() {
+			t.Error("the keys are not said to be stale")
+		}
 		if got := strings.Count(log.String(), "level=ERROR"); got != 1 {
 			t.Errorf("%q is logged %d times: %s", broken, got, &log)
 		}
@@ -53,7 +56,7 @@ func TestStoreKeepsTheLastGoodFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.look()
-	if !strings.Contains(log.String(), "can be used again") {
+	if !strings.Contains(log.String(), "can be used again") || s.Stale() {
 		t.Errorf("%s", &log)
 	}
 	second, _ := mustCreate(t, path, "acme", "shop")
@@ -119,6 +122,32 @@ func TestFollow(t *testing.T) {
 		}
 		stop()
 		following.Wait()
+	})
+}
+
+// TestStoreComplainsOn: a file that stays broken is in the log again and again, not each second.
+func TestStoreComplainsOn(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys.json")
+	mustCreate(t, path, "acme", "shop")
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		s, err := Open(path, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var following sync.WaitGroup
+		following.Go(func() { s.Follow(ctx) })
+		time.Sleep(5*complainEvery + 30*time.Second)
+		stop()
+		following.Wait()
+		if got := strings.Count(log.String(), "level=ERROR"); got < 5 || got > 6 {
+			t.Errorf("it is logged %d times in 5.5 minutes", got)
+		}
 	})
 }
 

@@ -57,6 +57,9 @@ Scopes: read (look at things), delegate (tasks), work (be an agent), publish (ev
 			if r.Organization == "" || len(r.Projects) == 0 {
 				return usagef("keys create needs --organization and --project")
 			}
+			if cmd.Flags().Changed("scope") && len(scopes) == 0 {
+				return usagef("--scope names none: name some, or leave it out for all but admin")
+			}
 			for _, s := range scopes {
 				r.Scopes = append(r.Scopes, keys.Scope(s))
 			}
@@ -70,17 +73,10 @@ Scopes: read (look at things), delegate (tasks), work (be an agent), publish (ev
 			if errors.Is(err, sdk.ErrInvalidInput) {
 				return err
 			}
-			if err != nil {
+			if err != nil && !errors.Is(err, keys.ErrMayNotLast) {
 				return fmt.Errorf("no key was made: %w", err)
 			}
-			if c.json {
-				return c.printJSON(struct {
-					Key string `json:"key"`
-					keyShown
-				}{secret, shown(made)})
-			}
-			c.note("Key %s of organization %s, for %s. This is the only time it is shown:", made.ID, made.Organization, strings.Join(made.Projects, ", "))
-			return c.printf("%s\n", secret)
+			return errors.Join(c.showKey(secret, made), err)
 		},
 	}
 	cmd.Flags().StringVar(&r.Organization, "organization", "", "the organization of the key")
@@ -88,6 +84,18 @@ Scopes: read (look at things), delegate (tasks), work (be an agent), publish (ev
 	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "what it may do, comma-separated (default all but admin)")
 	cmd.Flags().StringVar(&r.Name, "name", "", "what it is for, for people")
 	return cmd
+}
+
+// showKey prints a key that was just made.
+func (c *console) showKey(secret string, made keys.Key) error {
+	if c.json {
+		return c.printJSON(struct {
+			Key string `json:"key"`
+			keyShown
+		}{secret, shown(made)})
+	}
+	c.note("Key %s of organization %s, for %s. This is the only time it is shown:", made.ID, made.Organization, strings.Join(made.Projects, ", "))
+	return c.printf("%s\n", secret)
 }
 
 // keyShown is a key as it is listed: without its hash.
@@ -167,13 +175,13 @@ func keysRevokeCommand(c *console) *cobra.Command {
 			ctx, cancel := context.WithTimeout(cmd.Context(), keysWait)
 			defer cancel()
 			revoked, err := keys.Revoke(ctx, path, args[0])
-			if err != nil {
+			if err != nil && !errors.Is(err, keys.ErrMayNotLast) {
 				return err
 			}
 			if c.json {
-				return c.printJSON(shown(revoked))
+				return errors.Join(c.printJSON(shown(revoked)), err)
 			}
-			return c.printf("%s is revoked since %s\n", revoked.ID, revoked.RevokedAt.Format(time.RFC3339))
+			return errors.Join(c.printf("%s is revoked since %s\n", revoked.ID, revoked.RevokedAt.Format(time.RFC3339)), err)
 		},
 	}
 }

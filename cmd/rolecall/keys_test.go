@@ -72,6 +72,8 @@ func TestKeys(t *testing.T) {
 		"no project":              {file, []string{"create", "--organization", "acme"}, exitUsage, "--project"},
 		"a bad project":           {file, []string{"create", "--organization", "acme", "--project", "A"}, exitUsage, `project "A" must`},
 		"a bad scope":             {file, []string{"create", "--organization", "acme", "--project", "a", "--scope", "all"}, exitUsage, "no scope"},
+		"an empty scope":          {file, []string{"create", "--organization", "acme", "--project", "a", "--scope", ""}, exitUsage, "--scope names none"},
+		"a scope twice":           {file, []string{"create", "--organization", "acme", "--project", "a", "--scope", "read,read"}, exitUsage, "named twice"},
 		"another's project":       {file, []string{"create", "--organization", "evil", "--project", "till"}, exitFailed, "project till belongs to organization acme"},
 		"an id that is not there": {file, []string{"revoke", "key_x"}, exitFailed, "rolecall keys list"},
 		"no id":                   {file, []string{"revoke"}, exitUsage, "key id"},

@@ -49,6 +49,8 @@ func explain(t *sdk.Task) []string {
 	switch {
 	case t.Status.Terminal():
 		return explainEnd(t)
+	case t.WaitingFor != nil && t.WaitingFor.Reason == sdk.WaitingForControl: // be it that a question has run out
+		return explainWaiting(t, *t.WaitingFor)
 	case t.InputRequest != nil:
 		return append([]string{"It waits for the answer to a question, and holds no agent meanwhile."}, questionText(t)...)
 	case t.WaitingFor != nil:
@@ -68,6 +70,9 @@ func explainEnd(t *sdk.Task) []string {
 	return lines
 }
 
+// anyAgent is what to do about a task that one agent is to have.
+const anyAgent = "To let any agent of the role have the task, cancel it and hand it out without agentId, or give it a fallback."
+
 func explainWaiting(t *sdk.Task, w sdk.WaitingFor) []string {
 	role, agent := "its role", "its agent"
 	if s := stageOf(t); s.Role != "" {
@@ -81,9 +86,11 @@ func explainWaiting(t *sdk.Task, w sdk.WaitingFor) []string {
 	case sdk.WaitingNoAgent:
 		return []string{what, "Either no agent of the role is there, or all are busy.", "Start one with: rolecall worker --role " + role + " --agent command -- <program>"}
 	case sdk.WaitingAgentAway:
-		return []string{what, "It is away, busy, or was started without --addressable.",
-			"To let any agent of the role have the task, cancel it and hand it out without agentId, or give it a fallback."}
+		return []string{what, "It is away, busy, or was started without --addressable.", anyAgent}
 	case sdk.WaitingBehind:
+		if w.AgentID != "" {
+			return []string{what, "The agent asks for work: it takes the task when its turn comes; a higher --priority overtakes.", anyAgent}
+		}
 		return []string{what, "Agents of the role ask for work: it is taken when its turn comes.",
 			"More slots or agents make it sooner: rolecall worker --role " + role + "; a higher --priority overtakes."}
 	case sdk.WaitingForAgent:

@@ -27,8 +27,16 @@ func TestTaskExplain(t *testing.T) {
 			t.Stage, t.Fallback = 1, []sdk.Stage{{Role: "debugger"}}
 			t.WaitingFor = &sdk.WaitingFor{Reason: "no_agent"}
 		}), []string{"No agent.", "rolecall worker --role debugger"}},
-		"an agent away":  {waitingFor("agent_away", "agent bob of role coder does not ask for tasks addressed to it"), []string{"Agent bob of role coder does not ask", "--addressable"}},
-		"behind others":  {waitingFor("behind_others", "behind up to 30 others of role coder"), []string{"Behind up to 30 others of role coder.", "--priority"}},
+		"an agent away": {waitingFor("agent_away", "agent bob of role coder does not ask for tasks addressed to it"), []string{"Agent bob of role coder does not ask", "--addressable"}},
+		"behind others": {waitingFor("behind_others", "behind up to 30 others of role coder"), []string{"Behind up to 30 others of role coder.", "--priority"}},
+		"behind others of an agent": {taskIn("queued", func(t *sdk.Task) {
+			t.AgentID = "bob"
+			t.WaitingFor = &sdk.WaitingFor{Reason: "behind_others", AgentID: "bob", Detail: "behind up to 8 others addressed to agent bob"}
+		}), []string{"Behind up to 8 others addressed to agent bob.", "hand it out without agentId"}},
+		"a question that ran out": {taskIn("input_required", func(t *sdk.Task) {
+			t.InputRequest = &sdk.InputRequest{ID: "q", Prompt: "Which port?", ExpiresAt: noon(30)}
+			t.WaitingFor = &sdk.WaitingFor{Reason: "no_control_worker", Detail: "no control worker runs tasks"}
+		}), []string{"No control worker runs tasks.", "rolecall serve --control"}},
 		"not taken yet":  {waitingFor("waiting_for_agent", "no agent of role coder has taken it yet"), []string{"No agent of role coder has taken it yet.", "rolecall doctor"}},
 		"no slot":        {waitingFor("waiting_for_slot", "its agent has taken it and has no free slot yet"), []string{"no free slot yet.", "--slots"}},
 		"no control":     {waitingFor("no_control_worker", "no control worker runs tasks"), []string{"No control worker runs tasks.", "rolecall serve --control"}},
@@ -60,6 +68,9 @@ func TestTaskExplain(t *testing.T) {
 				if !strings.Contains(got.stdout, want) {
 					t.Errorf("no %q", want)
 				}
+			}
+			if w := tc.task.WaitingFor; w != nil && w.AgentID != "" && strings.Contains(got.stdout, "rolecall worker") {
+				t.Error("another agent of the role would be of no use")
 			}
 			if got.code != 0 || got.stderr != "" || t.Failed() {
 				t.Errorf("exit code %d, stderr %q, stdout\n%s", got.code, got.stderr, got.stdout)
