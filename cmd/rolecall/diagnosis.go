@@ -28,6 +28,8 @@ type serviceSeen struct {
 	Problem   string `json:"problem,omitempty"`
 	Key       string `json:"key,omitempty"` // what it has against the API key or the project
 	Advice    string `json:"-"`
+
+	Clock *clockSeen `json:"clock,omitempty"`
 }
 
 // takeKey enters what the service answered when it was asked for a task that is not there.
@@ -65,6 +67,9 @@ type temporalSeen struct {
 	Reachable   bool   `json:"reachable"`
 	RetentionMs int64  `json:"retentionMs,omitempty"`
 	Problem     string `json:"problem,omitempty"`
+	Fairness    string `json:"fairness,omitempty"` // one of fairnessOn and its like
+
+	Clock *clockSeen `json:"clock,omitempty"`
 }
 
 type queueSeen struct {
@@ -109,7 +114,7 @@ func diagnose(e examination) []finding {
 		if !e.Service.Ready {
 			add("Temporal cannot be reached: "+e.Temporal.Problem, "start it (make dev does), or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE")
 		}
-		return found
+		return append(found, clockFaults(e, clockWrong, 0)...)
 	}
 	if e.Temporal.Problem != "" {
 		add("Temporal could not be looked at as a whole: "+e.Temporal.Problem,
@@ -127,6 +132,7 @@ func diagnose(e examination) []finding {
 			add(fmt.Sprintf("version %s of deployment %s polls but is not current (%s is): it gets no new tasks", v.Build, v.Deployment, v.Current), promotion(v))
 		}
 	}
+	found = append(found, clockFaults(e, clockWrong, 0)...)
 	for _, q := range e.Roles {
 		start := fmt.Sprintf("start an agent with: PROJECT_ID=%s rolecall worker --role %s --agent command -- <program>", e.Project, q.Role)
 		switch {
@@ -136,6 +142,21 @@ func diagnose(e examination) []finding {
 		case e.RolesNamed:
 			add(fmt.Sprintf("nobody works for role %s", q.Role), start)
 		}
+	}
+	return found
+}
+
+// remarks are what is worth knowing and is no fault.
+func remarks(e examination) []finding {
+	found := clockFaults(e, clockWarns, clockWrong)
+	if found == nil {
+		found = []finding{}
+	}
+	if e.Temporal.Fairness == fairnessOff {
+		found = append(found, finding{
+			"fairness is switched off in Temporal: fairnessKey changes nothing, and one caller's many tasks hold up another's few",
+			"where several callers share it, set matching.enableFairness to true in Temporal's dynamic configuration",
+		})
 	}
 	return found
 }
@@ -164,9 +185,15 @@ func examinationText(e examination, findings []finding) string {
 	row("API", e.Service.URL, yes(e.Service.Ready, "ready", yes(e.Service.Reachable, "not ready", "cannot be reached")))
 	temporal := yes(e.Temporal.Reachable, "reachable", "cannot be reached from here")
 	if e.Temporal.RetentionMs > 0 {
-		temporal += ", keeps finished tasks for " + days(e.Temporal.RetentionMs)
+		temporal += ", keeps finished tasks and idempotency keys for " + days(e.Temporal.RetentionMs)
 	}
 	row("Temporal", e.Temporal.Address+" "+e.Temporal.Namespace, temporal)
+	if e.Temporal.Fairness != "" {
+		row("fairness", "", fairnessText(e.Temporal.Fairness))
+	}
+	if e.Service.Reachable || e.Temporal.Reachable {
+		row("clocks", "", clockText(e))
+	}
 	if e.Control != nil {
 		row("control worker", e.Control.Queue, pollersText(*e.Control))
 	}
@@ -186,6 +213,9 @@ func examinationText(e examination, findings []finding) string {
 	}
 	for _, f := range findings {
 		fmt.Fprintf(&b, "\n✗ %s\n  %s\n", printable(f.Problem, false), printable(f.Advice, false))
+	}
+	for _, f := range remarks(e) {
+		fmt.Fprintf(&b, "\n· %s\n  %s\n", printable(f.Problem, false), printable(f.Advice, false))
 	}
 	return b.String()
 }
@@ -210,10 +240,14 @@ func yes(ok bool, then, otherwise string) string {
 
 func days(ms int64) string {
 	d := time.Duration(ms) * time.Millisecond
-	if d >= 48*time.Hour {
+	switch {
+	case d == 24*time.Hour:
+		return "1 day"
+	case d > 24*time.Hour:
 		return fmt.Sprintf("%.4g days", d.Hours()/24)
+	default:
+		return d.String()
 	}
-	return d.String()
 }
 
 func pollersText(q queueSeen) string {
