@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	// chunk is how many runs Temporal is asked for at once; a page is made of several answers. Each brings its memo along.
+	// chunk is how many runs Temporal is asked for at first; each brings its memo along. The rest of a page is then asked for as one
+	// where it fits, because finding the runs costs Temporal more than answering them.
 	chunk = 50
 	// pageBytes is how much Temporal may answer for one page, which keeps the page itself below as much: fewer tasks then.
 	pageBytes = 3 << 20
@@ -55,6 +56,7 @@ func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskF
 				}
 			}
 			left, token = left-bytes, resp.GetNextPageToken()
+			size = max(size, left/2*n/max(bytes, 1)) // as large as these, they take half of what is left
 			if len(token) == 0 || len(page.Items) >= limit {
 				page.NextCursor = newCursor(query, token)
 				return page, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -186,6 +187,16 @@ func TestListPages(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestListAsksTwice: a page of tasks of the usual size takes two questions, whatever its size.
+func TestListAsksTwice(t *testing.T) {
+	t.Parallel()
+	v := &visibility{runs: manyRuns(t, 500, 100)}
+	page, err := listEngine(t, v).ListTasks(t.Context(), "p", sdk.TaskFilter{Limit: 200}, "")
+	if err != nil || len(page.Items) != 200 || !slices.Equal(v.asked, []int{chunk, 200 - chunk}) {
+		t.Errorf("%d tasks, %v; asked for %v", len(page.Items), err, v.asked)
 	}
 }
 
