@@ -19,6 +19,8 @@ type examination struct {
 	Versions   []versionSeen `json:"versions,omitempty"`
 	Roles      []queueSeen   `json:"roles"`
 	RolesNamed bool          `json:"-"` // the roles were asked for by name
+
+	ProjectGuessed bool `json:"-"` // the key has a project of its own, which it does not tell
 }
 
 type serviceSeen struct {
@@ -151,6 +153,11 @@ func remarks(e examination) []finding {
 	found := clockFaults(e, clockWarns, clockWrong)
 	if found == nil {
 		found = []finding{}
+	}
+	if e.ProjectGuessed && len(e.Roles) > 0 {
+		found = append(found, finding{
+			"the roles looked at are those of project " + e.Project + ", which need not be the key's", "set PROJECT_ID to the project of the key in EVENTS_API_KEY",
+		})
 	}
 	if e.Temporal.Fairness == fairnessOff {
 		found = append(found, finding{

@@ -82,6 +82,7 @@ func examine(ctx context.Context, roles []sdk.Role) (examination, error) {
 	project := service.Config().ProjectID
 	if project == "" {
 		project = workers.DefaultProject
+		seen.ProjectGuessed = service.Config().APIKey != ""
 	}
 	seen.Project = project
 	seen.Temporal = temporalSeen{Address: opts.HostPort, Namespace: opts.Namespace}

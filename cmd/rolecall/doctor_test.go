@@ -109,9 +109,10 @@ func TestDoctorRemarks(t *testing.T) {
 		"this one": {func(e *examination) {
 			e.Service.Clock, e.Temporal.Clock = &clockSeen{1000, 2000}, &clockSeen{1500, 1600}
 		}, []string{"this machine's clock is at least 1.5s behind those of the API and of Temporal"}, 1},
-		"no clock":      {func(e *examination) { e.Temporal.Clock = nil }, []string{"Temporal's could not be read"}, 0},
-		"a wrong clock": {func(e *examination) { e.Temporal.Clock = &clockSeen{5000, 5100} }, []string{"✗ Temporal's clock is at least 5s ahead of this machine's"}, 0},
-		"a day":         {func(e *examination) { e.Temporal.RetentionMs = 24 * 3600 * 1000 }, []string{"keeps finished tasks and idempotency keys for 1 day\n"}, 0},
+		"no clock":        {func(e *examination) { e.Temporal.Clock = nil }, []string{"Temporal's could not be read"}, 0},
+		"a wrong clock":   {func(e *examination) { e.Temporal.Clock = &clockSeen{5000, 5100} }, []string{"✗ Temporal's clock is at least 5s ahead of this machine's"}, 0},
+		"a key's project": {func(e *examination) { e.ProjectGuessed, e.Project = true, "default" }, []string{"· the roles looked at are those of project default", "PROJECT_ID"}, 1},
+		"a day":           {func(e *examination) { e.Temporal.RetentionMs = 24 * 3600 * 1000 }, []string{"keeps finished tasks and idempotency keys for 1 day\n"}, 0},
 	} {
 		e := healthy(tc.change)
 		text := examinationText(e, diagnose(e))
