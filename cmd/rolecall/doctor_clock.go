@@ -73,7 +73,7 @@ func serviceClock(ctx context.Context, url string) *clockSeen {
 // temporalClock reads Temporal's clock: it asks a queue of its own for work and looks up when Temporal says that was. It leaves
 // nothing but the empty queue; nil where Temporal does not tell.
 func temporalClock(ctx context.Context, c workflowservice.WorkflowServiceClient, namespace string) *clockSeen {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // Temporal refuses a poll that is shorter
+	polling, cancel := context.WithTimeout(ctx, 20*time.Second) // Temporal warns of, or refuses, a poll that is short
 	queue := &taskqueuepb.TaskQueue{Name: clockQueue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL}
 	identity := clockQueue + "-" + rand.Text()
 	ended := make(chan struct{})
@@ -84,14 +84,18 @@ func temporalClock(ctx context.Context, c workflowservice.WorkflowServiceClient,
 	asked := time.Now()
 	go func() {
 		defer close(ended)
-		_, _ = c.PollActivityTaskQueue(ctx, &workflowservice.PollActivityTaskQueueRequest{Namespace: namespace, TaskQueue: queue, Identity: identity})
+		_, _ = c.PollActivityTaskQueue(polling, &workflowservice.PollActivityTaskQueueRequest{Namespace: namespace, TaskQueue: queue, Identity: identity})
 	}()
+	ctx, done := context.WithTimeout(ctx, 3*time.Second)
+	defer done()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 		case <-ended:
+			return nil
+		case <-ctx.Done():
 			return nil
 		}
 		got, err := c.DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
