@@ -17,6 +17,7 @@ type examination struct {
 	Temporal   temporalSeen  `json:"temporal"`
 	Control    *queueSeen    `json:"control,omitempty"`
 	Versions   []versionSeen `json:"versions,omitempty"`
+	Unattended *versionSeen  `json:"unattended,omitempty"` // the version that gets new tasks, when nobody runs it
 	Roles      []queueSeen   `json:"roles"`
 	RolesNamed bool          `json:"-"` // the roles were asked for by name
 
@@ -80,6 +81,8 @@ type queueSeen struct {
 	Pollers  []pollerSeen `json:"pollers"`
 	Waiting  int64        `json:"waiting"`
 	OldestMs int64        `json:"oldestMs,omitempty"`
+
+	handsTo build // the version that gets what is new; zero: those without one
 }
 
 type pollerSeen struct {
@@ -124,6 +127,10 @@ func diagnose(e examination) []finding {
 	}
 	if e.Control != nil && len(e.Control.Pollers) == 0 {
 		add("no control worker: tasks are accepted and nothing happens", "start one with: rolecall serve --control")
+	}
+	if v := e.Unattended; v != nil {
+		add(fmt.Sprintf("version %s of deployment %s gets all new tasks, and no control worker of it listens", v.Build, v.Deployment),
+			fmt.Sprintf("start it again, or promote another with: temporal worker deployment set-current-version --deployment-name %s --build-id <id> (or --unversioned)", v.Deployment))
 	}
 	for _, v := range e.Versions {
 		switch v.Current {

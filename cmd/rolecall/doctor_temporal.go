@@ -58,6 +58,9 @@ func (e *examination) lookAtTemporal(ctx context.Context, opts client.Options, r
 		}
 		e.Versions = append(e.Versions, versionSeen{Deployment: v.deployment, Build: v.build, Current: current})
 	}
+	if to := q.handsTo; to != (build{}) && !slices.Contains(versions, to) {
+		e.Unattended = &versionSeen{Deployment: to.deployment, Build: to.build, Current: to.build}
+	}
 	for _, r := range roles {
 		queue := workflows.RoleQueue(e.Project, r)
 		q, _, err := queueOf(ctx, c, opts.Namespace, queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
@@ -114,6 +117,9 @@ func queueOf(ctx context.Context, c client.Client, namespace, name string, kind 
 	q := queueSeen{
 		Queue: name, Waiting: got.GetStats().GetApproximateBacklogCount(),
 		OldestMs: got.GetStats().GetApproximateBacklogAge().AsDuration().Milliseconds(), Pollers: []pollerSeen{},
+	}
+	if current := got.GetVersioningInfo().GetCurrentDeploymentVersion(); current != nil {
+		q.handsTo = build{current.GetDeploymentName(), current.GetBuildId()}
 	}
 	var versions []build
 	for _, p := range got.GetPollers() {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	deploymentpb "go.temporal.io/api/deployment/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
@@ -86,6 +88,7 @@ type frontend struct {
 	namespace error
 	queue     func(context.Context) error // what describing a queue fails with; nil: it does not
 	ahead     time.Duration               // of its clock
+	current   string                      // the build that gets new runs
 	backlog   []byte                      // what it tells operators of any queue; nil: nothing
 
 	mu      sync.Mutex
@@ -129,7 +132,13 @@ func (f *frontend) DescribeTaskQueue(ctx context.Context, in *workflowservice.De
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return &workflowservice.DescribeTaskQueueResponse{Pollers: f.pollers[in.GetTaskQueue().GetName()]}, nil
+	got := &workflowservice.DescribeTaskQueueResponse{Pollers: f.pollers[in.GetTaskQueue().GetName()]}
+	if f.current != "" && in.GetTaskQueueType() == enumspb.TASK_QUEUE_TYPE_WORKFLOW {
+		got.VersioningInfo = &taskqueuepb.TaskQueueVersioningInfo{
+			CurrentDeploymentVersion: &deploymentpb.WorkerDeploymentVersion{DeploymentName: "d", BuildId: f.current},
+		}
+	}
+	return got, nil
 }
 
 // PollActivityTaskQueue enters who asks, by a clock that is ahead, and has no work.
@@ -188,7 +197,7 @@ func TestDoctorReadsClockAndFairness(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			temporal := &frontend{ahead: 7 * time.Second, backlog: tc.backlog}
+			temporal := &frontend{ahead: 7 * time.Second, backlog: tc.backlog, current: "b1"}
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			opts := client.Options{HostPort: temporal.serve(t), Namespace: "default", Logger: log.NewStructuredLogger(silent())}
@@ -198,6 +207,9 @@ func TestDoctorReadsClockAndFairness(t *testing.T) {
 			}
 			if seen.Temporal.Fairness != tc.fairness {
 				t.Errorf("fairness is %q, want %q", seen.Temporal.Fairness, tc.fairness)
+			}
+			if v := seen.Unattended; v == nil || *v != (versionSeen{"d", "b1", "b1"}) {
+				t.Errorf("the version that nobody runs is %+v", v)
 			}
 			if c := seen.Temporal.Clock; c == nil || c.AtMostMs < 7000 || c.AtLeastMs > 7000 {
 				t.Errorf("the clock is %+v, want it 7 s ahead", c)
