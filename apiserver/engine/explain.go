@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/api/workflowservice/v1"
 
+	deploymentpb "go.temporal.io/api/deployment/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 
@@ -28,9 +29,10 @@ const (
 
 // queueSeen is what a look at a task queue says.
 type queueSeen struct {
-	unknown bool            // it could not be looked at
-	polled  bool            // somebody asked it for work lately
-	waiting map[int32]int64 // by priority key; about, and up to 5 s old
+	unknown  bool            // it could not be looked at
+	polled   bool            // somebody asked it for work lately who is given any
+	passedBy bool            // somebody asked it lately who is given none, being of another version
+	waiting  map[int32]int64 // by priority key; about, and up to 5 s old
 }
 
 // ahead is about how many others wait before one of this priority, or beside it.
@@ -93,6 +95,9 @@ func (e *Engine) explain(ctx context.Context, s stand, t sdk.Task) sdk.Task {
 	case q.unknown:
 	case s.kind == enumspb.TASK_QUEUE_TYPE_WORKFLOW && !q.polled:
 		t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingForControl, Since: s.since, Detail: "no control worker runs tasks"}
+		if q.passedBy {
+			t.WaitingFor.Detail = "no control worker is there of the version that gets new tasks"
+		}
 	case s.kind == enumspb.TASK_QUEUE_TYPE_ACTIVITY:
 		w := *t.WaitingFor // t may be somebody else's too
 		w.Reason, w.Detail = q.reason(s.role, s.agentID, s.priority)
@@ -178,10 +183,26 @@ func (e *Engine) lookAt(name string, kind enumspb.TaskQueueType) queueSeen {
 	}
 	q := queueSeen{waiting: map[int32]int64{}}
 	for _, p := range resp.GetPollers() {
-		q.polled = q.polled || time.Since(p.GetLastAccessTime().AsTime()) <= freshPoll
+		if time.Since(p.GetLastAccessTime().AsTime()) <= freshPoll {
+			given := serves(p, resp.GetVersioningInfo())
+			q.polled, q.passedBy = q.polled || given, q.passedBy || !given
+		}
 	}
 	for key, stats := range resp.GetStatsByPriorityKey() {
 		q.waiting[key] = stats.GetApproximateBacklogCount()
 	}
 	return q
+}
+
+// serves reports whether one who asks a queue for work is given what is new there: that goes to the current version, or the one that
+// it is moved to, and where there is none to those without a version.
+func serves(p *taskqueuepb.PollerInfo, v *taskqueuepb.TaskQueueVersioningInfo) bool {
+	is := func(version *deploymentpb.WorkerDeploymentVersion) bool {
+		o := p.GetDeploymentOptions()
+		if o.GetWorkerVersioningMode() != enumspb.WORKER_VERSIONING_MODE_VERSIONED {
+			return version == nil
+		}
+		return version.GetDeploymentName() == o.GetDeploymentName() && version.GetBuildId() == o.GetBuildId()
+	}
+	return is(v.GetCurrentDeploymentVersion()) || v.GetRampingVersionPercentage() > 0 && is(v.GetRampingDeploymentVersion())
 }

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	deploymentpb "go.temporal.io/api/deployment/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 
@@ -25,6 +26,20 @@ func aQueue(asked time.Duration, waiting map[int32]int64) *workflowservice.Descr
 	}
 	for key, n := range waiting {
 		q.StatsByPriorityKey[key] = &taskqueuepb.TaskQueueStats{ApproximateBacklogCount: n}
+	}
+	return q
+}
+
+// versioned is a queue that hands new runs to one version and is asked by another; "" is none.
+func versioned(q *workflowservice.DescribeTaskQueueResponse, to, asks string) *workflowservice.DescribeTaskQueueResponse {
+	q.VersioningInfo = &taskqueuepb.TaskQueueVersioningInfo{}
+	if to != "" {
+		q.VersioningInfo.CurrentDeploymentVersion = &deploymentpb.WorkerDeploymentVersion{DeploymentName: "d", BuildId: to}
+	}
+	if asks != "" {
+		q.Pollers[0].DeploymentOptions = &deploymentpb.WorkerDeploymentOptions{
+			DeploymentName: "d", BuildId: asks, WorkerVersioningMode: enumspb.WORKER_VERSIONING_MODE_VERSIONED,
+		}
 	}
 	return q
 }
@@ -74,7 +89,14 @@ func TestWhyAQueuedTaskWaits(t *testing.T) {
 			o.setState(t, workflows.TaskState{Status: sdk.StatusQueued, Stage: 1, AgentID: "the one before"})
 			o.setAttempt(t, 1, 1, scheduled, nil)
 		}, queue: aQueue(nobody, nil), reason: "no_agent", detail: "nobody asks for work of role debugger", queues: []string{"p.debugger"}},
-		"nobody runs workflows":        {set: func(*testing.T, *oneRun) {}, queue: aQueue(nobody, nil), reason: "no_control_worker", detail: "no control worker runs tasks", queues: []string{"rolecall"}},
+		"nobody runs workflows": {set: func(*testing.T, *oneRun) {}, queue: aQueue(nobody, nil), reason: "no_control_worker", detail: "no control worker runs tasks", queues: []string{"rolecall"}},
+		"the version of new ones is gone": {set: func(*testing.T, *oneRun) {}, queue: versioned(aQueue(time.Second, nil), "b1", ""), reason: "no_control_worker",
+			detail: "no control worker is there of the version that gets new tasks", queues: []string{"rolecall"}},
+		"another version runs": {set: func(*testing.T, *oneRun) {}, queue: versioned(aQueue(time.Second, nil), "b1", "b2"), reason: "no_control_worker",
+			detail: "no control worker is there of the version that gets new tasks", queues: []string{"rolecall"}},
+		"no version gets new ones": {set: func(*testing.T, *oneRun) {}, queue: versioned(aQueue(time.Second, nil), "", "b2"), reason: "no_control_worker",
+			detail: "no control worker is there of the version that gets new tasks", queues: []string{"rolecall"}},
+		"the version of new ones runs": {set: func(*testing.T, *oneRun) {}, queue: versioned(aQueue(time.Second, nil), "b1", "b1"), queues: []string{"rolecall"}},
 		"its workflow is about to run": {set: func(*testing.T, *oneRun) {}, queue: aQueue(time.Second, nil), queues: []string{"rolecall"}},
 		"it was just asked for": {set: func(t *testing.T, o *oneRun) {
 			o.setAttempt(t, 0, 1, scheduled, nil)

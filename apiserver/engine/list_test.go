@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -200,6 +201,16 @@ func TestListPages(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestListAsksOnce: a page of tasks of the usual size takes one question, whatever its size.
+func TestListAsksOnce(t *testing.T) {
+	t.Parallel()
+	v := &visibility{runs: manyRuns(t, 500, 100)}
+	page, err := listEngine(t, v).ListTasks(t.Context(), "p", sdk.TaskFilter{Limit: 200}, "")
+	if err != nil || len(page.Items) != 200 || !slices.Equal(v.asked, []int{200}) {
+		t.Errorf("%d tasks, %v; asked for %v", len(page.Items), err, v.asked)
 	}
 }
 

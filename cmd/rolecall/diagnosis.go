@@ -17,8 +17,11 @@ type examination struct {
 	Temporal   temporalSeen  `json:"temporal"`
 	Control    *queueSeen    `json:"control,omitempty"`
 	Versions   []versionSeen `json:"versions,omitempty"`
+	Unattended *versionSeen  `json:"unattended,omitempty"` // the version that gets new tasks, when nobody runs it
 	Roles      []queueSeen   `json:"roles"`
 	RolesNamed bool          `json:"-"` // the roles were asked for by name
+
+	ProjectGuessed bool `json:"-"` // the key has a project of its own, which it does not tell
 }
 
 type serviceSeen struct {
@@ -28,6 +31,8 @@ type serviceSeen struct {
 	Problem   string `json:"problem,omitempty"`
 	Key       string `json:"key,omitempty"` // what it has against the API key or the project
 	Advice    string `json:"-"`
+
+	Clock *clockSeen `json:"clock,omitempty"`
 }
 
 // takeKey enters what the service answered when it was asked for a task that is not there.
@@ -65,6 +70,9 @@ type temporalSeen struct {
 	Reachable   bool   `json:"reachable"`
 	RetentionMs int64  `json:"retentionMs,omitempty"`
 	Problem     string `json:"problem,omitempty"`
+	Fairness    string `json:"fairness,omitempty"` // one of fairnessOn and its like
+
+	Clock *clockSeen `json:"clock,omitempty"`
 }
 
 type queueSeen struct {
@@ -73,6 +81,8 @@ type queueSeen struct {
 	Pollers  []pollerSeen `json:"pollers"`
 	Waiting  int64        `json:"waiting"`
 	OldestMs int64        `json:"oldestMs,omitempty"`
+
+	handsTo build // the version that gets what is new; zero: those without one
 }
 
 type pollerSeen struct {
@@ -109,7 +119,7 @@ func diagnose(e examination) []finding {
 		if !e.Service.Ready {
 			add("Temporal cannot be reached: "+e.Temporal.Problem, "start it (make dev does), or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE")
 		}
-		return found
+		return append(found, clockFaults(e, clockWrong, 0)...)
 	}
 	if e.Temporal.Problem != "" {
 		add("Temporal could not be looked at as a whole: "+e.Temporal.Problem,
@@ -117,6 +127,10 @@ func diagnose(e examination) []finding {
 	}
 	if e.Control != nil && len(e.Control.Pollers) == 0 {
 		add("no control worker: tasks are accepted and nothing happens", "start one with: rolecall serve --control")
+	}
+	if v := e.Unattended; v != nil {
+		add(fmt.Sprintf("version %s of deployment %s gets all new tasks, and no control worker of it listens", v.Build, v.Deployment),
+			fmt.Sprintf("start it again, or promote another with: temporal worker deployment set-current-version --deployment-name %s --build-id <id> (or --unversioned)", v.Deployment))
 	}
 	for _, v := range e.Versions {
 		switch v.Current {
@@ -127,6 +141,7 @@ func diagnose(e examination) []finding {
 			add(fmt.Sprintf("version %s of deployment %s polls but is not current (%s is): it gets no new tasks", v.Build, v.Deployment, v.Current), promotion(v))
 		}
 	}
+	found = append(found, clockFaults(e, clockWrong, 0)...)
 	for _, q := range e.Roles {
 		start := fmt.Sprintf("start an agent with: PROJECT_ID=%s rolecall worker --role %s --agent command -- <program>", e.Project, q.Role)
 		switch {
@@ -136,6 +151,26 @@ func diagnose(e examination) []finding {
 		case e.RolesNamed:
 			add(fmt.Sprintf("nobody works for role %s", q.Role), start)
 		}
+	}
+	return found
+}
+
+// remarks are what is worth knowing and is no fault.
+func remarks(e examination) []finding {
+	found := clockFaults(e, clockWarns, clockWrong)
+	if found == nil {
+		found = []finding{}
+	}
+	if e.ProjectGuessed && len(e.Roles) > 0 {
+		found = append(found, finding{
+			"the roles looked at are those of project " + e.Project + ", which need not be the key's", "set PROJECT_ID to the project of the key in EVENTS_API_KEY",
+		})
+	}
+	if e.Temporal.Fairness == fairnessOff {
+		found = append(found, finding{
+			"fairness is switched off in Temporal: fairnessKey changes nothing, and one caller's many tasks hold up another's few",
+			"where several callers share it, set matching.enableFairness to true in Temporal's dynamic configuration",
+		})
 	}
 	return found
 }
@@ -164,9 +199,15 @@ func examinationText(e examination, findings []finding) string {
 	row("API", e.Service.URL, yes(e.Service.Ready, "ready", yes(e.Service.Reachable, "not ready", "cannot be reached")))
 	temporal := yes(e.Temporal.Reachable, "reachable", "cannot be reached from here")
 	if e.Temporal.RetentionMs > 0 {
-		temporal += ", keeps finished tasks for " + days(e.Temporal.RetentionMs)
+		temporal += ", keeps finished tasks and idempotency keys for " + days(e.Temporal.RetentionMs)
 	}
 	row("Temporal", e.Temporal.Address+" "+e.Temporal.Namespace, temporal)
+	if e.Temporal.Fairness != "" {
+		row("fairness", "", fairnessText(e.Temporal.Fairness))
+	}
+	if e.Service.Reachable || e.Temporal.Reachable {
+		row("clocks", "", clockText(e))
+	}
 	if e.Control != nil {
 		row("control worker", e.Control.Queue, pollersText(*e.Control))
 	}
@@ -186,6 +227,9 @@ func examinationText(e examination, findings []finding) string {
 	}
 	for _, f := range findings {
 		fmt.Fprintf(&b, "\n✗ %s\n  %s\n", printable(f.Problem, false), printable(f.Advice, false))
+	}
+	for _, f := range remarks(e) {
+		fmt.Fprintf(&b, "\n· %s\n  %s\n", printable(f.Problem, false), printable(f.Advice, false))
 	}
 	return b.String()
 }
@@ -210,10 +254,14 @@ func yes(ok bool, then, otherwise string) string {
 
 func days(ms int64) string {
 	d := time.Duration(ms) * time.Millisecond
-	if d >= 48*time.Hour {
+	switch {
+	case d == 24*time.Hour:
+		return "1 day"
+	case d > 24*time.Hour:
 		return fmt.Sprintf("%.4g days", d.Hours()/24)
+	default:
+		return d.String()
 	}
-	return d.String()
 }
 
 func pollersText(q queueSeen) string {

@@ -24,7 +24,9 @@ func doctorCommand(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Find out what is reachable, which roles have nobody listening, and what to do",
-		Long: `Look at the API, at Temporal, at who runs workflows and at who works for each role, and say what to do.
+		Long: `Look at the API, at Temporal, at who runs workflows and at who works for each role, and say what to do: queues with nobody
+listening, versions that poll and are not current, clocks that are two seconds off or more. Beside that it says how long finished tasks
+are kept, whether fairness is on, and what else is worth knowing.
 
 Exit codes: 0 all is well, 1 there is something to do, 3 the API can not be reached or can not take tasks.
 Temporal is asked as well, with the TEMPORAL_* variables; where only the API can be reached that is said and is no fault. Where
@@ -80,6 +82,7 @@ func examine(ctx context.Context, roles []sdk.Role) (examination, error) {
 	project := service.Config().ProjectID
 	if project == "" {
 		project = workers.DefaultProject
+		seen.ProjectGuessed = service.Config().APIKey != ""
 	}
 	seen.Project = project
 	seen.Temporal = temporalSeen{Address: opts.HostPort, Namespace: opts.Namespace}
@@ -94,6 +97,9 @@ func (e *examination) look(ctx context.Context, service *sdk.Client, opts client
 	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	e.Service.take(service.Ready(asked))
+	if e.Service.Reachable {
+		e.Service.Clock = serviceClock(asked, e.Service.URL)
+	}
 	if e.Service.Ready {
 		_, err := service.GetTask(asked, noTask)
 		e.Service.takeKey(err)
@@ -115,7 +121,8 @@ func (c *console) report(seen examination) error {
 		out := struct {
 			examination
 			Findings []finding `json:"findings"`
-		}{seen, findings}
+			Remarks  []finding `json:"remarks"`
+		}{seen, findings, remarks(seen)}
 		if err := c.printJSON(out); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -26,6 +27,8 @@ func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // lookAtTemporal looks at the namespace, at who runs workflows and at who works for the roles.
 func (e *examination) lookAtTemporal(ctx context.Context, opts client.Options, roles []sdk.Role) error {
+	var conn connection
+	opts.ConnectionOptions.DialOptions = append(slices.Clone(opts.ConnectionOptions.DialOptions), grpc.WithChainUnaryInterceptor(conn.keep))
 	c, err := client.NewLazyClient(opts)
 	if err != nil {
 		return err
@@ -55,6 +58,9 @@ func (e *examination) lookAtTemporal(ctx context.Context, opts client.Options, r
 		}
 		e.Versions = append(e.Versions, versionSeen{Deployment: v.deployment, Build: v.build, Current: current})
 	}
+	if to := q.handsTo; to != (build{}) && !slices.Contains(versions, to) {
+		e.Unattended = &versionSeen{Deployment: to.deployment, Build: to.build, Current: to.build}
+	}
 	for _, r := range roles {
 		queue := workflows.RoleQueue(e.Project, r)
 		q, _, err := queueOf(ctx, c, opts.Namespace, queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
@@ -64,7 +70,25 @@ func (e *examination) lookAtTemporal(ctx context.Context, opts client.Options, r
 		q.Role = r
 		e.Roles = append(e.Roles, q)
 	}
+	e.Temporal.Clock = temporalClock(ctx, c.WorkflowService(), opts.Namespace)
+	e.Temporal.Fairness = e.fairness(ctx, &conn, opts.Namespace)
 	return nil
+}
+
+// fairness is what the queues say of it; who is not let look is told by the first.
+func (e *examination) fairness(ctx context.Context, conn *connection, namespace string) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	one, err := conn.fairness(ctx, namespace, e.Control.Queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	said := []string{one}
+	for _, q := range e.Roles {
+		if err != nil {
+			break
+		}
+		one, err = conn.fairness(ctx, namespace, q.Queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+		said = append(said, one)
+	}
+	return allQueues(said)
 }
 
 // refused reports whether an error is the answer of a server that does not do what it was asked.
@@ -93,6 +117,9 @@ func queueOf(ctx context.Context, c client.Client, namespace, name string, kind 
 	q := queueSeen{
 		Queue: name, Waiting: got.GetStats().GetApproximateBacklogCount(),
 		OldestMs: got.GetStats().GetApproximateBacklogAge().AsDuration().Milliseconds(), Pollers: []pollerSeen{},
+	}
+	if current := got.GetVersioningInfo().GetCurrentDeploymentVersion(); current != nil {
+		q.handsTo = build{current.GetDeploymentName(), current.GetBuildId()}
 	}
 	var versions []build
 	for _, p := range got.GetPollers() {

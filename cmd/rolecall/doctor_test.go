@@ -11,8 +11,8 @@ func healthy(change func(*examination)) examination {
 	poller := []pollerSeen{{Identity: "w1", SeenMsAgo: 1500}}
 	e := examination{
 		Project:  "shop",
-		Service:  serviceSeen{URL: "http://h", Reachable: true, Ready: true},
-		Temporal: temporalSeen{Address: "t:7233", Namespace: "default", Reachable: true, RetentionMs: 30 * 24 * 3600 * 1000},
+		Service:  serviceSeen{URL: "http://h", Reachable: true, Ready: true, Clock: &clockSeen{-400, 600}},
+		Temporal: temporalSeen{Address: "t:7233", Namespace: "default", Reachable: true, RetentionMs: 30 * 24 * 3600 * 1000, Fairness: fairnessOn, Clock: &clockSeen{-20, 30}},
 		Control:  &queueSeen{Queue: "rolecall", Pollers: poller},
 		Roles:    []queueSeen{{Role: "coder", Queue: "shop.coder", Pollers: poller}, {Role: "tester", Queue: "shop.tester"}},
 	}
@@ -29,17 +29,29 @@ func TestDiagnose(t *testing.T) {
 		code   int
 		says   []string // one for each finding
 	}{
-		"all well":           {nil, 0, nil},
-		"API away":           {func(e *examination) { e.Service = serviceSeen{Problem: "refused"} }, 3, []string{"rolecall serve"}},
-		"API not ready":      {func(e *examination) { e.Service.Ready, e.Temporal.Reachable = false, false }, 3, []string{"TEMPORAL_*", "TEMPORAL_ADDRESS"}},
-		"Temporal elsewhere": {func(e *examination) { e.Temporal.Reachable, e.Control, e.Roles = false, nil, nil }, 0, nil},
-		"no control worker":  {func(e *examination) { e.Control.Pollers = nil }, 1, []string{"rolecall serve --control"}},
-		"tasks wait":         {func(e *examination) { e.Roles[1].Waiting = 7 }, 1, []string{"PROJECT_ID=shop rolecall worker --role tester"}},
-		"a named role":       {func(e *examination) { e.RolesNamed = true }, 1, []string{"rolecall worker --role tester"}},
-		"looked at in part":  {func(e *examination) { e.Temporal.Problem, e.Control, e.Roles = "task queue rolecall: denied", nil, nil }, 1, []string{"credentials"}},
-		"a busy role":        {func(e *examination) { e.Roles[0].Waiting = 7 }, 0, nil},
-		"no current version": {func(e *examination) { e.Versions = []versionSeen{{"d", "b2", ""}} }, 1, []string{"--deployment-name d --build-id b2"}},
-		"an old version":     {func(e *examination) { e.Versions = []versionSeen{{"d", "b1", "b2"}, {"d", "b2", "b2"}} }, 1, []string{"--build-id b1"}},
+		"all well":              {nil, 0, nil},
+		"API away":              {func(e *examination) { e.Service = serviceSeen{Problem: "refused"} }, 3, []string{"rolecall serve"}},
+		"API not ready":         {func(e *examination) { e.Service.Ready, e.Temporal.Reachable = false, false }, 3, []string{"TEMPORAL_*", "TEMPORAL_ADDRESS"}},
+		"Temporal elsewhere":    {func(e *examination) { e.Temporal.Reachable, e.Control, e.Roles = false, nil, nil }, 0, nil},
+		"no control worker":     {func(e *examination) { e.Control.Pollers = nil }, 1, []string{"rolecall serve --control"}},
+		"tasks wait":            {func(e *examination) { e.Roles[1].Waiting = 7 }, 1, []string{"PROJECT_ID=shop rolecall worker --role tester"}},
+		"a named role":          {func(e *examination) { e.RolesNamed = true }, 1, []string{"rolecall worker --role tester"}},
+		"looked at in part":     {func(e *examination) { e.Temporal.Problem, e.Control, e.Roles = "task queue rolecall: denied", nil, nil }, 1, []string{"credentials"}},
+		"a busy role":           {func(e *examination) { e.Roles[0].Waiting = 7 }, 0, nil},
+		"no current version":    {func(e *examination) { e.Versions = []versionSeen{{"d", "b2", ""}} }, 1, []string{"--deployment-name d --build-id b2"}},
+		"a version nobody runs": {func(e *examination) { e.Unattended = &versionSeen{"d", "b1", "b1"} }, 1, []string{"set-current-version --deployment-name d"}},
+		"Temporal's clock":      {func(e *examination) { e.Temporal.Clock = &clockSeen{2500, 2600} }, 1, []string{"NTP"}},
+		"the API's clock":       {func(e *examination) { e.Service.Clock = &clockSeen{-9000, -8000} }, 1, []string{"NTP"}},
+		"both of them": {func(e *examination) {
+			e.Service.Clock, e.Temporal.Clock = &clockSeen{2000, 3000}, &clockSeen{2500, 2600}
+		}, 1, []string{"NTP"}},
+		"two that differ": {func(e *examination) {
+			e.Service.Clock, e.Temporal.Clock = &clockSeen{2000, 3000}, &clockSeen{-2600, -2500}
+		}, 1, []string{"NTP", "NTP"}},
+		"a clock a bit off": {func(e *examination) { e.Temporal.Clock = &clockSeen{1500, 1600} }, 0, nil},
+		"no clock":          {func(e *examination) { e.Service.Clock, e.Temporal.Clock = nil, nil }, 0, nil},
+		"fairness off":      {func(e *examination) { e.Temporal.Fairness = fairnessOff }, 0, nil},
+		"an old version":    {func(e *examination) { e.Versions = []versionSeen{{"d", "b1", "b2"}, {"d", "b2", "b2"}} }, 1, []string{"--build-id b1"}},
 	} {
 		e := healthy(tc.change)
 		found := diagnose(e)
@@ -55,7 +67,7 @@ func TestDiagnose(t *testing.T) {
 		}
 	}
 	text := examinationText(healthy(nil), nil)
-	for _, want := range []string{"keeps finished tasks for 30 days", "1 listening: w1, seen 1.5s ago", "nobody listens", "All is well", "Nobody works for tester:"} {
+	for _, want := range []string{"keeps finished tasks and idempotency keys for 30 days", "on: tasks of different keys take turns", "this machine's agrees with the API's and Temporal's", "1 listening: w1, seen 1.5s ago", "nobody listens", "All is well", "Nobody works for tester:"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -80,5 +92,38 @@ func TestDoctorWithoutTemporal(t *testing.T) {
 	}
 	if got := rolecall(t, s.URL, "", "doctor", "--role", "A.b"); got.code != 2 {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestDoctorRemarks(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*examination)
+		says   []string // in the text
+		count  int      // remarks
+	}{
+		"nothing":         {nil, nil, 0},
+		"fairness off":    {func(e *examination) { e.Temporal.Fairness = fairnessOff }, []string{"· fairness is switched off in Temporal", "matching.enableFairness", "off: tasks of one key wait"}, 1},
+		"fairness untold": {func(e *examination) { e.Temporal.Fairness = fairnessUntold }, []string{"this Temporal does not tell"}, 0},
+		"fairness unseen": {func(e *examination) { e.Temporal.Fairness = fairnessNotSeen }, []string{"not to be told before a task has waited"}, 0},
+		"a clock":         {func(e *examination) { e.Temporal.Clock = &clockSeen{-1600, -1500} }, []string{"· Temporal's clock is at least 1.5s behind this machine's", "this machine's agrees with the API's; Temporal's is"}, 1},
+		"this one": {func(e *examination) {
+			e.Service.Clock, e.Temporal.Clock = &clockSeen{1000, 2000}, &clockSeen{1500, 1600}
+		}, []string{"this machine's clock is at least 1.5s behind those of the API and of Temporal"}, 1},
+		"no clock":        {func(e *examination) { e.Temporal.Clock = nil }, []string{"Temporal's could not be read"}, 0},
+		"a wrong clock":   {func(e *examination) { e.Temporal.Clock = &clockSeen{5000, 5100} }, []string{"✗ Temporal's clock is at least 5s ahead of this machine's"}, 0},
+		"a key's project": {func(e *examination) { e.ProjectGuessed, e.Project = true, "default" }, []string{"· the roles looked at are those of project default", "PROJECT_ID"}, 1},
+		"a day":           {func(e *examination) { e.Temporal.RetentionMs = 24 * 3600 * 1000 }, []string{"keeps finished tasks and idempotency keys for 1 day\n"}, 0},
+	} {
+		e := healthy(tc.change)
+		text := examinationText(e, diagnose(e))
+		for _, want := range tc.says {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: no %q in\n%s", name, want, text)
+			}
+		}
+		if got := remarks(e); len(got) != tc.count {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }

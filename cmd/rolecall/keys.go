@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,7 +156,7 @@ func keysText(list []keyShown) string {
 		for i, s := range k.Scopes {
 			scopes[i] = string(s)
 		}
-		row(k.ID, k.Organization, strings.Join(k.Projects, ","), printable(strings.Join(scopes, ","), false), k.CreatedAt.Format(time.DateOnly), state, printable(k.Name, false))
+		row(k.ID, k.Organization, strings.Join(k.Projects, ","), printable(strings.Join(scopes, ","), false), k.CreatedAt.Format(time.DateOnly), state, cmp.Or(printable(k.Name, false), "-"))
 	}
 	_ = table.Flush()
 	return b.String()

@@ -98,7 +98,7 @@ func explainWaiting(t *sdk.Task, w sdk.WaitingFor) []string {
 	case sdk.WaitingForSlot:
 		return []string{what, "It is given back when none comes free soon. More --slots or agents make it sooner."}
 	case sdk.WaitingForControl:
-		return []string{what, "Start one with: rolecall serve, or rolecall serve --control beside the API."}
+		return []string{what, "Start one with: rolecall serve, or rolecall serve --control beside the API; rolecall doctor says more."}
 	case sdk.WaitingBackingOff:
 		if n := len(t.Attempts); n > 0 && t.Attempts[n-1].Error != nil {
 			what += " The last error: " + printable(t.Attempts[n-1].Error.Error(), false)

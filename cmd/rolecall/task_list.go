@@ -1,7 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,9 +64,10 @@ func (f *listFlags) run(cmd *cobra.Command, c *console) error {
 		return err
 	}
 	list := taskList{Items: []*sdk.TaskSummary{}}
+	table := newTaskTable(c.stdout)
 	for task, err := range client.Tasks(cmd.Context(), filter) {
 		if err != nil {
-			return err
+			return errors.Join(flagFaults(err), table.Flush())
 		}
 		if f.limit > 0 && len(list.Items) == f.limit {
 			list.More = true
@@ -72,12 +77,15 @@ func (f *listFlags) run(cmd *cobra.Command, c *console) error {
 		if c.json {
 			continue
 		}
-		if err := c.printf("%s\n", summaryText(task)); err != nil {
+		if err := table.row(task); err != nil {
 			return err
 		}
 	}
 	if c.json {
 		return c.printJSON(list)
+	}
+	if err := table.Flush(); err != nil {
+		return err
 	}
 	switch {
 	case list.More:
@@ -86,6 +94,27 @@ func (f *listFlags) run(cmd *cobra.Command, c *console) error {
 		c.note("There are none.")
 	}
 	return nil
+}
+
+// flagFaults names the flags of a list where the service names its parameters.
+func flagFaults(err error) error {
+	e, ok := err.(*sdk.Error) //nolint:errorlint // what wraps a refusal is told as a whole
+	if !ok {
+		return err
+	}
+	flags := map[string]string{"agentId": "agent-id", "parentId": "parent-id", "sessionId": "session-id", "planId": "plan-id"}
+	told := *e
+	told.Faults = make([]sdk.Fault, len(e.Faults))
+	for i, fault := range e.Faults {
+		if name, ok := strings.CutPrefix(fault.Path, "query."); ok {
+			if flag, other := flags[name]; other {
+				name = flag
+			}
+			fault.Path = "--" + name
+		}
+		told.Faults[i] = fault
+	}
+	return &told
 }
 
 func (f *listFlags) filter() (sdk.TaskFilter, error) {
@@ -116,17 +145,46 @@ func (f *listFlags) filter() (sdk.TaskFilter, error) {
 	return filter, nil
 }
 
-// summaryText is a listed task in one line.
-func summaryText(t *sdk.TaskSummary) string {
-	as := sdk.Task{
-		ID: t.ID, Type: t.Type, Role: t.Role, Title: t.Title, Priority: t.Priority, Status: t.Status, CreatedAt: t.CreatedAt, CompletedAt: t.CompletedAt,
+// tableRows is how many tasks are held back to be put in line with each other.
+const tableRows = 200
+
+// taskTable writes listed tasks in columns, a heading above the first.
+type taskTable struct {
+	*tabwriter.Writer
+	rows int
+}
+
+func newTaskTable(to io.Writer) *taskTable {
+	return &taskTable{Writer: tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)}
+}
+
+func (t *taskTable) row(s *sdk.TaskSummary) error {
+	if t.rows == 0 {
+		if err := t.line("CREATED (UTC)", "STATUS", "ID", "TYPE", "ROLE", "PRIORITY", "AGENT", "TITLE"); err != nil {
+			return err
+		}
 	}
-	text := headline(&as)
-	if t.AgentID != "" {
-		text += " at " + printable(t.AgentID, false)
+	status := string(s.Status)
+	if s.Degraded {
+		status += " (degraded)"
 	}
-	if t.Degraded {
-		text += " (degraded)"
+	agent := s.AgentID
+	if agent == "" {
+		agent = "-"
 	}
-	return fmt.Sprintf("%s  %s", t.CreatedAt.UTC().Format(time.DateTime), text)
+	if err := t.line(s.CreatedAt.UTC().Format(time.DateTime), status, s.ID, string(s.Type), string(s.Role), string(s.Priority), agent, s.Title); err != nil {
+		return err
+	}
+	if t.rows++; t.rows%tableRows == 0 {
+		return t.Flush()
+	}
+	return nil
+}
+
+func (t *taskTable) line(cells ...string) error {
+	for i := range cells {
+		cells[i] = printable(cells[i], false)
+	}
+	_, err := fmt.Fprintln(t.Writer, strings.Join(cells, "\t"))
+	return err
 }

@@ -26,6 +26,7 @@ func listing(t *testing.T) (url string, asked func() []string) {
 		queries = append(queries, r.URL.RawQuery)
 		mu.Unlock()
 		page := sdk.TaskPage{Items: []sdk.TaskSummary{item("t1", "running"), item("t2", "input_required")}, NextCursor: "c"}
+		page.Items[1].AgentID = ""
 		if r.URL.Query().Has("cursor") {
 			page = sdk.TaskPage{Items: []sdk.TaskSummary{item("t3", "queued")}}
 		}
@@ -56,22 +57,27 @@ func TestTaskList(t *testing.T) {
 	}{
 		"all": {
 			stdout: []string{
-				"2026-01-02 12:00:00  task t1 running: code.write for coder, high · Write   it at ann",
-				"2026-01-02 12:00:00  task t2 input required: code.write for coder, high · Write   it at ann",
-				"2026-01-02 12:00:00  task t3 queued: code.write for coder, high · Write   it at ann",
+				"CREATED (UTC)        STATUS          ID  TYPE        ROLE   PRIORITY  AGENT  TITLE",
+				"2026-01-02 12:00:00  running         t1  code.write  coder  high      ann    Write   it",
+				"2026-01-02 12:00:00  input_required  t2  code.write  coder  high      -      Write   it",
+				"2026-01-02 12:00:00  queued          t3  code.write  coder  high      ann    Write   it",
 			},
 			queries: []string{"limit=51", "cursor=c&limit=51"},
 		},
 		"filtered": {
 			args: []string{"--role", "coder", "--type", "code.write", "--status", "open", "--priority", "high", "--agent-id", "a", "--parent-id", "p",
 				"--session-id", "s", "--plan-id", "l", "--since", "2026-01-02T12:00:00Z", "--limit", "1"},
-			stdout: []string{"2026-01-02 12:00:00  task t1 running: code.write for coder, high · Write   it at ann"}, stderr: "There are more; --limit 0 lists all.",
+			stdout: []string{
+				"CREATED (UTC)        STATUS   ID  TYPE        ROLE   PRIORITY  AGENT  TITLE",
+				"2026-01-02 12:00:00  running  t1  code.write  coder  high      ann    Write   it",
+			}, stderr: "There are more; --limit 0 lists all.",
 			queries: []string{"agentId=a&limit=2&parentId=p&planId=l&priority=high&role=coder&sessionId=s&since=2026-01-02T12%3A00%3A00Z&status=open&type=code.write"},
 		},
 		"none":         {args: []string{"--role", "nobody", "--limit", "0"}, stderr: "There are none.", queries: []string{"limit=200&role=nobody"}},
 		"wrong since":  {args: []string{"--since", "yesterday"}, code: 2, stderr: "--since"},
 		"wrong limit":  {args: []string{"--limit", "-1"}, code: 2, stderr: "--limit"},
-		"wrong status": {args: []string{"--status", "done"}, code: 2, stderr: "query.status must be open"},
+		"wrong agent":  {args: []string{"--agent-id", "a b"}, code: 2, stderr: "--agent-id must"},
+		"wrong status": {args: []string{"--status", "done"}, code: 2, stderr: "--status must be open"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

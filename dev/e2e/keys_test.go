@@ -60,7 +60,7 @@ func TestTwoProjectsTwoKeys(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
 	shop, bank := createKey(t, file, "acme", "shop"), createKey(t, file, "vault", "bank")
-	stack, err := dev.Start(t.Context(), dev.Options{Env: []string{"ROLECALL_KEYS_FILE=" + file}})
+	stack, err := dev.Start(t.Context(), dev.Options{Env: []string{"ROLECALL_KEYS_FILE=" + file, "ROLECALL_RATE_LIMIT=0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +84,7 @@ func TestTwoProjectsTwoKeys(t *testing.T) {
 	}
 	s.wantOrganization(task.ID, "acme")
 	s.isolated(task.ID, bank.Key)
+	s.unguessed(task, shop.Key, bank.Key)
 
 	s.doctorAndCommands(file, shop, bank, task.ID)
 	s.touch("go")
@@ -91,6 +92,7 @@ func TestTwoProjectsTwoKeys(t *testing.T) {
 		t.Errorf("the task is %s: %+v", got.Status, got.Result)
 	}
 	s.isolated(task.ID, bank.Key)
+	s.listsApart(shop.Key, bank.Key)
 	s.revoked(file, bank)
 	log, err := os.ReadFile(stack.API.LogFile())
 	s.do(err)

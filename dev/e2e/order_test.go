@@ -5,17 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"go.temporal.io/sdk/client"
-
 	"github.com/rolecall-dev/rolecall/sdk"
-	"github.com/rolecall-dev/rolecall/workers"
-	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 // roll is a handler that writes down the order in which it is given tasks. The first one it holds until it is let go.
@@ -85,20 +80,7 @@ func TestHighPriorityOvertakesTheBacklog(t *testing.T) {
 	ids := s.handOut(low, sdk.PriorityLow)
 	created := time.Since(began)
 
-	ctx, stop := context.WithCancel(t.Context())
-	stopped := make(chan error, 1)
-	go func() {
-		stopped <- workers.RunRole(ctx, workers.Config{
-			Project: s.project, Roles: []sdk.Role{sdk.RoleCoder}, AgentID: "single", Slots: 1,
-			Temporal: client.Options{HostPort: s.stack.TemporalAddr(), DataConverter: workflows.DataConverter()}, Logger: slog.New(slog.DiscardHandler),
-		}, r)
-	}()
-	t.Cleanup(func() {
-		stop()
-		if err := <-stopped; err != nil {
-			t.Errorf("the worker: %v", err)
-		}
-	})
+	s.inProcess("single", 1, r)
 	select {
 	case <-r.holding: // the slot is taken, and everything else waits
 	case <-time.After(patience):
