@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
 )
 
@@ -36,6 +38,8 @@ type Server struct {
 	projects *projects
 	keys     *keys.Store // nil without keys
 	limits   *limits
+	metrics  *metrics
+	tracer   trace.Tracer
 	handler  http.Handler
 
 	bodyTimeout time.Duration
@@ -60,6 +64,11 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 		if s.keys, err = keys.Open(cfg.KeysFile, logger); err != nil {
 			return nil, err
 		}
+	}
+	s.tracer = tracerOf(cfg.TracerProvider)
+	var err error
+	if s.metrics, err = newMetrics(cfg.Metrics, func() float64 { return float64(s.waits.Load()) }); err != nil {
+		return nil, err
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	handler, err := s.routes()
