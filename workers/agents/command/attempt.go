@@ -135,7 +135,7 @@ func (at *attempt) run(ctx context.Context) (*sdk.Result, error) {
 	if at.watch.ended() {
 		return nil, sdk.Retryable("", errUsurped)
 	}
-	p, err := at.start()
+	p, err := at.start(ctx)
 	if err != nil {
 		return nil, err
 	}

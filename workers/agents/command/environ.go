@@ -1,9 +1,12 @@
 package command
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -11,8 +14,9 @@ import (
 // markName is the variable by which the processes of an attempt are known again.
 const markName = "ROLECALL_RUN"
 
-// environ answers the program's environment: its mark first, then what rolecall tells it, then what is let through.
-func (c Config) environ(a *sdk.Assignment, mark string) []string {
+// environ answers the program's environment: its mark first, then what rolecall tells it, the trace of ctx among it, then what is let
+// through.
+func (c Config) environ(ctx context.Context, a *sdk.Assignment, mark string) []string {
 	own := []string{
 		markName + "=" + mark,
 		"ROLECALL_TASK_ID=" + a.Task.ID,
@@ -23,6 +27,7 @@ func (c Config) environ(a *sdk.Assignment, mark string) []string {
 	if c.ServiceURL != "" {
 		own = append(own, "EVENTS_SERVICE_URL="+c.ServiceURL)
 	}
+	own = append(own, traceOf(ctx)...)
 	out := slices.Clone(own)
 	for _, kv := range c.Environ {
 		name, _, ok := strings.Cut(kv, "=")
@@ -32,6 +37,19 @@ func (c Config) environ(a *sdk.Assignment, mark string) []string {
 		out = append(out, kv)
 	}
 	return out
+}
+
+// traceOf is the trace that ctx is part of, as programs find it by convention; nothing without one.
+func traceOf(ctx context.Context) []string {
+	trace := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, trace)
+	var env []string
+	for _, name := range []string{"traceparent", "tracestate"} {
+		if value := trace.Get(name); value != "" {
+			env = append(env, strings.ToUpper(name)+"="+value)
+		}
+	}
+	return env
 }
 
 // allowed reports whether a name or NAME_* pattern of the list fits.
