@@ -58,6 +58,15 @@ var rules = []rule{
 	},
 	{
 		from:   []string{"@/..."},
+		except: []string{"@/cmd/telemetry"},
+		never: []string{
+			"go.opentelemetry.io/otel", "go.opentelemetry.io/otel/sdk/...", "go.opentelemetry.io/otel/exporters/...", "go.temporal.io/sdk/contrib/opentelemetry",
+			"github.com/prometheus/client_golang/prometheus/promhttp", "github.com/prometheus/client_golang/prometheus/promauto",
+		},
+		why: "a part counts into the registry and traces with the tracer that it is given; where they lead is decided once, by the commands",
+	},
+	{
+		from:   []string{"@/..."},
 		except: []string{"@/workers/...", "@/cmd/...", "@/dev/..."},
 		never:  []string{"go.temporal.io/sdk/worker"},
 		why:    "only worker processes run workers",

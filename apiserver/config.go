@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/apiserver/seal"
 )
@@ -34,6 +37,11 @@ type Config struct {
 	CORSOrigins []string `env:"ROLECALL_CORS_ORIGINS" envSeparator:"," json:"corsOrigins" doc:"Web origins, comma-separated, whose pages may call the API, such as https://app.example. Empty: none."`
 	// ShutdownGrace bounds the time open requests get when the server stops. 0 is the default of 10 s.
 	ShutdownGrace time.Duration `env:"ROLECALL_SHUTDOWN_GRACE" envDefault:"10s" json:"shutdownGrace" doc:"How long open requests may take to end when the server stops. Waits are answered at once."`
+
+	// Metrics takes the server's metrics; one serves one server. Default nil: they are not shown.
+	Metrics prometheus.Registerer `env:"-" json:"-"`
+	// TracerProvider makes the spans of requests; each goes on with its caller's trace. Default nil: none, and traceparent is not read.
+	TracerProvider trace.TracerProvider `env:"-" json:"-"`
 }
 
 // maxRate bounds what is a limit, in requests: more than a server answers.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -58,6 +59,9 @@ func (s *Server) identify(c *gin.Context) {
 	}
 	if who.attempt != nil {
 		attrs = append(attrs, slog.String("attemptOf", who.attempt.Task))
+	}
+	if span := trace.SpanContextFromContext(c.Request.Context()); span.IsValid() {
+		attrs = append(attrs, slog.String("traceId", span.TraceID().String()))
 	}
 	s.log.LogAttrs(c.Request.Context(), levelOf(c.Writer.Status()), "request", attrs...)
 }

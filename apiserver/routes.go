@@ -11,7 +11,7 @@ import (
 // routes is the map of the API.
 func (s *Server) routes() (http.Handler, error) {
 	r := newRouter()
-	r.Use(s.identify, s.recoverPanics, s.guard)
+	r.Use(s.observe, s.identify, s.recoverPanics, s.guard)
 	r.NoRoute(s.noRoute)
 	r.NoMethod(s.noMethod)
 

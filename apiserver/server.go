@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/apiserver/seal"
 )
@@ -37,6 +39,8 @@ type Server struct {
 	limits   *limits
 	seals    *seal.Ring // nil without keys
 	attempts *limits    // of the keys of attempts
+	metrics  *metrics
+	tracer   trace.Tracer
 	handler  http.Handler
 
 	bodyTimeout time.Duration
@@ -67,6 +71,11 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 		if s.seals, err = sealingKeys(cfg, logger); err != nil {
 			return nil, err
 		}
+	}
+	s.tracer = tracerOf(cfg.TracerProvider)
+	var err error
+	if s.metrics, err = newMetrics(cfg.Metrics, func() float64 { return float64(s.waits.count()) }); err != nil {
+		return nil, err
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	handler, err := s.routes()

@@ -73,6 +73,7 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	s.metrics.creation(replayed)
 	return created(task, replayed), nil
 }
 

@@ -64,6 +64,7 @@ func (s *Server) retryTask(ctx context.Context, in *retryTaskInput) (*createTask
 	if err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
+	s.metrics.creation(replayed)
 	return created(task, replayed), nil
 }
 

@@ -48,3 +48,10 @@ func (w *waits) leave(key string) {
 		delete(w.ofKey, key)
 	}
 }
+
+// count is how many requests wait now.
+func (w *waits) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all
+}

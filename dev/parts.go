@@ -37,6 +37,7 @@ func (s *Stack) environ() []string {
 	}
 	env = append(env,
 		"ROLECALL_ADDR="+s.addrs.api,
+		"ROLECALL_METRICS_ADDR="+loopback.Host+":0",
 		"ROLECALL_DATA_DIR="+filepath.Join(s.dir, "data"),
 		"ROLECALL_DEV_TEMPORAL_ADDR="+s.addrs.temporal,
 		"ROLECALL_DEV_UI_ADDR="+s.addrs.ui,
@@ -52,7 +53,7 @@ func (s *Stack) environ() []string {
 // configures tells whether a variable of ours would change what the stack's processes do.
 func configures(kv string) bool {
 	for _, prefix := range []string{
-		"ROLECALL_", "TEMPORAL_", "EVENTS_", "NITY_BRIDGE_", "AGENT_ID=", "PROJECT_ID=", "ORGANIZATION_ID=", "TASK_POLLING_INTERVAL=", "AGENT_HEARTBEAT_INTERVAL=",
+		"ROLECALL_", "TEMPORAL_", "OTEL_", "EVENTS_", "NITY_BRIDGE_", "AGENT_ID=", "PROJECT_ID=", "ORGANIZATION_ID=", "TASK_POLLING_INTERVAL=", "AGENT_HEARTBEAT_INTERVAL=",
 	} {
 		if strings.HasPrefix(kv, prefix) {
 			return true
@@ -81,7 +82,7 @@ func (s *Stack) StartAPI(ctx context.Context) error {
 		return err
 	}
 	s.API, err = s.Start(ctx, Command{
-		Name: "api", Path: path, Args: []string{"serve", "--api"},
+		Name: "api", Path: path, Args: []string{"serve", "--api", "--ready-file", string(s.readyFile("api"))},
 		Ready: func(ctx context.Context, _ Run) error { return AnswersOK(ctx, s.URL()+"/readyz") },
 	})
 	return err

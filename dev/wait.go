@@ -64,3 +64,22 @@ func (f readyFile) check(run Run) error {
 func (s *Stack) readyFile(name string) readyFile {
 	return readyFile(filepath.Join(s.dir, name+"-ready.json"))
 }
+
+// MetricsURL is where the newest run of a process serves its metrics. The stack gives each of them a free address.
+func (p *Process) MetricsURL() (string, error) {
+	content, err := os.ReadFile(string(p.stack.readyFile(p.cmd.Name)))
+	if err != nil {
+		return "", fmt.Errorf("dev: metrics of %s: %w", p.cmd.Name, err)
+	}
+	var ready struct {
+		PID        int    `json:"pid"`
+		MetricsURL string `json:"metricsUrl"`
+	}
+	if err := json.Unmarshal(content, &ready); err != nil {
+		return "", fmt.Errorf("dev: metrics of %s: %w", p.cmd.Name, err)
+	}
+	if ready.PID != p.Pid() || ready.MetricsURL == "" {
+		return "", fmt.Errorf("dev: %s has not told where its metrics are", p.cmd.Name)
+	}
+	return ready.MetricsURL, nil
+}

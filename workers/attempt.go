@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
@@ -38,6 +39,8 @@ type attempt struct {
 	end       context.CancelCauseFunc
 	wanted    context.Context // ends when nobody wants to hear of the attempt
 	unwanted  context.CancelFunc
+	outcome   string      // as it was delivered; see outcomeOf
+	code      string      // of a failure
 	cancelled atomic.Bool // the task's cancellation was requested
 	gone      atomic.Bool // Temporal has said that the attempt has ended
 }
@@ -47,8 +50,9 @@ type attempt struct {
 func (w *roleWorker) executeTask(actCtx context.Context, args converter.EncodedValues) error {
 	w.pace.enter()
 	defer w.pace.leave()
-	info := activity.GetInfo(actCtx)
-	a := w.newAttempt(info)
+	info, began := activity.GetInfo(actCtx), time.Now()
+	a := w.newAttempt(actCtx, info)
+	defer func() { w.metrics.ended(a, began) }()
 	defer a.unwanted()
 	defer a.end(nil)
 	defer context.AfterFunc(actCtx, func() { a.activityEnded(context.Cause(actCtx)) })()
@@ -65,14 +69,14 @@ func (w *roleWorker) executeTask(actCtx context.Context, args converter.EncodedV
 	return activity.ErrResultPending
 }
 
-func (w *roleWorker) newAttempt(info activity.Info) *attempt {
-	a := &attempt{w: w, ref: attemptRef{
+func (w *roleWorker) newAttempt(actCtx context.Context, info activity.Info) *attempt {
+	a := &attempt{w: w, outcome: outcomeLost, ref: attemptRef{
 		token: info.TaskToken, workflowID: info.WorkflowExecution.ID, runID: info.WorkflowExecution.RunID, queue: info.TaskQueue,
 	}}
 	if info.WorkflowType != nil {
 		a.ref.workflowType = info.WorkflowType.Name
 	}
-	a.ctx, a.end = context.WithCancelCause(w.base)
+	a.ctx, a.end = context.WithCancelCause(trace.ContextWithSpan(w.base, trace.SpanFromContext(actCtx)))
 	a.wanted, a.unwanted = context.WithCancel(w.base)
 	a.log = w.cfg.Logger.With("run", a.ref.workflowID, "attempt", info.ActivityID)
 	length := info.HeartbeatTimeout
@@ -81,7 +85,7 @@ func (w *roleWorker) newAttempt(info activity.Info) *attempt {
 	}
 	a.lease = &lease{
 		base: w.base, port: w.port, ref: a.ref, length: length, pace: &w.pace, log: a.log,
-		onReply: a.replied, onLapse: a.lapsed,
+		onReply: a.replied, onLapse: a.lapsed, onMissed: w.metrics.missed.Inc,
 	}
 	a.lease.begin()
 	return a

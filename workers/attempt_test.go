@@ -263,7 +263,7 @@ func TestAnUnreadableAssignmentIsRefused(t *testing.T) {
 		"not an object": {"text"}, "wrong type": {map[string]any{"attempt": "one"}}, "empty": {map[string]any{}},
 		"no attempt": {map[string]any{"task": map[string]any{"id": "t"}}},
 	} {
-		a := bench(t, &fakeTemporal{}, 1, nil).newAttempt(activity.Info{})
+		a := bench(t, &fakeTemporal{}, 1, nil).newAttempt(t.Context(), activity.Info{})
 		err := a.read(activities.ExecuteTaskName, args, activities.AttemptReport{})
 		e, ok := errors.AsType[*temporal.ApplicationError](err)
 		if !ok || e.Type() != string(sdk.CodeInvalidInput) || !e.NonRetryable() {

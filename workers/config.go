@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -46,6 +47,8 @@ type Config struct {
 	Temporal client.Options `env:"-"`
 	// Logger gets the worker's log and Temporal's. It never sees inputs, outputs or keys. Default [slog.Default].
 	Logger *slog.Logger `env:"-"`
+	// Metrics takes the worker's metrics; one serves one worker. Default nil: they are not shown.
+	Metrics prometheus.Registerer `env:"-"`
 }
 
 // Validate checks the configuration and names every fault at once.

@@ -26,6 +26,7 @@ func (a *attempt) deliver(report activities.AttemptReport, answer error) {
 		err := a.deliverOnce(ctx, report, answer)
 		switch readReply(err) {
 		case replyOK, replyCancelled, replyInterrupted:
+			a.outcome, a.code = outcomeOf(report, answer)
 			a.log.Debug("attempt answered", "success", answer == nil)
 			return
 		case replyGone:

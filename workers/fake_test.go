@@ -143,14 +143,16 @@ func begin(w *roleWorker, task sdk.Assignment) (a *attempt, done <-chan struct{}
 	over := make(chan struct{})
 	task.Task.ID, task.Attempt, task.MaxAttempts = "t1", max(task.Attempt, 1), 3
 	w.pace.enter()
-	a = w.newAttempt(activity.Info{
+	a = w.newAttempt(context.Background(), activity.Info{
 		TaskToken: []byte("token"), HeartbeatTimeout: testLease, StartedTime: time.Now(), TaskQueue: "default.coder", ActivityID: "0.1",
 	})
 	info := activity.Info{StartedTime: time.Now()}
+	arrived := time.Now()
 	stop := context.AfterFunc(w.interrupt, func() { a.end(sdk.ErrInterruptedAttempt) })
 	go func() {
 		defer close(over)
 		defer w.pace.leave()
+		defer func() { w.metrics.ended(a, arrived) }()
 		defer a.unwanted()
 		defer stop()
 		if err := a.read(activities.ExecuteTaskName, encoded{task}, activities.AttemptReport{}); err != nil {

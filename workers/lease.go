@@ -25,6 +25,7 @@ type lease struct {
 	changed  <-chan struct{} // there is something new to tell
 	onReply  func(reply)     // told every answer but an ordinary one
 	onLapse  func()          // told once, when the lease was not renewed in time
+	onMissed func()          // told every heartbeat that was not acknowledged, whoever is to blame
 	renewed  chan struct{}   // closed at the first acknowledgement
 	lapse    *time.Timer
 	stopBeat context.CancelFunc
@@ -142,6 +143,7 @@ func (l *lease) once(ctx context.Context, sent time.Time) bool {
 		l.renew(sent)
 	case replyGone:
 	default:
+		l.onMissed()
 		l.log.Warn("heartbeat was not acknowledged; the agent goes on", "left", time.Until(l.expiry()).Round(time.Millisecond), "error", err)
 	}
 	if r != replyOK {

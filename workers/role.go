@@ -36,6 +36,9 @@ func RunRole(ctx context.Context, cfg Config, h sdk.Handler) error {
 	}
 	defer c.Close()
 	w := newRoleWorker(ctx, cfg, h, c)
+	if err := w.metrics.register(cfg.Metrics, w.slots); err != nil {
+		return err
+	}
 	return w.serve(ctx, c, endsPolls(ctx, c, opts.Namespace))
 }
 
@@ -46,13 +49,14 @@ type roleWorker struct {
 	port    temporalPort
 	base    context.Context // the values of the caller's context; never ends
 	slots   *slots
+	metrics *metrics
 	pace    pace
 	*drain
 }
 
 func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporalPort) *roleWorker {
 	base := context.WithoutCancel(ctx)
-	return &roleWorker{cfg: cfg, handler: h, port: port, base: base, slots: newSlots(cfg.Slots), drain: newDrain(base)}
+	return &roleWorker{cfg: cfg, handler: h, port: port, base: base, slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), drain: newDrain(base)}
 }
 
 // serve runs one Temporal worker for each queue until ctx ends or one of them fails for good, and drains.

@@ -79,6 +79,13 @@ func (s *slots) passOn() {
 	s.tell()
 }
 
+// used is how many slots are taken.
+func (s *slots) used() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken
+}
+
 // close lets no further poll begin.
 func (s *slots) close() {
 	s.mu.Lock()

@@ -35,7 +35,7 @@ const patience = 30 * time.Second
 // program is the rolecall program with arguments and an environment of its own.
 func program(ctx context.Context, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append([]string{asProgram + "=1", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent", "TEMPORAL_CONFIG_FILE=/dev/null"}, env...)
+	cmd.Env = append([]string{asProgram + "=1", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent", "TEMPORAL_CONFIG_FILE=/dev/null", "ROLECALL_METRICS_ADDR=off"}, env...)
 	return cmd
 }
 

@@ -21,6 +21,8 @@ type readiness struct {
 	AgentID string   `json:"agentId,omitempty"`
 	Roles   []string `json:"roles,omitempty"`
 	PID     int      `json:"pid"`
+	// MetricsURL is where this process serves its metrics, if it does.
+	MetricsURL string `json:"metricsUrl,omitempty"`
 }
 
 // announcer tells whoever waits for this process. It is used by one goroutine after another.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/apiserver"
 	"github.com/rolecall-dev/rolecall/apiserver/engine"
+	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
@@ -54,6 +55,7 @@ type serve struct {
 	api, control  bool
 	apiConfig     apiserver.Config
 	controlConfig workers.ControlConfig
+	shows         telemetry.Config
 	temporal      client.Options
 	log           *slog.Logger
 	ready         announcer
@@ -62,7 +64,7 @@ type serve struct {
 func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 	s := &serve{api: api, control: control, ready: announcer{c, readyFile}}
 	var logging logConfig
-	err := readEnvironment(&logging, &s.apiConfig, &s.controlConfig)
+	err := readEnvironment(&logging, &s.apiConfig, &s.controlConfig, &s.shows)
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +78,10 @@ func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 	if s.temporal.Identity == "" {
 		s.temporal.Identity = processIdentity("rolecall-serve")
 	}
-	s.controlConfig.Temporal, s.controlConfig.Logger = s.temporal, s.log
+	s.controlConfig.Logger = s.log
+	err = s.shows.Validate()
 	if api {
-		err = s.apiConfig.Validate()
+		err = errors.Join(err, s.apiConfig.Validate())
 	}
 	if control {
 		err = errors.Join(err, s.controlConfig.Validate())
@@ -99,11 +102,21 @@ func processIdentity(what string) string {
 }
 
 // run serves until ctx ends or one of the parts fails, which ends the other.
-func (s *serve) run(ctx context.Context) error {
-	var now readiness
+func (s *serve) run(ctx context.Context) (err error) {
+	shown, err := telemetry.Start(ctx, telemetry.Options{
+		Config: s.shows, Service: "rolecall-serve", FallbackAddr: telemetry.DefaultMetricsAddr, Logger: s.log,
+		Queues: map[string]string{workflows.ControlQueue: workflows.ControlQueue},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shown.Close()) }()
+	s.temporal = shown.Instrument(s.temporal)
+	s.controlConfig.Temporal = s.temporal
+	s.apiConfig.Metrics, s.apiConfig.TracerProvider = shown.Registerer(), shown.TracerProvider()
+	now := readiness{MetricsURL: shown.MetricsURL()}
 	var listener net.Listener
 	if s.api {
-		var err error
 		if listener, err = listen(ctx, s.apiConfig.Addr); err != nil {
 			return err
 		}

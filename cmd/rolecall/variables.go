@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rolecall-dev/rolecall/apiserver"
+	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
@@ -39,6 +40,18 @@ type temporalVariables struct {
 	Profile    string `env:"TEMPORAL_PROFILE" envDefault:"default" doc:"The profile in that file."`
 }
 
+// traceVariables are those of OpenTelemetry's standard that matter most beside the ones of [telemetry.Config]; they are read by
+// OpenTelemetry's own SDK, also in make dev, never by this struct.
+type traceVariables struct {
+	ServiceName string `env:"OTEL_SERVICE_NAME" doc:"The program's name in traces. Default: rolecall-serve, rolecall-worker or rolecall-dev."`
+	Resource    string `env:"OTEL_RESOURCE_ATTRIBUTES" doc:"What else traces say of the program, such as deployment.environment.name=staging."`
+	Sampler     string `env:"OTEL_TRACES_SAMPLER" envDefault:"parentbased_always_on" doc:"Which traces are recorded: always_on, always_off, traceidratio, or with parentbased_ before it as the caller decided where there is one."`
+	SamplerArg  string `env:"OTEL_TRACES_SAMPLER_ARG" doc:"The share of traces that traceidratio records, 0 to 1."`
+	Headers     string `env:"OTEL_EXPORTER_OTLP_HEADERS" secret:"true" doc:"Headers for the collector, as key=value,key=value; a token for instance."`
+	Timeout     string `env:"OTEL_EXPORTER_OTLP_TIMEOUT" envDefault:"10000" doc:"Milliseconds that one batch of spans may take to be sent."`
+	Certificate string `env:"OTEL_EXPORTER_OTLP_CERTIFICATE" doc:"File of the certificate authority of the collector."`
+}
+
 // devVariables are those that rolecall-dev (make dev) reads beside the API's and the log's. It is a module of its own, whose tests
 // compare what it reads with what is said here.
 type devVariables struct {
@@ -64,6 +77,11 @@ func sections() []section {
 		{"worker", reflect.TypeFor[pi.Config]()},
 		{"serve", reflect.TypeFor[logConfig]()},
 		{"worker", reflect.TypeFor[logConfig]()},
+		{"serve", reflect.TypeFor[telemetry.Config]()},
+		{"worker", reflect.TypeFor[telemetry.Config]()},
+		{"dev", reflect.TypeFor[telemetry.Config]()},
+		{"serve", reflect.TypeFor[traceVariables]()},
+		{"worker", reflect.TypeFor[traceVariables]()},
 		{"serve", reflect.TypeFor[temporalVariables]()},
 		{"worker", reflect.TypeFor[temporalVariables]()},
 		{"dev", reflect.TypeFor[apiserver.Config]()},

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
@@ -72,11 +73,14 @@ pi.`,
 // roleWorker is a role worker with its agent.
 type roleWorker struct {
 	config  workers.Config
+	shows   telemetry.Config
 	adapter string
 	agent   command.Config
 	pi      pi.Config // beside agent
 	log     *slog.Logger
 	ready   announcer
+
+	metricsURL string // empty until it runs, and when metrics are not served
 }
 
 func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) (*roleWorker, error) {
@@ -88,7 +92,7 @@ func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) 
 	}
 	w := &roleWorker{adapter: f.adapter, ready: announcer{c, f.readyFile}}
 	var logging logConfig
-	err := readEnvironment(&logging, &w.config, &w.agent, &w.pi)
+	err := readEnvironment(&logging, &w.config, &w.agent, &w.pi, &w.shows)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +138,7 @@ func (w *roleWorker) complete() error {
 	if w.config.Slots == 0 {
 		return usagef("--slots must be from 1 to %d", workers.MaxSlots)
 	}
-	if err := w.config.Validate(); err != nil {
+	if err := errors.Join(w.config.Validate(), w.shows.Validate()); err != nil {
 		return usagef("%w", err)
 	}
 	w.agent.WorkerID, w.agent.Project = w.config.AgentID, w.config.Project
@@ -156,12 +160,31 @@ func (w *roleWorker) run(ctx context.Context) (err error) {
 		return usagef("%w", err)
 	}
 	defer func() { err = errors.Join(err, agent.Close()) }()
+	shown, err := telemetry.Start(ctx, telemetry.Options{
+		Config: w.shows, Service: "rolecall-worker", Queues: w.queueLabels(), Logger: w.log,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shown.Close()) }()
+	w.config.Temporal, w.config.Metrics = shown.Instrument(w.config.Temporal), shown.Registerer()
+	w.metricsURL = shown.MetricsURL()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return workers.RunRole(ctx, w.config, agent) })
 	if w.ready.wanted() {
 		group.Go(func() error { return w.announce(ctx) })
 	}
 	return group.Wait()
+}
+
+// queueLabels are what metrics call the queues of the worker: the role, and apart from it what is for this very agent.
+func (w *roleWorker) queueLabels() map[string]string {
+	labels := map[string]string{}
+	for _, r := range w.config.Roles {
+		labels[workflows.RoleQueue(w.config.Project, r)] = string(r)
+		labels[workflows.AgentQueue(w.config.Project, r, w.config.AgentID)] = string(r) + ".agent"
+	}
+	return labels
 }
 
 // newAgent makes the agent by its adapter.
@@ -175,7 +198,7 @@ func (w *roleWorker) newAgent() (*command.Agent, error) {
 
 // announce announces once the worker asks for the work of every role.
 func (w *roleWorker) announce(ctx context.Context) error {
-	now := readiness{AgentID: w.config.AgentID}
+	now := readiness{AgentID: w.config.AgentID, MetricsURL: w.metricsURL}
 	var queues []string
 	for _, r := range w.config.Roles {
 		now.Roles = append(now.Roles, string(r))

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/rolecall-dev/rolecall/apiserver"
+	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/dev/temporal"
 )
 
@@ -16,6 +17,8 @@ import (
 type Config struct {
 	// API is the API's own configuration, ROLECALL_ADDR among it.
 	API apiserver.Config
+	// Shows is where metrics and traces go.
+	Shows telemetry.Config
 	// TemporalAddr is where Temporal's clients and workers connect; a loopback address.
 	TemporalAddr string `env:"ROLECALL_DEV_TEMPORAL_ADDR" envDefault:"127.0.0.1:7233"`
 	// UIAddr is where Temporal's Web UI listens; a loopback address.

@@ -26,7 +26,7 @@ func parseConfig() (Config, error) {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return c, fmt.Errorf("ROLECALL_LOG_FORMAT must be text or json, not %q", c.LogFormat)
 	}
-	return c, c.API.Validate()
+	return c, errors.Join(c.API.Validate(), c.Shows.Validate())
 }
 
 // named makes an error of a field one of its variable.

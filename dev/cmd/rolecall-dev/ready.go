@@ -14,6 +14,7 @@ type readiness struct {
 	TemporalAddr string `json:"temporalAddr"`
 	UIURL        string `json:"uiUrl"`
 	APIURL       string `json:"apiUrl,omitempty"`
+	MetricsURL   string `json:"metricsUrl,omitempty"`
 	PID          int    `json:"pid"`
 }
 
@@ -41,6 +42,9 @@ func (r readiness) text(c Config) string {
 	out := "\nrolecall is ready.\n\n"
 	if r.APIURL != "" {
 		out += fmt.Sprintf("  API          %s\n  API docs     %s/docs\n", r.APIURL, r.APIURL)
+	}
+	if r.MetricsURL != "" {
+		out += fmt.Sprintf("  Metrics      %s\n", r.MetricsURL)
 	}
 	return out + fmt.Sprintf("  Temporal     %s\n  Temporal UI  %s\n  Data         %s\n\nCtrl-C stops it.\n", r.TemporalAddr, r.UIURL, c.DataDir)
 }

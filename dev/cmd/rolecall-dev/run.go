@@ -7,12 +7,13 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/dev/temporal"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 // run starts what the flags ask for, announces it and ends it when ctx does.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	f, err := parseFlags(args, stderr)
 	if err != nil {
 		return err
@@ -38,9 +39,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // once served it has been closed
+	shown, err := telemetry.Start(ctx, telemetry.Options{
+		Config: c.Shows, Service: "rolecall-dev", FallbackAddr: telemetry.DefaultMetricsAddr, Logger: log,
+		Queues: map[string]string{workflows.ControlQueue: workflows.ControlQueue},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shown.Close()) }()
 	return withTemporal(ctx, c, log, &ready, func(server *temporal.Server) error {
-		p := newParts(c, listener, server, log)
-		ready.APIURL = p.url()
+		p := newParts(c, listener, server, shown, log)
+		ready.APIURL, ready.MetricsURL = p.url(), shown.MetricsURL()
 		return p.run(ctx, announce)
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/apiserver"
 	"github.com/rolecall-dev/rolecall/apiserver/engine"
+	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/dev"
 	"github.com/rolecall-dev/rolecall/dev/temporal"
 	"github.com/rolecall-dev/rolecall/workers"
@@ -46,16 +47,17 @@ type parts struct {
 	log      *slog.Logger
 }
 
-func newParts(c Config, listener net.Listener, server *temporal.Server, logger *slog.Logger) *parts {
+func newParts(c Config, listener net.Listener, server *temporal.Server, shown *telemetry.Telemetry, logger *slog.Logger) *parts {
 	if c.API.TemporalUIURL == "" {
 		c.API.TemporalUIURL = server.UIURL()
 	}
+	c.API.Metrics, c.API.TracerProvider = shown.Registerer(), shown.TracerProvider()
 	return &parts{
 		api: c.API, listener: listener, log: logger,
-		temporal: client.Options{
+		temporal: shown.Instrument(client.Options{
 			HostPort: server.FrontendAddr(), Namespace: client.DefaultNamespace, Identity: "rolecall-dev",
 			Logger: log.NewStructuredLogger(logger.With("part", "control")),
-		},
+		}),
 	}
 }
 

@@ -139,7 +139,7 @@ func (at *attempt) run(ctx context.Context) (*sdk.Result, error) {
 	if at.watch.ended() {
 		return nil, sdk.Retryable("", errUsurped)
 	}
-	p, err := at.start(key)
+	p, err := at.start(ctx, key)
 	if err != nil {
 		return nil, err
 	}

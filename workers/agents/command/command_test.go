@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -22,12 +23,15 @@ func TestProgramGetsTheAssignment(t *testing.T) {
 	t.Parallel()
 	cfg := config(t, as("echo", "--flag", "two words", "$HOME")...)
 	cfg.ServiceURL = "http://127.0.0.1:3009"
-	cfg.EnvAllow = []string{"KEEP", "LC_*"}
-	cfg.Environ = []string{"KEEP=1", "LC_ALL=C", "SECRET=s", "KEEPER=2", "ROLECALL_TASK_ID=forged", "EVENTS_SERVICE_URL=forged"}
+	cfg.EnvAllow = []string{"KEEP", "LC_*", "TRACEPARENT"}
+	cfg.Environ = []string{"KEEP=1", "LC_ALL=C", "SECRET=s", "KEEPER=2", "ROLECALL_TASK_ID=forged", "TRACEPARENT=forged", "EVENTS_SERVICE_URL=forged"}
 	in := assignment("task-1", 2)
 	in.Model, in.Resume = "m", json.RawMessage(`{"at":3}`)
 	in.Answers = []sdk.Answer{{RequestID: "q", Prompt: "?", Answer: json.RawMessage(`true`)}}
-	res, err := newAgent(t, cfg).Handle(t.Context(), in, &recorder{})
+	ctx := propagation.TraceContext{}.Extract(t.Context(), propagation.MapCarrier{
+		"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "vendor=x",
+	})
+	res, err := newAgent(t, cfg).Handle(ctx, in, &recorder{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +53,7 @@ func TestProgramGetsTheAssignment(t *testing.T) {
 	want := []string{
 		"EVENTS_SERVICE_URL=http://127.0.0.1:3009", "KEEP=1", "LC_ALL=C", "ROLECALL_ATTEMPT=2", "ROLECALL_PROJECT=acme",
 		"ROLECALL_TASK_ID=task-1", "ROLECALL_TASK_TYPE=code.test",
+		"TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "TRACESTATE=vendor=x",
 	}
 	if diff := cmp.Diff(want, got.Env); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)

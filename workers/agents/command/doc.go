@@ -9,8 +9,8 @@
 //
 // It is started without a shell, once per attempt. On stdin it reads one JSON object, the [sdk.Assignment], then end of file. Its
 // environment is what [Config.EnvAllow] lets through and ROLECALL_TASK_ID, ROLECALL_TASK_TYPE, ROLECALL_PROJECT,
-// ROLECALL_ATTEMPT, ROLECALL_RUN (a mark by which the attempt's processes are known again) and EVENTS_SERVICE_URL. Its working
-// directory is [Config.Workdir], or a fresh private one that is removed afterwards; a relative path among its arguments counts
+// ROLECALL_ATTEMPT, ROLECALL_RUN (a mark by which the attempt's processes are known again) and EVENTS_SERVICE_URL; where the
+// handler's context is part of a trace, TRACEPARENT and TRACESTATE too. Its working directory is [Config.Workdir], or a fresh private one that is removed afterwards; a relative path among its arguments counts
 // from there, only the program itself is looked up from where the worker was started.
 //
 // # What the program says

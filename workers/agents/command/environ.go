@@ -1,9 +1,12 @@
 package command
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -15,9 +18,9 @@ const markName = "ROLECALL_RUN"
 // agent is there for.
 const apiKeyName = "EVENTS_API_KEY"
 
-// environ answers the program's environment: its mark first, then what rolecall tells it, then what is let through. key is the attempt's
-// own for the API, or "".
-func (c Config) environ(a *sdk.Assignment, mark, key string) []string {
+// environ answers the program's environment: its mark first, then what rolecall tells it, the trace of ctx among it, then what is let
+// through. key is the attempt's own for the API, or "".
+func (c Config) environ(ctx context.Context, a *sdk.Assignment, mark, key string) []string {
 	own := []string{
 		markName + "=" + mark,
 		"ROLECALL_TASK_ID=" + a.Task.ID,
@@ -31,6 +34,7 @@ func (c Config) environ(a *sdk.Assignment, mark, key string) []string {
 	if key != "" {
 		own = append(own, apiKeyName+"="+key)
 	}
+	own = append(own, traceOf(ctx)...)
 	out := slices.Clone(own)
 	for _, kv := range c.Environ {
 		name, _, ok := strings.Cut(kv, "=")
@@ -40,6 +44,19 @@ func (c Config) environ(a *sdk.Assignment, mark, key string) []string {
 		out = append(out, kv)
 	}
 	return out
+}
+
+// traceOf is the trace that ctx is part of, as programs find it by convention; nothing without one.
+func traceOf(ctx context.Context) []string {
+	trace := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, trace)
+	var env []string
+	for _, name := range []string{"traceparent", "tracestate"} {
+		if value := trace.Get(name); value != "" {
+			env = append(env, strings.ToUpper(name)+"="+value)
+		}
+	}
+	return env
 }
 
 // allowed reports whether a name or NAME_* pattern of the list fits.

@@ -3,6 +3,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -30,7 +31,7 @@ type program struct {
 }
 
 // start runs the program as a member of the watchdog's group. key is the attempt's own for the API, or "".
-func (at *attempt) start(key string) (*program, error) {
+func (at *attempt) start(ctx context.Context, key string) (*program, error) {
 	cfg := at.agent.cfg
 	talk, err := cfg.Dialect.Talk(at.in, at.out)
 	if err != nil {
@@ -38,7 +39,7 @@ func (at *attempt) start(key string) (*program, error) {
 	}
 	argv := append(slices.Clone(cfg.Argv), talk.Args()...)
 	p := &program{
-		cmd:  &exec.Cmd{Path: at.agent.program, Args: argv, Dir: at.dir, Env: cfg.environ(at.in, at.rec.Mark, key)},
+		cmd:  &exec.Cmd{Path: at.agent.program, Args: argv, Dir: at.dir, Env: cfg.environ(ctx, at.in, at.rec.Mark, key)},
 		talk: talk, stderr: tail{max: cfg.MaxLog},
 		exited: make(chan struct{}), pumps: make(chan struct{}, 3),
 	}
