@@ -28,7 +28,8 @@ func RunRole(ctx context.Context, cfg Config, h sdk.Handler) error {
 	if h == nil {
 		return errors.New("a role worker needs a handler")
 	}
-	opts := withShortPolls(withTemporalDefaults(cfg.Temporal))
+	polled := newPolls()
+	opts := polled.bound(withTemporalDefaults(cfg.Temporal))
 	opts.Identity = cfg.AgentID
 	c, err := Dial(ctx, opts, cfg.Logger)
 	if err != nil {
@@ -36,6 +37,7 @@ func RunRole(ctx context.Context, cfg Config, h sdk.Handler) error {
 	}
 	defer c.Close()
 	w := newRoleWorker(ctx, cfg, h, c)
+	w.polls = polled
 	return w.serve(ctx, c, endsPolls(ctx, c, opts.Namespace))
 }
 
@@ -46,13 +48,14 @@ type roleWorker struct {
 	port    temporalPort
 	base    context.Context // the values of the caller's context; never ends
 	slots   *slots
+	polls   *polls
 	pace    pace
 	*drain
 }
 
 func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporalPort) *roleWorker {
 	base := context.WithoutCancel(ctx)
-	return &roleWorker{cfg: cfg, handler: h, port: port, base: base, slots: newSlots(cfg.Slots), drain: newDrain(base)}
+	return &roleWorker{cfg: cfg, handler: h, port: port, base: base, slots: newSlots(cfg.Slots), polls: newPolls(), drain: newDrain(base)}
 }
 
 // serve runs one Temporal worker for each queue until ctx ends or one of them fails for good, and drains.
