@@ -23,7 +23,7 @@ DEV_PKG  := $(if $(PKG),$(patsubst ./dev%,.%,$(filter ./dev%,$(PKG))),$$(go list
 SERVER_PKG := $(if $(PKG),,./temporal ./cmd/rolecall-dev)
 GO_TEST   = go test -race -shuffle=on $(if $(T),-run '$(T)') $(ARGS)
 
-.PHONY: help build dev demo check fmt vet lint workflowcheck vuln tidy test soak histories fuzz agents-test clean
+.PHONY: help build dev demo bench check fmt vet lint workflowcheck vuln tidy test soak histories fuzz agents-test clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ dev: build ## run everything on this machine until Ctrl-C; state is kept in .rol
 
 demo: $(if $(filter pi,$(AGENT)),$(PI)) build ## delegate real work to a coder, a tester and a reviewer, show it and exit (KEEP=1 leaves it up, AGENT=pi takes the real pi)
 	@AGENT='$(AGENT)' go run -C dev ./cmd/rolecall-demo
+
+bench: build ## measure what a task costs beside the bare engine, about 5 minutes (BENCH="-rounds 2 -json file", -help lists all)
+	@go build -C dev -o $(BIN)/rolecall-bench ./cmd/rolecall-bench
+	@$(BIN)/rolecall-bench $(BENCH)
 
 check: fmt vet lint workflowcheck tidy vuln ## everything that is checked without running it
 

@@ -87,7 +87,8 @@ func (w *roleWorker) newAttempt(actCtx context.Context, info activity.Info) *att
 		base: w.base, port: w.port, ref: a.ref, length: length, pace: &w.pace, log: a.log,
 		onReply: a.replied, onLapse: a.lapsed, onMissed: w.metrics.missed.Inc,
 	}
-	a.lease.begin()
+	polled, known := w.polls.take(info.TaskToken)
+	a.lease.begin(polled, known && !w.cfg.AcknowledgeStart)
 	return a
 }
 
@@ -113,13 +114,17 @@ func (a *attempt) read(name string, args converter.EncodedValues, earlier activi
 	return nil
 }
 
-// run is the walk of an attempt: a slot, an acknowledged heartbeat, the handler, its answer.
+// run is the walk of an attempt: a slot, an acknowledged heartbeat unless the attempt is certainly ours, the handler, its answer.
 func (a *attempt) run(info activity.Info) {
 	hasSlot := a.w.draining.Err() == nil && a.w.slots.tryTake()
 	if hasSlot {
 		a.reporter.started(time.Now())
 	}
-	a.lease.start()
+	certain, first := hasSlot && a.lease.certain, time.Duration(0)
+	if certain {
+		first = firstBeat
+	}
+	a.lease.start(first)
 	defer a.lease.stop()
 	if !hasSlot {
 		hasSlot = a.waitForSlot()
@@ -127,9 +132,11 @@ func (a *attempt) run(info activity.Info) {
 	if hasSlot {
 		defer a.w.slots.release()
 	}
-	select {
-	case <-a.lease.renewed:
-	case <-a.ctx.Done():
+	if !certain {
+		select {
+		case <-a.lease.renewed:
+		case <-a.ctx.Done():
+		}
 	}
 	if !hasSlot || a.ctx.Err() != nil {
 		a.answer(ending{err: errors.New("the agent was not started")})

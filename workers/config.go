@@ -42,6 +42,11 @@ type Config struct {
 	// DrainGrace is how long running tasks may go on once the worker is told to stop; at most 1 h. Default 30 s; negative is none.
 	DrainGrace time.Duration `env:"ROLECALL_DRAIN_GRACE" envDefault:"30s" doc:"How long running tasks may go on once the worker is told to stop, at most 1h; negative is none."`
 
+	// AcknowledgeStart has Temporal acknowledge each attempt's first heartbeat before the handler begins. Then an attempt names its
+	// agent in the task's chain even when the worker is killed at once; without it, one that is killed in the attempt's first 50 ms
+	// leaves a lost attempt of nobody. It costs one call to Temporal, which is nothing to a handler that starts a program. Default no.
+	AcknowledgeStart bool `env:"-"`
+
 	// Temporal says where Temporal is; make it with [TemporalFromEnv]. Its DataConverter is used for everything. Identity is
 	// replaced by AgentID.
 	Temporal client.Options `env:"-"`

@@ -11,8 +11,9 @@ import (
 	"github.com/rolecall-dev/rolecall/activities"
 )
 
-// lease is a worker's hold on one attempt: it is renewed by every acknowledged heartbeat and counts from the moment that one was
-// sent, on the monotonic clock, which goes on while the process is stopped.
+// lease is a worker's hold on one attempt: it is renewed by every acknowledged heartbeat and counts from the moment that one was sent,
+// before the first from the moment the poll was sent that brought the attempt. It goes by the monotonic clock, which goes on while the
+// process is stopped.
 type lease struct {
 	base   context.Context // never ends
 	port   temporalPort
@@ -31,22 +32,33 @@ type lease struct {
 	stopBeat context.CancelFunc
 	stopped  sync.WaitGroup
 
+	certain bool // it is held without any acknowledgement
+
 	mu   sync.Mutex
-	sent time.Time // of the last heartbeat that was acknowledged
+	sent time.Time // of the last heartbeat that was acknowledged, or of the poll
 }
 
-// begin starts the clock. The fields from port to onLapse are set before, details and changed by start at the latest.
-func (l *lease) begin() {
+// begin starts the clock: at the time when the poll was sent that brought the attempt, or, when that is not known or so long ago that
+// a heartbeat may come too late, now; then nothing is certain before the first acknowledgement. The fields from port to onLapse are set
+// before, details and changed by start at the latest.
+func (l *lease) begin(polled time.Time, known bool) {
 	l.renewed = make(chan struct{})
 	l.sent = time.Now()
+	if known && time.Since(polled) < certainFor(l.length) {
+		l.sent, l.certain = polled, true
+	}
 }
 
-// start sends the first heartbeat at once and goes on until stop.
-func (l *lease) start() {
-	l.lapse = time.AfterFunc(lapseAfter(l.length), l.checkLapse)
+// start sends the first heartbeat after the given time, or as soon as there is something new to tell, and goes on until stop.
+func (l *lease) start(after time.Duration) {
+	l.lapse = time.AfterFunc(time.Until(l.sent.Add(lapseAfter(l.length))), l.checkLapse)
 	ctx, cancel := context.WithCancel(l.base)
 	l.stopBeat = cancel
-	l.stopped.Go(func() { l.beat(ctx) })
+	select {
+	case <-l.changed: // nothing that is told by now makes the first heartbeat hurry
+	default:
+	}
+	l.stopped.Go(func() { l.beat(ctx, after) })
 }
 
 // stop ends the heartbeats and the clock; also when there are none.
@@ -96,8 +108,16 @@ func (l *lease) renew(sent time.Time) {
 	}
 }
 
-func (l *lease) beat(ctx context.Context) {
+func (l *lease) beat(ctx context.Context, after time.Duration) {
 	changed := l.changed
+	if after > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(after):
+		case <-changed:
+		}
+	}
 	for {
 		sent := time.Now()
 		if !l.once(ctx, sent) {

@@ -6,6 +6,7 @@ import (
 )
 
 const (
+	firstBeat      = 50 * time.Millisecond  // how soon the first heartbeat of an attempt that is certainly ours goes out
 	beatEvery      = time.Second            // the longest gap between two heartbeats, while few attempts run
 	beatGapLeast   = 200 * time.Millisecond // the shortest, when there is something new to tell
 	beatsPerSecond = 50                     // what one process sends at most, as far as beatsPerLease allows
@@ -56,6 +57,10 @@ func beatTry(lease time.Duration) time.Duration {
 // lapseAfter is when a worker must take its lease for lost: a tenth before Temporal gives the task to another one, to have stopped
 // the agent by then.
 func lapseAfter(lease time.Duration) time.Duration { return lease / 10 * 9 }
+
+// certainFor is how long after its poll was sent an attempt is taken for ours without a word from Temporal: half of the time until the
+// lease lapses, so that there is as long again for the first heartbeat.
+func certainFor(lease time.Duration) time.Duration { return lapseAfter(lease) / 2 }
 
 // progressInterval is the time between two progress signals of a task that has been going on for elapsed: an hour makes about
 // 300 of them, a day about 500.

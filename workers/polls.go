@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -18,20 +19,56 @@ const pollTimeout = 12 * time.Second
 // slotWait is how long a task that a poll brought waits inside for a slot before it is given back, about as long as a poll lasts.
 const slotWait = pollTimeout
 
-// withShortPolls bounds the polls of every worker of a client.
-func withShortPolls(opts client.Options) client.Options {
+// polls bounds the polls of every worker of a client, and remembers of those that brought a task when they were sent: Temporal has
+// not handed that task out before, so its lease counts from then at the earliest.
+type polls struct {
+	mu   sync.Mutex
+	sent map[string]time.Time // by task token
+}
+
+// maxPolled bounds the tasks that polls have brought and nobody has begun. Beyond it they are forgotten, which costs each a heartbeat
+// that is waited for.
+const maxPolled = 4 * MaxSlots
+
+func newPolls() *polls { return &polls{sent: map[string]time.Time{}} }
+
+// bound is opts with bounded polls.
+func (p *polls) bound(opts client.Options) client.Options {
 	dial := opts.ConnectionOptions.DialOptions
-	opts.ConnectionOptions.DialOptions = slices.Concat(dial, []grpc.DialOption{grpc.WithChainUnaryInterceptor(shortPoll)})
+	opts.ConnectionOptions.DialOptions = slices.Concat(dial, []grpc.DialOption{grpc.WithChainUnaryInterceptor(p.intercept)})
 	return opts
 }
 
-func shortPoll(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	if _, ok := req.(*workflowservice.PollActivityTaskQueueRequest); ok {
-		short, cancel := context.WithTimeout(ctx, pollTimeout)
-		defer cancel()
-		ctx = short
+func (p *polls) intercept(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	if _, ok := req.(*workflowservice.PollActivityTaskQueueRequest); !ok {
+		return invoke(ctx, method, req, reply, cc, opts...)
 	}
-	return invoke(ctx, method, req, reply, cc, opts...)
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	sent := time.Now()
+	err := invoke(ctx, method, req, reply, cc, opts...)
+	if task, ok := reply.(*workflowservice.PollActivityTaskQueueResponse); ok && err == nil && len(task.GetTaskToken()) > 0 {
+		p.remember(task.GetTaskToken(), sent)
+	}
+	return err
+}
+
+func (p *polls) remember(token []byte, sent time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.sent) >= maxPolled {
+		clear(p.sent)
+	}
+	p.sent[string(token)] = sent
+}
+
+// take answers when the poll that brought a task was sent; false when that is not known. It answers once.
+func (p *polls) take(token []byte) (sent time.Time, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sent, known = p.sent[string(token)]
+	delete(p.sent, string(token))
+	return sent, known
 }
 
 // endsPolls reports whether the namespace's server ends the polls of a worker that says it stops, so that nobody has to wait for

@@ -28,7 +28,8 @@ func RunRole(ctx context.Context, cfg Config, h sdk.Handler) error {
 	if h == nil {
 		return errors.New("a role worker needs a handler")
 	}
-	opts := withShortPolls(withTemporalDefaults(cfg.Temporal))
+	polled := newPolls()
+	opts := polled.bound(withTemporalDefaults(cfg.Temporal))
 	opts.Identity = cfg.AgentID
 	c, err := Dial(ctx, opts, cfg.Logger)
 	if err != nil {
@@ -39,6 +40,7 @@ func RunRole(ctx context.Context, cfg Config, h sdk.Handler) error {
 	if err := w.metrics.register(cfg.Metrics, w.slots); err != nil {
 		return err
 	}
+	w.polls = polled
 	return w.serve(ctx, c, endsPolls(ctx, c, opts.Namespace))
 }
 
@@ -50,13 +52,14 @@ type roleWorker struct {
 	base    context.Context // the values of the caller's context; never ends
 	slots   *slots
 	metrics *metrics
+	polls   *polls
 	pace    pace
 	*drain
 }
 
 func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporalPort) *roleWorker {
 	base := context.WithoutCancel(ctx)
-	return &roleWorker{cfg: cfg, handler: h, port: port, base: base, slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), drain: newDrain(base)}
+	return &roleWorker{cfg: cfg, handler: h, port: port, base: base, slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base)}
 }
 
 // serve runs one Temporal worker for each queue until ctx ends or one of them fails for good, and drains.

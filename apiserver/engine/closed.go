@@ -14,28 +14,21 @@ import (
 // closedTask is the task of a run that has ended. Its record is in the close event; where there is none, because the run was
 // terminated, timed out or broke, the task is failed and built from what the run left in its memo. event may be nil.
 func (e *Engine) closedTask(seen run, event *historypb.HistoryEvent) sdk.Task {
-	var t sdk.Task
+	if t, ok := e.record(event); ok {
+		return seen.complete(t)
+	}
 	switch seen.status {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
-		payloads := event.GetWorkflowExecutionCompletedEventAttributes().GetResult()
-		if e.cfg.DataConverter.FromPayloads(payloads, &t) != nil || t.Status != sdk.StatusCompleted || t.Result == nil {
-			return seen.brokenTask(sdk.CodeInternal, "the run completed without a record of the task")
-		}
+		return seen.brokenTask(sdk.CodeInternal, "the run completed without a record of the task")
 	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
+		code := sdk.CodeInternal
 		err := e.failures.FailureToError(event.GetWorkflowExecutionFailedEventAttributes().GetFailure())
-		app, ok := errors.AsType[*temporal.ApplicationError](err)
-		if !ok || app.Details(&t) != nil || t.Status != sdk.StatusFailed || t.Result == nil {
-			code := sdk.CodeInternal
-			if ok && sdk.Code(app.Type()).Valid() {
-				code = sdk.Code(app.Type())
-			}
-			return seen.brokenTask(code, "the run failed without a record of the task; the Temporal UI shows why")
+		if app, ok := errors.AsType[*temporal.ApplicationError](err); ok && sdk.Code(app.Type()).Valid() {
+			code = sdk.Code(app.Type())
 		}
+		return seen.brokenTask(code, "the run failed without a record of the task; the Temporal UI shows why")
 	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
-		details := event.GetWorkflowExecutionCanceledEventAttributes().GetDetails()
-		if len(details.GetPayloads()) == 0 || e.cfg.DataConverter.FromPayloads(details, &t) != nil || t.Status != sdk.StatusCancelled {
-			return seen.cancelledTask()
-		}
+		return seen.cancelledTask()
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
 		return seen.brokenTask(sdk.CodeTerminated, "the run was terminated from outside")
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
@@ -43,7 +36,26 @@ func (e *Engine) closedTask(seen run, event *historypb.HistoryEvent) sdk.Task {
 	default:
 		return seen.brokenTask(sdk.CodeInternal, "the run ended in a way that rolecall does not know")
 	}
-	return seen.complete(t)
+}
+
+// record is the task's record in a run's close event; false where there is none. event may be nil.
+func (e *Engine) record(event *historypb.HistoryEvent) (t sdk.Task, ok bool) {
+	if completed := event.GetWorkflowExecutionCompletedEventAttributes(); completed != nil {
+		err := e.cfg.DataConverter.FromPayloads(completed.GetResult(), &t)
+		ok = err == nil && t.Status == sdk.StatusCompleted && t.Result != nil
+		return t, ok
+	}
+	if failed := event.GetWorkflowExecutionFailedEventAttributes(); failed != nil {
+		app, is := errors.AsType[*temporal.ApplicationError](e.failures.FailureToError(failed.GetFailure()))
+		ok = is && app.Details(&t) == nil && t.Status == sdk.StatusFailed && t.Result != nil
+		return t, ok
+	}
+	if canceled := event.GetWorkflowExecutionCanceledEventAttributes(); canceled != nil {
+		details := canceled.GetDetails()
+		ok = len(details.GetPayloads()) > 0 && e.cfg.DataConverter.FromPayloads(details, &t) == nil && t.Status == sdk.StatusCancelled
+		return t, ok
+	}
+	return t, false
 }
 
 // complete fills a record up with what stays outside it.

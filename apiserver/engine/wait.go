@@ -6,6 +6,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
@@ -16,6 +17,7 @@ import (
 // a caller who waits in slices finds it still there, and a poll that is cut off is the dearest read there is.
 type watch struct {
 	ended   chan struct{} // closed when the task has ended
+	seen    sdk.Task      // the open task as the first waiter saw it
 	cancel  context.CancelFunc
 	waiters int         // guarded by Engine.mu
 	linger  *time.Timer // ends the watch; nil while somebody waits. Guarded by Engine.mu
@@ -28,7 +30,7 @@ func (e *Engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 	if err != nil || t.Status.Terminal() || wait <= 0 {
 		return t, err
 	}
-	w := e.join(project, id)
+	w := e.join(project, id, t)
 	defer e.leave(workflows.TaskWorkflowID(project, id), w)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -42,15 +44,15 @@ func (e *Engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 	return e.GetTask(context.WithoutCancel(ctx), project, id)
 }
 
-// join makes the caller a waiter of the task's watch and starts it for the first one.
-func (e *Engine) join(project, id string) *watch {
+// join makes the caller a waiter of the task's watch and starts it for the first one. seen is the task as it stands.
+func (e *Engine) join(project, id string, seen sdk.Task) *watch {
 	workflowID := workflows.TaskWorkflowID(project, id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w, ok := e.watches[workflowID]
 	if !ok {
 		var ctx context.Context
-		w = &watch{ended: make(chan struct{})}
+		w = &watch{ended: make(chan struct{}), seen: seen}
 		ctx, w.cancel = context.WithCancel(e.life)
 		if e.life.Err() != nil {
 			return w // nobody to start any more; WaitTask sees the same
@@ -107,7 +109,7 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 		defer e.mu.Unlock()
 		e.end(workflowID, w)
 	}()
-	closed := make(chan struct{}, 1)
+	closed := make(chan *historypb.HistoryEvent, 1)
 	if w.polls {
 		e.work.Go(func() { e.pollClose(ctx, workflowID, closed) })
 	}
@@ -117,7 +119,11 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-closed:
+		case event := <-closed:
+			if e.conclude(workflowID, w.seen, event) {
+				close(w.ended)
+				return
+			}
 		case <-tick.C:
 			if !e.hasWaiters(w) {
 				continue
@@ -137,13 +143,30 @@ func (e *Engine) hasWaiters(w *watch) bool {
 	return w.waiters > 0
 }
 
-// pollClose says on closed that the run's close event has come. A poll that breaks is taken up again after a while.
-func (e *Engine) pollClose(ctx context.Context, workflowID string, closed chan<- struct{}) {
+// conclude makes the finished task of the open one and the close event that a poll brought, without asking anything more. It is
+// false when the event has no record of the task, as that of a run that was terminated.
+func (e *Engine) conclude(workflowID string, open sdk.Task, event *historypb.HistoryEvent) bool {
+	t, ok := e.record(event)
+	if !ok {
+		return false
+	}
+	t.ID, t.CreatedAt, t.Input, t.Description, t.Links = open.ID, open.CreatedAt, open.Input, open.Description, open.Links
+	if t.CompletedAt == nil {
+		closed := event.GetEventTime().AsTime()
+		t.CompletedAt = &closed
+	}
+	t = withLists(t)
+	e.finished.put(workflowID, t, taskBytes(t), time.Now())
+	return true
+}
+
+// pollClose says on closed what the run's close event is. A poll that breaks is taken up again after a while.
+func (e *Engine) pollClose(ctx context.Context, workflowID string, closed chan<- *historypb.HistoryEvent) {
 	for ctx.Err() == nil {
 		events := e.temporal.GetWorkflowHistory(ctx, workflowID, "", true, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
 		if events.HasNext() {
-			if _, err := events.Next(); err == nil {
-				closed <- struct{}{}
+			if event, err := events.Next(); err == nil {
+				closed <- event
 				return
 			}
 		}

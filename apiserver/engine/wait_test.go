@@ -6,9 +6,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -44,6 +48,7 @@ func TestWaitersShareOnePoll(t *testing.T) {
 		if describes, polls, open, _, _ := o.counts(); polls != 1 || open != 1 || describes > 1+5 {
 			t.Errorf("500 waiters in 10 s: %d long polls, %d open, %d describes", polls, open, describes)
 		}
+		pass(time.Second) // between two looks
 		ended := time.Now()
 		o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
 		for range 500 {
@@ -54,11 +59,61 @@ func TestWaitersShareOnePoll(t *testing.T) {
 		if took := time.Since(ended); took > 100*time.Millisecond {
 			t.Errorf("the last one was answered %v after the end", took)
 		}
-		if _, polls, open, reads, _ := o.counts(); polls != 1 || open != 0 || reads != 1 {
-			t.Errorf("in all %d long polls, %d open, %d close events read", polls, open, reads)
+		if _, polls, open, reads, _ := o.counts(); polls != 1 || open != 0 || reads != 0 {
+			t.Errorf("in all %d long polls, %d open, %d close events read beside what the poll brought", polls, open, reads)
 		}
 		e.Close()
 	})
+}
+
+// TestAWaitedForTaskIsAsARead: what a waiter is answered out of the close event that its poll brought is what a reader is answered
+// who looks at the run afresh.
+func TestAWaitedForTaskIsAsARead(t *testing.T) {
+	t.Parallel()
+	failure := &sdk.TaskError{Code: sdk.CodeAgentFailed, Message: "no"}
+	stopped := sdk.Task{Status: sdk.StatusCancelled, Result: &sdk.Result{Status: sdk.StatusCancelled}}
+	wrong := sdk.Task{Status: sdk.StatusFailed, Result: &sdk.Result{Status: sdk.StatusFailed, Error: failure}}
+	for name, tc := range map[string]struct {
+		status enumspb.WorkflowExecutionStatus
+		event  func(t *testing.T) *historypb.HistoryEvent
+		want   sdk.Status
+		looks  int // beside the first
+	}{
+		"completed": {enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, func(t *testing.T) *historypb.HistoryEvent { return completed(t, done(t)) }, sdk.StatusCompleted, 0},
+		"failed": {enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, func(*testing.T) *historypb.HistoryEvent {
+			return failed(failureOf(temporal.NewApplicationErrorWithOptions("no", string(failure.Code), temporal.ApplicationErrorOptions{Details: []any{wrong}})))
+		}, sdk.StatusFailed, 0},
+		"cancelled":  {enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, func(t *testing.T) *historypb.HistoryEvent { return canceled(t, stopped) }, sdk.StatusCancelled, 0},
+		"terminated": {enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, func(*testing.T) *historypb.HistoryEvent { return &historypb.HistoryEvent{} }, sdk.StatusFailed, 1},
+		"no record":  {enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, func(t *testing.T) *historypb.HistoryEvent { return completed(t, sdk.Task{}) }, sdk.StatusFailed, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := newOneRun(t, input())
+				e, other := newEngine(o, Config{UIURL: "http://ui"}), newEngine(o, Config{UIURL: "http://ui"})
+				answers := waitAll(t.Context(), e, 1, time.Minute)
+				synctest.Wait()
+				before, _, _, _, _ := o.counts()
+				event := tc.event(t)
+				event.EventTime = timestamppb.New(at(60))
+				o.end(tc.status, event)
+				waited := <-answers
+				if after, _, _, _, _ := o.counts(); waited.Status != tc.want || after-before != tc.looks {
+					t.Errorf("answered %s after %d looks more, want %s after %d", waited.Status, after-before, tc.want, tc.looks)
+				}
+				read, err := other.GetTask(t.Context(), "p", "a")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(read, waited); diff != "" {
+					t.Errorf("a reader and a waiter differ:\n%s", diff)
+				}
+				e.Close()
+				other.Close()
+			})
+		})
+	}
 }
 
 func TestWaitSurvivesAMissedWakeUp(t *testing.T) {

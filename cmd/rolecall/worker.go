@@ -105,6 +105,7 @@ func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) 
 	w.config.Temporal.Logger, w.config.Logger, w.agent.Logger = log.NewStructuredLogger(w.log), w.log, w.log
 	f.apply(cmd, w)
 	w.agent.Argv, w.pi.Args = program, program
+	w.config.AcknowledgeStart = true // a program that takes its worker down with it is to be found in the chain
 	return w, w.complete()
 }
 

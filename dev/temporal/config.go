@@ -57,7 +57,7 @@ func rpc(grpc netip.AddrPort) config.Service {
 	return config.Service{RPC: config.RPC{GRPCPort: int(grpc.Port()), BindOnIP: grpc.Addr().String()}}
 }
 
-func serverOptions(p ports, store *config.SQL, log *logger) []temporal.ServerOption {
+func serverOptions(p ports, store *config.SQL, d *dynamic, log *logger) []temporal.ServerOption {
 	return []temporal.ServerOption{
 		temporal.WithConfig(serverConfig(p, store)),
 		temporal.ForServices(temporal.DefaultServices),
@@ -71,6 +71,6 @@ func serverOptions(p ports, store *config.SQL, log *logger) []temporal.ServerOpt
 		temporal.WithLogger(log),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return authorization.NewNoopClaimMapper() }),
-		temporal.WithDynamicConfigClient(settings()),
+		temporal.WithDynamicConfigClient(d),
 	}
 }

@@ -1,6 +1,7 @@
 package temporal
 
 import (
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/server/common/dynamicconfig"
@@ -29,11 +30,29 @@ func settings() dynamicconfig.StaticClient {
 		dynamicconfig.WorkerCommandsEnabled.Key():             true,
 		// A worker that stops has its polls ended by the server, which with one partition loses no task; otherwise they run out.
 		dynamicconfig.EnableCancelWorkerPollsOnShutdown.Key(): true,
-		// A search attribute that was just added can be used at once.
-		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): true,
 		// The default of 10 list calls a second is little for a UI, an API and tests together.
 		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 200,
 		// The default of 128,000 cached runs is sized for a cluster's machine.
 		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): 8096,
 	}
+}
+
+// attributesSettle is how long after its start a server reads search attributes afresh each time they are used: twice the interval
+// at which its services take over what was added to a namespace.
+const attributesSettle = 4 * time.Second
+
+// dynamic is the server's dynamic configuration: settings, and one that is on at first only. While a server is new, a search
+// attribute that was just added can be used at once; later that would cost every start, read and end of a run a look at the
+// database, one at a time.
+type dynamic struct {
+	dynamicconfig.StaticClient
+	settled atomic.Bool
+}
+
+// GetValue answers a setting's value.
+func (d *dynamic) GetValue(key dynamicconfig.Key) []dynamicconfig.ConstrainedValue {
+	if key == dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key() {
+		return []dynamicconfig.ConstrainedValue{{Value: !d.settled.Load()}}
+	}
+	return d.StaticClient.GetValue(key)
 }

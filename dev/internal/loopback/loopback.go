@@ -61,8 +61,8 @@ const (
 	tries    = 100
 )
 
-// Reserve checks that an address can be listened on, settles port 0, and gives the address back before it is used. Two callers
-// that ask for any port at the same moment get the same one in a case of several thousand.
+// Reserve checks that an address can be listened on and settles port 0. The address is not held; a port that was chosen here is not
+// chosen again, by any process of this machine that asks here, before this process has ended.
 func Reserve(addr string) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -72,8 +72,15 @@ func Reserve(addr string) (netip.AddrPort, error) {
 		return probe(addr)
 	}
 	for range tries {
-		candidate := net.JoinHostPort(host, strconv.Itoa(lowPort+rand.IntN(highPort-lowPort)))
-		got, err := probe(candidate)
+		chosen := strconv.Itoa(lowPort + rand.IntN(highPort-lowPort))
+		ours, err := claim(chosen)
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		if !ours {
+			continue
+		}
+		got, err := probe(net.JoinHostPort(host, chosen))
 		if _, inUse := errors.AsType[*InUseError](err); !inUse {
 			return got, err
 		}

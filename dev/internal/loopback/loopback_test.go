@@ -18,3 +18,19 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestReserveChoosesEachPortOnce: with all that are in use free again, no port is chosen twice.
+func TestReserveChoosesEachPortOnce(t *testing.T) {
+	t.Parallel()
+	seen := map[uint16]bool{}
+	for range 300 {
+		at, err := loopback.Reserve(loopback.Host + ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[at.Port()] {
+			t.Fatalf("port %d was chosen twice", at.Port())
+		}
+		seen[at.Port()] = true
+	}
+}

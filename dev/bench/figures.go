@@ -1,0 +1,103 @@
+package bench
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Figure is one level with one number of callers, over all rounds: medians, and the ratios to the first level.
+type Figure struct {
+	Level   Level `json:"level"`
+	Callers int   `json:"callers"`
+	Tasks   int   `json:"tasks"`
+	// P50, P99 and PerSecond are the medians of the rounds.
+	P50       time.Duration `json:"p50Ns"`
+	P99       time.Duration `json:"p99Ns"`
+	PerSecond float64       `json:"perSecond"`
+	// P50Ratio, PerSecondRatio and CPURatio are to the first level in the same round; that of the CPU time is over all processes, and
+	// zero where their time is not known.
+	P50Ratio       Ratio `json:"p50Ratio"`
+	PerSecondRatio Ratio `json:"perSecondRatio"`
+	CPURatio       Ratio `json:"cpuRatio"`
+	// CPUPerTask is what each process used for one task: the median of the rounds.
+	CPUPerTask map[string]time.Duration `json:"cpuPerTaskNs"`
+}
+
+// Ratio is the median of the rounds' ratios, with the least and the greatest.
+type Ratio struct {
+	Median float64 `json:"median"`
+	Least  float64 `json:"least"`
+	Most   float64 `json:"most"`
+}
+
+// Figures sums the blocks of a run up.
+func Figures(set Settings, blocks []Block) []Figure {
+	var all []Figure
+	for _, callers := range set.Callers {
+		first := of(blocks, set.Levels[0], callers)
+		for _, level := range set.Levels {
+			mine := of(blocks, level, callers)
+			if len(mine) == 0 || len(mine) != len(first) {
+				continue
+			}
+			all = append(all, figure(level, callers, mine, first))
+		}
+	}
+	return all
+}
+
+// of are the blocks of one level and number of callers in the order of their rounds.
+func of(blocks []Block, level Level, callers int) []Block {
+	var mine []Block
+	for _, b := range blocks {
+		if b.Level == level && b.Callers == callers {
+			mine = append(mine, b)
+		}
+	}
+	slices.SortStableFunc(mine, func(a, b Block) int { return cmp.Compare(a.Round, b.Round) })
+	return mine
+}
+
+func figure(level Level, callers int, mine, first []Block) Figure {
+	f := Figure{Level: level, Callers: callers, CPUPerTask: map[string]time.Duration{}}
+	var p50, p99 []time.Duration
+	var perSecond, slower, faster, dearer []float64
+	cpu := map[string][]time.Duration{}
+	for i, b := range mine {
+		f.Tasks += len(b.Latencies)
+		p50, p99 = append(p50, b.percentile(50)), append(p99, b.percentile(99))
+		perSecond = append(perSecond, b.perSecond())
+		slower = append(slower, float64(b.percentile(50))/float64(first[i].percentile(50)))
+		faster = append(faster, b.perSecond()/first[i].perSecond())
+		if cpu := first[i].allCPU(); cpu > 0 {
+			dearer = append(dearer, float64(b.allCPU())/float64(cpu))
+		}
+		for name, used := range b.CPUPerTask {
+			cpu[name] = append(cpu[name], used)
+		}
+	}
+	f.P50, f.P99, f.PerSecond = median(p50), median(p99), median(perSecond)
+	f.P50Ratio, f.PerSecondRatio = ratio(slower), ratio(faster)
+	if len(dearer) > 0 {
+		f.CPURatio = ratio(dearer)
+	}
+	for name, used := range cpu {
+		f.CPUPerTask[name] = median(used)
+	}
+	return f
+}
+
+func ratio(values []float64) Ratio {
+	return Ratio{Median: median(values), Least: slices.Min(values), Most: slices.Max(values)}
+}
+
+// median of at least one value; of an even number, the mean of the two in the middle.
+func median[T ~int64 | float64](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	if n%2 == 1 {
+		return sorted[n/2]
+	}
+	return (sorted[n/2-1] + sorted[n/2]) / 2
+}

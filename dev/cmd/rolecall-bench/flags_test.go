@@ -1,0 +1,35 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/dev/bench"
+)
+
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	f, err := parseFlags([]string{"-levels", "L0,L2", "-callers", "1,7", "-rounds", "2", "-block", "2s", "-json", "x.json"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(f.settings.Levels, []bench.Level{bench.Bare, bench.API}) || !slices.Equal(f.settings.Callers, []int{1, 7}) ||
+		f.settings.Rounds != 2 || f.settings.Block != 2*time.Second || f.json != "x.json" {
+		t.Errorf("read %+v", f)
+	}
+	if f, err := parseFlags(nil, io.Discard); err != nil || !slices.Equal(f.settings.Callers, []int{1, 10, 50}) || len(f.settings.Levels) != 3 {
+		t.Errorf("the defaults are %+v, %v", f, err)
+	}
+	for _, wrong := range [][]string{{"-levels", "L9"}, {"-callers", "some"}, {"-callers", "0"}, {"-rounds", "0x"}, {"left", "over"}} {
+		if _, err := parseFlags(wrong, io.Discard); !errors.Is(err, errUsage) {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+	if _, err := parseFlags([]string{"-h"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("-h: %v", err)
+	}
+}
