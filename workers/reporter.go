@@ -16,6 +16,7 @@ type reporter struct {
 	stage, attempt int
 	changed        chan struct{} // something is new; one pending notice is enough
 	progressed     chan struct{} // a progress is new
+	now            func() time.Time
 
 	mu        sync.Mutex
 	closed    bool
@@ -30,7 +31,7 @@ type reporter struct {
 func newReporter(agentID string, a *sdk.Assignment) *reporter {
 	r := &reporter{
 		agentID: agentID, stage: a.Stage, attempt: a.Attempt,
-		changed: make(chan struct{}, 1), progressed: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), progressed: make(chan struct{}, 1), now: time.Now,
 	}
 	if !isNull(a.Resume) {
 		r.resume = a.Resume
@@ -44,7 +45,7 @@ func newReporter(agentID string, a *sdk.Assignment) *reporter {
 // Progress implements [sdk.Reporter].
 func (r *reporter) Progress(p sdk.Progress) {
 	p = p.Trim()
-	p.At, p.Stage, p.Attempt = time.Now().UTC(), r.stage, r.attempt
+	p.At, p.Stage, p.Attempt = r.now().UTC(), r.stage, r.attempt
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {

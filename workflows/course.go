@@ -36,6 +36,7 @@ type Course struct {
 // StepKind says what is to be done next.
 type StepKind int
 
+// What a [Step] can be.
 const (
 	StepAttempt StepKind = iota // ask for an attempt by Terms and Assignment; then AttemptEnded
 	StepRest                    // the task has moved: show it, and let Step.Delay pass; then Rested

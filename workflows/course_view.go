@@ -35,10 +35,10 @@ func (c *Course) CancelRequested(in CancelRequestedInput) {
 func (c *Course) Close(now time.Time, s Step) {
 	c.enter(s.status)
 	c.task.CompletedAt = &now
-	switch s.status {
-	case sdk.StatusFailed:
+	if s.status == sdk.StatusFailed {
 		c.task.Result = c.result(s.failure)
-	case sdk.StatusCancelled:
+	}
+	if s.status == sdk.StatusCancelled {
 		if c.task.CancelConfirmed == nil {
 			c.cancelConfirmed(true)
 		}

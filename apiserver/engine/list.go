@@ -31,8 +31,8 @@ func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskF
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
 	page := sdk.TaskPage{Items: []sdk.TaskSummary{}}
-	query := listQuery(project, filter)
-	token, err := parseCursor(query, cursor)
+	query := ListQuery(project, filter)
+	token, err := ParseCursor(query, cursor)
 	if err != nil {
 		return page, err
 	}
@@ -56,11 +56,11 @@ func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskF
 			}
 			left, token = left-bytes, resp.GetNextPageToken()
 			if len(token) == 0 || len(page.Items) >= limit {
-				page.NextCursor = newCursor(query, token)
+				page.NextCursor = NewCursor(query, token)
 				return page, nil
 			}
 		case len(page.Items) > 0: // what comes next is for the next page
-			page.NextCursor = newCursor(query, token)
+			page.NextCursor = NewCursor(query, token)
 			return page, nil
 		default:
 			size = max(min(size, limit)/2, 1)
@@ -140,8 +140,8 @@ func endedStatus(s enumspb.WorkflowExecutionStatus) (sdk.Status, bool) {
 	}
 }
 
-// listQuery is a filter as Temporal's visibility takes it: always the tasks of one project.
-func listQuery(project string, f sdk.TaskFilter) string {
+// ListQuery is a filter as Temporal's visibility takes it: always the tasks of one project.
+func ListQuery(project string, f sdk.TaskFilter) string {
 	terms := []string{"WorkflowType = " + quote(workflows.TaskWorkflow), workflows.AttrProject.GetName() + " = " + quote(project)}
 	equal := func(name, value string) {
 		if value != "" {
