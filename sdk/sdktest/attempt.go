@@ -40,7 +40,7 @@ type attempt struct {
 
 // due ends the attempt after a time.
 func (a *attempt) due(d time.Duration, kind enumspb.TimeoutType) {
-	a.timers = append(a.timers, a.engine.after(d, taskTimer, func() {
+	a.timers = append(a.timers, a.engine.after(d, plainTimer, func() {
 		if a.agent != nil && kind == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START {
 			return
 		}

@@ -33,8 +33,8 @@ func (c *Clock) Advance(d time.Duration) {
 	}
 }
 
-// AdvanceToNext moves the clock to where the next thing is due for any task, and answers how far that was; ok is false, and nothing
-// moved, when nothing is. It settles as [Clock.Advance] does.
+// AdvanceToNext moves the clock to where the next thing is due, a timeout or the end of a pause or of a sleep, and answers how far that
+// was; ok is false, and nothing moved, when nothing is. It settles as [Clock.Advance] does.
 func (c *Clock) AdvanceToNext() (d time.Duration, ok bool) {
 	c.engine.tb.Helper()
 	e := c.engine
@@ -43,7 +43,7 @@ func (c *Clock) AdvanceToNext() (d time.Duration, ok bool) {
 	if !e.settle() {
 		return 0, false
 	}
-	next := e.timers.first(func(t *timer) bool { return t.kind != callerTimer })
+	next := e.timers.first(nil)
 	if next == nil {
 		return 0, false
 	}
@@ -96,9 +96,8 @@ func (e *engine) skipPauses() {
 
 // What a timer is for.
 const (
-	taskTimer   = iota // a timeout of a task
-	pauseTimer         // the pause before its next attempt
-	callerTimer        // how long a caller or a handler waits
+	plainTimer = iota // a timeout, or the end of a sleep
+	pauseTimer        // the pause before a task's next attempt
 )
 
 // timer is something that is due at a time.

@@ -42,11 +42,12 @@ type engine struct {
 	queue   []*attempt // that nobody has taken, in the order of their creation
 	active  int        // handlers that work and do not wait
 	closed  bool
+	keep    int // at most so many runs
 }
 
 func newEngine(tb TB, o options) *engine {
 	e := &engine{
-		tb: tb, log: o.log, limit: o.limit, skips: o.skips, now: o.start.UTC(), runs: map[string]*run{}, data: workflows.DataConverter(),
+		tb: tb, log: o.log, limit: o.limit, skips: o.skips, now: o.start.UTC(), runs: map[string]*run{}, keep: maxTasks, data: workflows.DataConverter(),
 	}
 	e.failures = temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: e.data})
 	e.changed = sync.NewCond(&e.mu)
@@ -130,7 +131,7 @@ func (e *engine) create(in workflows.TaskInput, digest string) (task sdk.Task, r
 
 // makeRoom forgets the task that ended first when there are too many.
 func (e *engine) makeRoom() error {
-	if len(e.runs) < maxTasks {
+	if len(e.runs) < e.keep {
 		return nil
 	}
 	var oldest *run
@@ -140,7 +141,7 @@ func (e *engine) makeRoom() error {
 		}
 	}
 	if oldest == nil {
-		return sdk.Errorf(sdk.CodeUnavailable, "sdktest keeps at most %d tasks, and none of them has ended", maxTasks)
+		return sdk.Errorf(sdk.CodeUnavailable, "sdktest keeps at most %d tasks, and none of them has ended", e.keep)
 	}
 	delete(e.runs, workflows.TaskWorkflowID(oldest.in.Project, oldest.in.ID))
 	return nil
@@ -179,7 +180,7 @@ func (e *engine) GetTask(_ context.Context, project, id string) (sdk.Task, error
 	return r.task(), nil
 }
 
-// WaitTask implements [apiserver.Tasks]. The wait is over when it has passed by the clock, or by that of the machine.
+// WaitTask implements [apiserver.Tasks]. How long a caller waits for an answer is measured by the machine's clock, as the caller does.
 func (e *engine) WaitTask(ctx context.Context, project, id string, wait time.Duration) (sdk.Task, error) {
 	e.mu.Lock()
 	r, err := e.find(project, id)
@@ -190,7 +191,7 @@ func (e *engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 		}
 		return r.task(), nil
 	}
-	w := e.newWaiter(e.own(ctx), wait)
+	w := e.newWaiter(e.own(ctx), -1)
 	w.heeds = true
 	r.callers[w] = struct{}{}
 	e.done()

@@ -57,7 +57,7 @@ func (r *run) follow(step workflows.Step) {
 			r.pause(step.Delay, pauseTimer, r.course.Rested)
 			return
 		case step.Kind == workflows.StepAsk:
-			r.pause(step.Delay, taskTimer, r.course.Asked)
+			r.pause(step.Delay, plainTimer, r.course.Asked)
 			return
 		default:
 			r.course.Close(e.now, step)
@@ -97,7 +97,7 @@ func (r *run) cancel(reason string) {
 	case a != nil && a.agent == nil:
 		a.finish(workflows.AttemptOutcome{Err: temporal.NewCanceledError()})
 	case a != nil:
-		a.timers = append(a.timers, r.engine.after(workflows.CancelGrace, taskTimer, func() {
+		a.timers = append(a.timers, r.engine.after(workflows.CancelGrace, plainTimer, func() {
 			a.finish(workflows.AttemptOutcome{Unconfirmed: true})
 			r.engine.dispatch()
 		}))

@@ -55,7 +55,7 @@ type waiter struct {
 func (e *engine) newWaiter(a *attempt, d time.Duration) *waiter {
 	w := &waiter{woken: make(chan struct{}), attempt: a}
 	if d >= 0 {
-		w.timer = e.after(d, callerTimer, func() { e.wakeUp(w) })
+		w.timer = e.after(d, plainTimer, func() { e.wakeUp(w) })
 	}
 	if a != nil {
 		a.waits[w] = struct{}{}
