@@ -24,7 +24,8 @@ type attempt struct {
 	terms         workflows.AttemptTerms
 	assignment    sdk.Assignment
 	scheduled     time.Time
-	timers        []*timer
+	timers        []*timer // all that may end it
+	queued        *timer   // that of them which ends with the queue; may be nil
 
 	agent    *Agent // nil while nobody has it
 	taken    time.Time
@@ -39,11 +40,8 @@ type attempt struct {
 }
 
 // due ends the attempt after a time.
-func (a *attempt) due(d time.Duration, kind enumspb.TimeoutType) {
-	a.timers = append(a.timers, a.engine.after(d, plainTimer, func() {
-		if a.agent != nil && kind == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START {
-			return
-		}
+func (a *attempt) due(d time.Duration, kind enumspb.TimeoutType) *timer {
+	t := a.engine.after(d, plainTimer, func() {
 		var details []any
 		if a.report != nil {
 			details = append(details, *a.report)
@@ -51,7 +49,9 @@ func (a *attempt) due(d time.Duration, kind enumspb.TimeoutType) {
 		a.finish(workflows.AttemptOutcome{Err: temporal.NewTimeoutError(kind, nil, details...)})
 		a.tellToStop(sdk.ErrLeaseLost)
 		a.engine.dispatch()
-	}))
+	})
+	a.timers = append(a.timers, t)
+	return t
 }
 
 // finish tells the task how the attempt ended, unless it ended before.
@@ -99,6 +99,7 @@ func (e *engine) start(a *attempt, agent *Agent) {
 	a.agent, a.taken, a.working = agent, now, true
 	a.report = &activities.AttemptReport{AgentID: agent.id, StartedAt: &now}
 	a.ctx, a.stop = context.WithCancelCause(context.WithValue(e.life, attemptKey{}, a))
+	e.stop(a.queued)
 	a.due(a.terms.Running, enumspb.TIMEOUT_TYPE_START_TO_CLOSE)
 	a.run.course.AttemptStarted(now, workflows.AttemptStartedInput{Stage: a.stage, Attempt: a.number, AgentID: agent.id, StartedAt: now})
 	agent.holds[a] = struct{}{}

@@ -132,7 +132,7 @@ func (r *run) ask() {
 	r.pending = a
 	e.queue = append(e.queue, a)
 	if terms.Queued > 0 {
-		a.due(terms.Queued, enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START)
+		a.queued = a.due(terms.Queued, enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START)
 	}
 	a.due(terms.Whole, enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE)
 }

@@ -131,7 +131,9 @@ func (s *AttemptScript) Ask(prompt, schema string) *AttemptScript {
 
 // Panic panics.
 func (s *AttemptScript) Panic(value any) *AttemptScript {
-	return s.Do(func(context.Context, *sdk.Assignment, sdk.Reporter) error { panic(value) })
+	return s.Do(func(context.Context, *sdk.Assignment, sdk.Reporter) error {
+		panic(value) //nolint:forbidigo // as an agent with a bug would
+	})
 }
 
 // maxPlayed is how many tasks a script remembers the attempts of.

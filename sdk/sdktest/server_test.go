@@ -296,7 +296,7 @@ func TestURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // it was read
 	var document struct{ OpenAPI string }
 	if err := json.NewDecoder(resp.Body).Decode(&document); err != nil || !strings.HasPrefix(document.OpenAPI, "3.1") {
 		t.Errorf("the real API's document is not there: %+v, %v", document, err)

@@ -109,9 +109,9 @@ func (s *scene) is(id, what string, condition func(*sdk.Task) bool) *sdk.Task {
 	return task
 }
 
-func (s *scene) running(id string) *sdk.Task {
+func (s *scene) running(id string) {
 	s.Helper()
-	return s.is(id, "running", func(t *sdk.Task) bool { return t.Status == sdk.StatusRunning })
+	s.is(id, "running", func(t *sdk.Task) bool { return t.Status == sdk.StatusRunning })
 }
 
 // waits waits until a task waits for the reason.
