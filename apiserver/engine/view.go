@@ -37,6 +37,9 @@ func (r run) base() sdk.Task {
 	}
 	t.Stage, t.Attempt, t.Degraded, t.StartedAt = s.Stage, s.Attempt, s.Degraded, s.StartedAt
 	t.InputRequest, t.WaitingFor = s.InputRequest, s.WaitingFor
+	if s.Stage > 0 && s.Stage <= len(t.Fallback) {
+		t.Role = t.Fallback[s.Stage-1].Role
+	}
 	if s.MaxAttempts > 0 {
 		t.MaxAttempts = s.MaxAttempts
 	}
@@ -66,7 +69,7 @@ func (a *attempt) applyTo(t *sdk.Task, overall float64) {
 	if a.stage > 0 && a.stage <= len(t.Fallback) {
 		stage := t.Fallback[a.stage-1]
 		role, model = stage.Role, stage.Model
-		t.Degraded = true
+		t.Role, t.Degraded = role, true
 		if t.Stage != a.stage { // the memo still speaks of the stage before
 			t.AgentID = stage.AgentID
 			if stage.Retry != nil {

@@ -11,6 +11,7 @@ func cases() map[string]func(*scene) {
 		"an agent panics":                      panics,
 		"a fallback answers":                   fallsBack,
 		"nobody takes it, and a fallback does": fallsBackFromNobody,
+		"a fallback is at work":                hasFallbackAtWork,
 		"nobody takes it in time":              isNotTaken,
 		"an attempt takes too long":            takesTooLong,
 		"the task's whole time is used up":     hasNoTimeLeft,

@@ -108,6 +108,16 @@ func fallsBack(s *scene) {
 	s.like("falls_back", s.ended(task.ID))
 }
 
+func hasFallbackAtWork(s *scene) {
+	gate := sdktest.NewGate()
+	s.Agent(sdk.RoleCoder, "ann", sdktest.Script(sdktest.Attempt().Fail(sdk.Final("", errors.New("too hard")))))
+	s.Agent(sdk.RoleDebugger, "bob", sdktest.Script(sdktest.Attempt().Progress(30, "reading").Until(gate).Complete("done")))
+	task := s.delegate(func(r *sdk.TaskRequest) { r.Fallback = []sdk.Stage{{Role: sdk.RoleDebugger, Model: "large"}} })
+	s.like("has_fallback_at_work", s.is(task.ID, "at 30", func(t *sdk.Task) bool { return t.Progress != nil }))
+	gate.Open()
+	s.ended(task.ID)
+}
+
 func fallsBackFromNobody(s *scene) {
 	s.Agent(sdk.RoleDebugger, "bob", completing())
 	task := s.delegate(func(r *sdk.TaskRequest) {
