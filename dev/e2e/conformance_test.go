@@ -23,21 +23,21 @@ func TestMeetsTheTable(t *testing.T) {
 	t.Parallel()
 	stack := sharedStack(t)
 	conformance.Run(t, conformance.Options{Open: func(t *testing.T) conformance.Target {
-		return &real{scene: newScene(t, stack)}
+		return &stackTarget{scene: newScene(t, stack)}
 	}})
 }
 
-// real is a project of a stack as a target of the shared table.
-type real struct{ *scene }
+// stackTarget is a project of a stack as a target of the shared table.
+type stackTarget struct{ *scene }
 
 // Client implements [conformance.Target].
-func (r *real) Client() *sdk.Client { return r.client }
+func (r *stackTarget) Client() *sdk.Client { return r.client }
 
 // Pass implements [conformance.Target]: time passes by itself, and every case waits for what it brings.
-func (r *real) Pass(time.Duration) {}
+func (r *stackTarget) Pass(time.Duration) {}
 
 // Agent implements [conformance.Target]. It returns when the agent asks for work.
-func (r *real) Agent(role sdk.Role, id string, h sdk.Handler) (stop func()) {
+func (r *stackTarget) Agent(role sdk.Role, id string, h sdk.Handler) (stop func()) {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	stopped := make(chan error, 1)
 	began := time.Now()
