@@ -10,15 +10,31 @@ import (
 // a path stands for it and everything below it.
 var rules = []rule{
 	{
-		from: []string{"@/sdk/..."},
-		only: []string{"@/sdk/...", "github.com/caarlos0/env/v11"},
-		why:  "sdk is what callers and agents import: it stays small and knows none of our other packages",
+		from:   []string{"@/sdk/..."},
+		except: []string{"@/sdk/sdktest/..."},
+		only:   []string{"@/sdk/...", "github.com/caarlos0/env/v11"},
+		why:    "sdk is what callers and agents import: it stays small and knows none of our other packages",
 	},
 	{
 		from:    []string{"@/sdk/..."},
+		except:  []string{"@/sdk/sdktest/..."},
 		never:   []string{"go.temporal.io/...", "github.com/gin-gonic/...", "github.com/danielgtaylor/huma/...", "github.com/nats-io/...", "google.golang.org/..."},
 		through: true,
 		why:     "whoever imports sdk must not get an engine or a web framework with it",
+	},
+	{
+		from: []string{"@/sdk/sdktest/..."},
+		only: []string{
+			"@/sdk/...", "@/activities", "@/workflows", "@/workers", "@/apiserver", "@/apiserver/engine",
+			"go.temporal.io/sdk/temporal", "go.temporal.io/sdk/converter", "go.temporal.io/api/enums/v1", "github.com/google/go-cmp/cmp",
+		},
+		why: "the test kit is made of the real handlers, the real course of a task and the real answers of a worker, so that it can not differ; it reaches no engine",
+	},
+	{
+		from:   []string{"@/..."},
+		except: []string{"@/sdk/sdktest/..."},
+		never:  []string{"@/sdk/sdktest/..."},
+		why:    "the test kit is for tests: a program that imported it would carry the whole service",
 	},
 	{
 		from: []string{"@/activities/..."},

@@ -220,13 +220,7 @@ func (a *attempt) answer(e ending) {
 		return
 	}
 	e.cause, e.cancelled = context.Cause(a.ctx), a.cancelled.Load()
-	report := a.reporter.report()
-	if e.result != nil {
-		whole := *e.result
-		whole.Metrics = a.reporter.total(whole.Metrics)
-		e.result, report.Spent = &whole, spending(whole.Metrics)
-	}
-	a.deliver(e.answer(report))
+	a.deliver(e.answer(e.counted(a.reporter)))
 }
 
 // replied takes what an answer to a heartbeat says of the attempt.

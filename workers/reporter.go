@@ -16,6 +16,7 @@ type reporter struct {
 	stage, attempt int
 	changed        chan struct{} // something is new; one pending notice is enough
 	progressed     chan struct{} // a progress is new
+	now            func() time.Time
 
 	mu        sync.Mutex
 	closed    bool
@@ -34,7 +35,7 @@ var _ sdk.Meter = (*reporter)(nil)
 func newReporter(agentID string, a *sdk.Assignment) *reporter {
 	r := &reporter{
 		agentID: agentID, stage: a.Stage, attempt: a.Attempt,
-		changed: make(chan struct{}, 1), progressed: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), progressed: make(chan struct{}, 1), now: time.Now,
 	}
 	if !isNull(a.Resume) {
 		r.resume = a.Resume
@@ -48,7 +49,7 @@ func newReporter(agentID string, a *sdk.Assignment) *reporter {
 // Progress implements [sdk.Reporter].
 func (r *reporter) Progress(p sdk.Progress) {
 	p = p.Trim()
-	p.At, p.Stage, p.Attempt = time.Now().UTC(), r.stage, r.attempt
+	p.At, p.Stage, p.Attempt = r.now().UTC(), r.stage, r.attempt
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -165,6 +166,17 @@ func (r *reporter) report() activities.AttemptReport {
 	return activities.AttemptReport{
 		AgentID: r.agentID, StartedAt: r.startedAt, Progress: r.progress, N: r.signals, Resume: r.resume, Spent: spending(r.spent.Plus(r.earlier)),
 	}
+}
+
+// counted is the reporter's report at the end, with what the attempt has spent in the result as well.
+func (e *ending) counted(r *reporter) activities.AttemptReport {
+	report := r.report()
+	if e.result != nil {
+		whole := *e.result
+		whole.Metrics = r.total(whole.Metrics)
+		e.result, report.Spent = &whole, spending(whole.Metrics)
+	}
+	return report
 }
 
 // spending is the tokens and the cost of m, or nil when it has none.

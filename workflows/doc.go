@@ -4,7 +4,8 @@
 //	names.go       every name that Temporal or a person in its UI sees
 //	task_wire.go   what goes in and out of a run
 //	decide.go      the pure decision: what follows the end of an attempt
-//	task.go        the run of one task, from its first attempt to its record
+//	course.go      how a task goes: its state and each step, without any engine
+//	task.go        the run of one task on Temporal, from its first attempt to its record
 //
 // # Changing a workflow
 //

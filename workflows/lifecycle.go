@@ -1,10 +1,6 @@
 package workflows
 
-import (
-	"go.temporal.io/sdk/workflow"
-
-	"github.com/rolecall-dev/rolecall/sdk"
-)
+import "github.com/rolecall-dev/rolecall/sdk"
 
 // follows is the lifecycle of a task: whether it may go from one status to another. The chart in README.md shows the same, and a
 // test holds them together. An attempt too short to be seen running was running all the same.
@@ -21,10 +17,10 @@ func follows(from, to sdk.Status) bool {
 	}
 }
 
-// enter moves the task to a status. A step that the lifecycle does not know is a fault of ours: it is logged and taken.
-func (r *taskRun) enter(ctx workflow.Context, to sdk.Status) {
-	if from := r.task.Status; from != to && !follows(from, to) {
-		workflow.GetLogger(ctx).Error("a step outside the lifecycle", "from", from, "to", to)
+// enter moves the task to a status.
+func (c *Course) enter(to sdk.Status) {
+	if from := c.task.Status; from != to && !follows(from, to) && c.Breach != nil {
+		c.Breach(from, to)
 	}
-	r.task.Status = to
+	c.task.Status = to
 }

@@ -3,6 +3,7 @@ package workflows
 import (
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -19,41 +20,20 @@ func Task(ctx workflow.Context, in TaskInput) (sdk.Task, error) {
 	return run.execute(ctx)
 }
 
-// taskRun is the state of one run. task is what everybody sees; the rest is what the run needs to decide.
+// taskRun is one run: the course of its task, and what it needs to go it on Temporal.
 type taskRun struct {
-	in       TaskInput
-	task     sdk.Task
-	stages   []sdk.Stage
-	deadline time.Time
+	course   *Course
 	signals  signals
-
-	used      int       // attempts of the stage that count
-	spared    int       // lost and interrupted ones of the stage
-	returned  int       // those of the stage that were given back before an agent had begun
-	asked     int       // questions of the whole task
-	written   int       // bytes that the attempts have put into history
-	scheduled time.Time // when the last attempt was asked for
-	signalled int       // the number of its last progress signal
-	resume    []byte
-	spent     sdk.Metrics // tokens and cost of the attempts that did not complete it
-	reason    string      // of the cancellation
-	question  *question
-	progress  progressLog
-	shown     shown
+	answered workflow.Settable // by the update that answers the open question
+	shown    shown
 }
 
 func newTaskRun(ctx workflow.Context, in TaskInput) *taskRun {
-	created := workflow.GetInfo(ctx).WorkflowStartTime
-	r := &taskRun{in: in, task: NewTask(in, created)}
-	first := sdk.Stage{
-		Role: r.task.Role, AgentID: in.Request.AgentID, Retry: &r.task.Retry,
-		Timeouts: &sdk.StageTimeouts{
-			QueueMs: r.task.Timeouts.QueueMs, AttemptMs: r.task.Timeouts.AttemptMs, HeartbeatMs: r.task.Timeouts.HeartbeatMs,
-		},
+	r := &taskRun{course: NewCourse(in, workflow.GetInfo(ctx).WorkflowStartTime)}
+	r.course.Breach = func(from, to sdk.Status) {
+		workflow.GetLogger(ctx).Error("a step outside the lifecycle", "from", from, "to", to)
 	}
-	r.shown = shown{status: r.task.Status, role: r.task.Role, agentID: r.task.AgentID}
-	r.stages = append([]sdk.Stage{first}, r.task.Fallback...)
-	r.deadline = created.Add(milliseconds(r.task.Timeouts.TotalMs))
+	r.shown = shownOf(r.course.task)
 	return r
 }
 
@@ -67,85 +47,55 @@ func (r *taskRun) setUp(ctx workflow.Context) error {
 	return nil
 }
 
-// refused is why the request can not be carried out, or nil: no client of ours would have sent it.
-func (r *taskRun) refused() *sdk.TaskError {
-	err := r.in.Request.Validate()
-	if err == nil && !(sdk.ValidProject(r.in.Project) && sdk.ValidID(r.in.ID)) {
-		err = sdk.Errorf(sdk.CodeInvalidInput, "project or id is not well-formed")
-	}
-	if err == nil {
-		return nil
-	}
-	failure := sdk.TaskError{Code: sdk.CodeInvalidInput, Message: err.Error()}.Trim()
-	return &failure
-}
-
-// execute makes attempts until one of them, the time or a cancellation ends the task.
+// execute goes the course: attempts, pauses and questions, until one of them, the time or a cancellation ends the task.
 func (r *taskRun) execute(ctx workflow.Context) (sdk.Task, error) {
-	if failure := r.refused(); failure != nil {
-		return r.closeFailed(ctx, *failure)
-	}
+	step := r.course.Begin(workflow.Now(ctx))
 	for {
-		end := r.attempt(ctx)
-		if end.outcome != sdk.OutcomeCompleted && ctx.Err() != nil {
-			return r.closeCancelled(ctx)
-		}
-		m := next(r.standing(ctx), end)
-		switch m.step {
-		case stepComplete:
-			return r.closeCompleted(ctx)
-		case stepFail:
-			return r.closeFailed(ctx, *end.failure)
-		case stepFallback:
-			r.fallBack(ctx)
-		case stepRetry:
-			r.backOff(ctx, m.delay)
-		case stepAsk:
-			if failure := r.ask(ctx); failure != nil {
-				return r.closeFailed(ctx, *failure)
+		switch step.Kind {
+		case StepAttempt:
+			outcome := r.attempt(ctx)
+			step = r.course.AttemptEnded(workflow.Now(ctx), outcome)
+		case StepRest:
+			r.moved(ctx)
+			if step.Delay > 0 {
+				r.wait(ctx, timer(ctx, step.Delay, "backing off"))
 			}
+			step = r.course.Rested(workflow.Now(ctx), ctx.Err() != nil)
+		case StepAsk:
+			r.ask(ctx, step.Delay)
+			step = r.course.Asked(workflow.Now(ctx), ctx.Err() != nil)
+		case StepEnd:
+			return r.close(ctx, step)
 		}
-		if ctx.Err() != nil {
-			return r.closeCancelled(ctx)
-		}
 	}
 }
 
-// stage is the current one.
-func (r *taskRun) stage() sdk.Stage { return r.stages[r.task.Stage] }
-
-func (r *taskRun) left(ctx workflow.Context) time.Duration { return r.deadline.Sub(workflow.Now(ctx)) }
-
-func (r *taskRun) standing(ctx workflow.Context) standing {
-	return standing{
-		retry: *r.stage().Retry, used: r.used, spared: r.spared,
-		lastStage: r.task.Stage == len(r.stages)-1, left: r.left(ctx),
-	}
+// ask waits for the answer to the open question, until it is late or the run was asked to cancel.
+func (r *taskRun) ask(ctx workflow.Context, atMost time.Duration) {
+	answered, settle := workflow.NewFuture(ctx)
+	r.answered = settle
+	r.moved(ctx)
+	waiting, stop := workflow.WithCancel(ctx)
+	r.wait(ctx, answered, timer(waiting, atMost, "waiting for input"))
+	stop()
 }
 
-// fallBack moves to the next stage; whatever it answers is degraded.
-func (r *taskRun) fallBack(ctx workflow.Context) {
-	r.task.Stage++
-	r.task.Attempt, r.used, r.spared, r.returned = 0, 0, 0, 0
-	r.task.Degraded = true
-	r.task.Role = r.stage().Role
-	r.task.MaxAttempts = r.stage().Retry.MaxAttempts
-	r.task.AgentID = r.stage().AgentID
-	r.moved(ctx, sdk.StatusQueued)
-}
-
-// backOff waits before the next attempt of the stage.
-func (r *taskRun) backOff(ctx workflow.Context, delay time.Duration) {
-	now := workflow.Now(ctx)
-	at := now.Add(delay)
-	if delay > 0 {
-		r.task.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingBackingOff, Since: now, NextAttemptAt: &at, Detail: "the last attempt failed; the next one follows"}
-	}
-	r.moved(ctx, sdk.StatusQueued)
-	if delay > 0 {
-		r.wait(ctx, timer(ctx, delay, "backing off"))
-		r.task.WaitingFor = nil
+// close ends the run. It drains the signals after the last await and returns without another one; it carries the task's record in the
+// close event, so that reading a finished task needs no worker.
+func (r *taskRun) close(ctx workflow.Context, last Step) (sdk.Task, error) {
+	r.drain(ctx)
+	r.course.Close(workflow.Now(ctx), last)
+	r.upsert(ctx, nil)
+	record := r.course.Record()
+	switch record.Status {
+	case sdk.StatusFailed:
+		failure := record.Result.Error
+		return sdk.Task{}, temporal.NewApplicationErrorWithOptions(failure.Message, string(failure.Code), temporal.ApplicationErrorOptions{
+			NonRetryable: true, Details: []any{record},
+		})
+	case sdk.StatusCancelled:
+		return sdk.Task{}, temporal.NewCanceledError(record)
+	default:
+		return record, nil
 	}
 }
-
-func milliseconds(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }

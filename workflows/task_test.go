@@ -74,7 +74,7 @@ func newEnv(t *testing.T, s *script) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(noErrors{t})
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetTestTimeout(20 * time.Second)
+	env.SetTestTimeout(2 * time.Minute)
 	env.SetDataConverter(workflows.DataConverter())
 	env.RegisterActivityWithOptions(s.execute, activity.RegisterOptions{Name: activities.ExecuteTaskName})
 	workflows.Register(env)

@@ -10,25 +10,10 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// moved enters a transition off the happy path: every reader of the run sees it, in memo, search attributes and details. All
-// transitions of a run pass through moved, started or closed, which is where whoever wants to publish them listens.
-func (r *taskRun) moved(ctx workflow.Context, status sdk.Status) {
-	r.enter(ctx, status)
-	r.upsert(ctx, map[string]any{MemoState: r.state()})
-}
-
-// started enters that an agent's handler runs.
-func (r *taskRun) started(ctx workflow.Context) {
-	r.enter(ctx, sdk.StatusRunning)
-	r.upsert(ctx, nil)
-}
-
-// closed enters the end of the task.
-func (r *taskRun) closed(ctx workflow.Context, status sdk.Status) {
-	now := workflow.Now(ctx)
-	r.enter(ctx, status)
-	r.task.CompletedAt = &now
-	r.upsert(ctx, nil)
+// moved tells of a transition off the happy path: every reader of the run sees it, in memo, search attributes and details. All
+// transitions of a run are followed by moved or upsert, which is where whoever wants to publish them listens.
+func (r *taskRun) moved(ctx workflow.Context) {
+	r.upsert(ctx, map[string]any{MemoState: r.course.State()})
 }
 
 // shown is what the run's search attributes say.
@@ -39,6 +24,10 @@ type shown struct {
 	agentID  string
 }
 
+func shownOf(t sdk.Task) shown {
+	return shown{status: t.Status, role: t.Role, degraded: t.Degraded, agentID: t.AgentID}
+}
+
 // upsert writes the memo and those search attributes that have changed, an event each.
 func (r *taskRun) upsert(ctx workflow.Context, memo map[string]any) {
 	if memo != nil {
@@ -46,7 +35,7 @@ func (r *taskRun) upsert(ctx workflow.Context, memo map[string]any) {
 			workflow.GetLogger(ctx).Error("the memo was not taken", "error", err)
 		}
 	}
-	now := shown{status: r.task.Status, role: r.task.Role, degraded: r.task.Degraded, agentID: r.task.AgentID}
+	now := shownOf(r.course.task)
 	var updates []temporal.SearchAttributeUpdate
 	if now.status != r.shown.status {
 		updates = append(updates, AttrStatus.ValueSet(string(now.status)))
@@ -69,22 +58,9 @@ func (r *taskRun) upsert(ctx workflow.Context, memo map[string]any) {
 	r.describe(ctx)
 }
 
-// state is the part of the task that changes, for the memo.
-func (r *taskRun) state() TaskState {
-	s := TaskState{
-		Status: r.task.Status, Stage: r.task.Stage, Attempt: r.task.Attempt, MaxAttempts: r.task.MaxAttempts,
-		Degraded: r.task.Degraded, AgentID: r.task.AgentID, StartedAt: r.task.StartedAt, Attempts: clip(r.task.Attempts),
-		InputRequest: r.task.InputRequest, Answers: r.task.Answers, WaitingFor: r.task.WaitingFor,
-	}
-	if r.task.Progress != nil {
-		s.Overall = r.task.Progress.Overall
-	}
-	return s
-}
-
 // describe writes the run's current details for the Temporal UI; they cost no event.
 func (r *taskRun) describe(ctx workflow.Context) {
-	t := r.task
+	t := r.course.task
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s** · %s · stage %d, attempt %d of %d", t.Status, t.Role, t.Stage, t.Attempt, t.MaxAttempts)
 	if t.Degraded {
@@ -110,17 +86,4 @@ func (r *taskRun) describe(ctx workflow.Context) {
 // cell makes a text safe inside a Markdown table.
 func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ", "<", "&lt;").Replace(s)
-}
-
-// How much of a chain travels in memos and assignments; the record of a finished task has all of it.
-const (
-	firstAttempts  = 5
-	newestAttempts = 15
-)
-
-func clip(chain []sdk.Attempt) []sdk.Attempt {
-	if len(chain) <= firstAttempts+newestAttempts {
-		return append([]sdk.Attempt{}, chain...)
-	}
-	return append(append([]sdk.Attempt{}, chain[:firstAttempts]...), chain[len(chain)-newestAttempts:]...)
 }

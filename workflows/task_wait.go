@@ -47,12 +47,12 @@ func (r *taskRun) addSignals(ctx workflow.Context, s workflow.Selector) {
 	})
 	s.AddReceive(r.signals.progressed.ReceiveChannel, func(workflow.ReceiveChannel, bool) {
 		if in, ok := r.signals.progressed.ReceiveAsync(); ok {
-			r.taskProgressed(in)
+			r.course.TaskProgressed(in)
 		}
 	})
 	s.AddReceive(r.signals.cancel.ReceiveChannel, func(workflow.ReceiveChannel, bool) {
 		if in, ok := r.signals.cancel.ReceiveAsync(); ok {
-			r.cancelRequested(in)
+			r.course.CancelRequested(in)
 		}
 	})
 }
@@ -66,14 +66,14 @@ func (r *taskRun) drain(ctx workflow.Context) {
 			continue
 		}
 		if in, ok := r.signals.progressed.ReceiveAsync(); ok {
-			r.taskProgressed(in)
+			r.course.TaskProgressed(in)
 			continue
 		}
 		in, ok := r.signals.cancel.ReceiveAsync()
 		if !ok {
 			return
 		}
-		r.cancelRequested(in)
+		r.course.CancelRequested(in)
 	}
 }
 

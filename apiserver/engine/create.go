@@ -83,11 +83,8 @@ func (e *Engine) replay(ctx context.Context, project, id, digest string) (sdk.Ta
 			return sdk.Task{}, fault(err)
 		}
 	}
-	switch {
-	case digest == "":
-		return sdk.Task{}, sdk.Errorf(sdk.CodeConflict, "a task with this id exists already")
-	case first != digest:
-		return sdk.Task{}, sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key created another task before; use a new key for a new request")
+	if digest == "" || first != digest {
+		return sdk.Task{}, Taken(digest)
 	}
 	found, err := e.taskOf(ctx, project, id, resp)
 	if err != nil {

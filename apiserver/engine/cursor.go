@@ -13,17 +13,17 @@ const (
 	maxCursor = 4 << 10 // letters
 )
 
-// newCursor is where a list goes on: Temporal's own token behind a digest of it and of the query, project included, that it goes
+// NewCursor is where a list goes on: the engine's own token behind a digest of it and of the query, project included, that it goes
 // on with. Without a token there is no more.
-func newCursor(query string, token []byte) string {
+func NewCursor(query string, token []byte) string {
 	if len(token) == 0 {
 		return ""
 	}
 	return base64.RawURLEncoding.EncodeToString(append(sumOf(query, token), token...))
 }
 
-// parseCursor is the token in a cursor that came from the same query; none of "".
-func parseCursor(query, cursor string) (token []byte, err error) {
+// ParseCursor is the token in a cursor that came from the same query; none of "".
+func ParseCursor(query, cursor string) (token []byte, err error) {
 	if cursor == "" {
 		return nil, nil
 	}

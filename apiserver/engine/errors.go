@@ -19,6 +19,42 @@ import (
 // retryAfter is what a caller is told when Temporal can not be reached or is overloaded.
 const retryAfter = 2 * time.Second
 
+// The refusals of any engine, whatever it keeps its runs in.
+
+// NoSuchTask is the answer to an id that the project does not have.
+func NoSuchTask() *sdk.Error {
+	return sdk.Errorf(sdk.CodeNotFound, "there is no such task in this project, or it is older than what is kept")
+}
+
+// Taken is the answer to a creation whose id is taken: by a task of another request when it has a digest.
+func Taken(digest string) *sdk.Error {
+	if digest == "" {
+		return sdk.Errorf(sdk.CodeConflict, "a task with this id exists already")
+	}
+	return sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key created another task before; use a new key for a new request")
+}
+
+// NotEnded is the answer to the retry of a task that has not ended.
+func NotEnded() *sdk.Error {
+	return sdk.Errorf(sdk.CodeConflict, "the task has not ended: wait for its end, or cancel it, before it is tried anew")
+}
+
+// HasEnded is the answer to an answer that comes too late. t may be older than that.
+func HasEnded(t sdk.Task) *sdk.Error {
+	if t.Status.Terminal() {
+		return sdk.Errorf(sdk.CodeConflict, "the task is %s and asks for nothing any more", t.Status)
+	}
+	return sdk.Errorf(sdk.CodeConflict, "the task has ended and asks for nothing any more")
+}
+
+// Refused is a run's own refusal of a message, as callers get it.
+func Refused(refusal *sdk.Error) *sdk.Error {
+	if len(refusal.Faults) == 0 {
+		return refusal
+	}
+	return &sdk.Error{Code: refusal.Code, Message: "the request is not valid", Faults: refusal.Faults}
+}
+
 // fault turns an error of Temporal into one of ours. The message of an internal one is the cause, for the log.
 func fault(err error) *sdk.Error {
 	if e, ok := errors.AsType[*sdk.Error](err); ok {
@@ -26,7 +62,7 @@ func fault(err error) *sdk.Error {
 	}
 	switch {
 	case isNotFound(err):
-		return sdk.Errorf(sdk.CodeNotFound, "there is no such task in this project, or it is older than what is kept")
+		return NoSuchTask()
 	case isNamespaceMissing(err):
 		e := sdk.Errorf(sdk.CodeUnavailable, "Temporal does not know the namespace the service is set to")
 		e.RetryAfter = retryAfter
@@ -93,9 +129,8 @@ func refusal(err error) (*sdk.Error, bool) {
 		return nil, false
 	}
 	e := sdk.Errorf(code, "%s", strings.TrimPrefix(app.Message(), string(code)+": "))
-	var faults []sdk.Fault
-	if app.HasDetails() && app.Details(&faults) == nil && len(faults) > 0 {
-		e.Message, e.Faults = "the request is not valid", faults
+	if !app.HasDetails() || app.Details(&e.Faults) != nil {
+		e.Faults = nil
 	}
-	return e, true
+	return Refused(e), true
 }

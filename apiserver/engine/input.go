@@ -20,7 +20,7 @@ func (e *Engine) ProvideInput(ctx context.Context, project, id string, in workfl
 		return sdk.Task{}, err
 	}
 	if task.Status.Terminal() {
-		return sdk.Task{}, hasEnded(task)
+		return sdk.Task{}, HasEnded(task)
 	}
 	err = e.update(ctx, workflowID, in)
 	if err != nil {
@@ -28,7 +28,7 @@ func (e *Engine) ProvideInput(ctx context.Context, project, id string, in workfl
 			return sdk.Task{}, e
 		}
 		if isNotFound(err) {
-			return sdk.Task{}, hasEnded(task)
+			return sdk.Task{}, HasEnded(task)
 		}
 		return sdk.Task{}, fault(err)
 	}
@@ -44,11 +44,4 @@ func (e *Engine) update(ctx context.Context, workflowID string, in workflows.Pro
 	}
 	var out workflows.ProvideInputOutput
 	return handle.Get(ctx, &out)
-}
-
-func hasEnded(t sdk.Task) *sdk.Error {
-	if t.Status.Terminal() {
-		return sdk.Errorf(sdk.CodeConflict, "the task is %s and asks for nothing any more", t.Status)
-	}
-	return sdk.Errorf(sdk.CodeConflict, "the task has ended and asks for nothing any more")
 }

@@ -37,8 +37,8 @@ func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskF
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
 	page := sdk.TaskPage{Items: []sdk.TaskSummary{}}
-	query := listQuery(project, filter)
-	token, err := parseCursor(query, cursor)
+	query := ListQuery(project, filter)
+	token, err := ParseCursor(query, cursor)
 	if err != nil {
 		return page, err
 	}
@@ -69,7 +69,7 @@ func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskF
 				page.Items = append(page.Items, s)
 			}
 		}
-		if page.NextCursor = newCursor(query, resp.GetNextPageToken()); len(page.NextCursor) > maxCursor {
+		if page.NextCursor = NewCursor(query, resp.GetNextPageToken()); len(page.NextCursor) > maxCursor {
 			return page, sdk.Errorf(sdk.CodeInternal, "Temporal's page token of %d bytes is longer than a cursor can be", len(resp.GetNextPageToken()))
 		}
 		return page, nil
@@ -180,8 +180,8 @@ func endedStatus(s enumspb.WorkflowExecutionStatus) (sdk.Status, bool) {
 	}
 }
 
-// listQuery is a filter as Temporal's visibility takes it: always the tasks of one project.
-func listQuery(project string, f sdk.TaskFilter) string {
+// ListQuery is a filter as Temporal's visibility takes it: always the tasks of one project.
+func ListQuery(project string, f sdk.TaskFilter) string {
 	terms := []string{"WorkflowType = " + quote(workflows.TaskWorkflow), workflows.AttrProject.GetName() + " = " + quote(project)}
 	equal := func(name, value string) {
 		if value != "" {

@@ -47,7 +47,7 @@ func TestListQuery(t *testing.T) {
 		" AND StartTime >= '2026-01-02T14:04:05.5Z'":                                         {Since: time.Date(2026, 1, 2, 15, 4, 5, 5e8, time.FixedZone("", 3600))},
 		` AND RolecallRole = '\' OR RolecallProject = \'q' AND RolecallAgent = '\\\' OR \\'`: {Role: "' OR RolecallProject = 'q", AgentID: `\' OR \`}, // refused before; quoted all the same
 	} {
-		if got := listQuery("p", f); got != own+want {
+		if got := ListQuery("p", f); got != own+want {
 			t.Errorf("%+v:\n%s, want\n%s", f, got, own+want)
 		}
 	}
@@ -55,24 +55,24 @@ func TestListQuery(t *testing.T) {
 
 func TestCursor(t *testing.T) {
 	t.Parallel()
-	query, token := listQuery("p", sdk.TaskFilter{Role: "coder"}), []byte("token of Temporal's")
-	cursor := newCursor(query, token)
-	if got, err := parseCursor(query, cursor); err != nil || !bytes.Equal(got, token) {
+	query, token := ListQuery("p", sdk.TaskFilter{Role: "coder"}), []byte("token of Temporal's")
+	cursor := NewCursor(query, token)
+	if got, err := ParseCursor(query, cursor); err != nil || !bytes.Equal(got, token) {
 		t.Fatalf("%q %v", got, err)
 	}
-	if got, err := parseCursor(query, ""); err != nil || got != nil {
+	if got, err := ParseCursor(query, ""); err != nil || got != nil {
 		t.Errorf("the first page: %q %v", got, err)
 	}
-	if newCursor(query, nil) != "" {
+	if NewCursor(query, nil) != "" {
 		t.Error("there is a cursor beyond the last page")
 	}
 	refused := map[string]string{
-		listQuery("p", sdk.TaskFilter{}):              cursor,
-		listQuery("q", sdk.TaskFilter{Role: "coder"}): cursor,
+		ListQuery("p", sdk.TaskFilter{}):              cursor,
+		ListQuery("q", sdk.TaskFilter{Role: "coder"}): cursor,
 		query: cursor + "A", query + " ": "%%%", query + "  ": strings.Repeat("A", 5000),
 	}
 	for q, c := range refused {
-		if _, err := parseCursor(q, c); !errors.Is(err, sdk.ErrInvalidInput) {
+		if _, err := ParseCursor(q, c); !errors.Is(err, sdk.ErrInvalidInput) {
 			t.Errorf("%q with %q: %v", c, q, err)
 		}
 	}
@@ -80,7 +80,7 @@ func TestCursor(t *testing.T) {
 		for _, letter := range []byte("A-b") {
 			changed := []byte(cursor)
 			changed[i] = letter
-			if _, err := parseCursor(query, string(changed)); string(changed) != cursor && !errors.Is(err, sdk.ErrInvalidInput) {
+			if _, err := ParseCursor(query, string(changed)); string(changed) != cursor && !errors.Is(err, sdk.ErrInvalidInput) {
 				t.Errorf("letter %d became %c: %v", i, letter, err)
 			}
 		}
@@ -216,7 +216,7 @@ func TestListAsksOnce(t *testing.T) {
 
 func TestListFaults(t *testing.T) {
 	t.Parallel()
-	cursor := newCursor(listQuery("p", sdk.TaskFilter{}), []byte("of another Temporal"))
+	cursor := NewCursor(ListQuery("p", sdk.TaskFilter{}), []byte("of another Temporal"))
 	for name, tc := range map[string]struct {
 		cursor  string
 		failure error

@@ -39,7 +39,7 @@ func (e *Engine) finishedInput(ctx context.Context, project, id string) (workflo
 		return workflows.TaskInput{}, fault(err)
 	}
 	if _, ended := endedStatus(seen.status); !ended {
-		return workflows.TaskInput{}, sdk.Errorf(sdk.CodeConflict, "the task has not ended: wait for its end, or cancel it, before it is tried anew")
+		return workflows.TaskInput{}, NotEnded()
 	}
 	seen.project, seen.id = project, id
 	in, err := e.firstInput(ctx, seen)

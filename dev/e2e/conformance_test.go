@@ -1,0 +1,63 @@
+package e2e_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/rolecall-dev/rolecall/dev"
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/sdktest/conformance"
+	"github.com/rolecall-dev/rolecall/workers"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// TestMeetsTheTable holds the real service to the cases that sdk/sdktest holds the one in memory to. The agents' handlers are in this
+// process, as those of a worker in Go are.
+func TestMeetsTheTable(t *testing.T) {
+	t.Parallel()
+	stack := sharedStack(t)
+	conformance.Run(t, conformance.Options{Open: func(t *testing.T) conformance.Target {
+		return &stackTarget{scene: newScene(t, stack)}
+	}})
+}
+
+// stackTarget is a project of a stack as a target of the shared table.
+type stackTarget struct{ *scene }
+
+// Client implements [conformance.Target].
+func (r *stackTarget) Client() *sdk.Client { return r.client }
+
+// Pass implements [conformance.Target]: time passes by itself, and every case waits for what it brings.
+func (r *stackTarget) Pass(time.Duration) {}
+
+// Agent implements [conformance.Target]. It returns when the agent asks for work.
+func (r *stackTarget) Agent(role sdk.Role, id string, h sdk.Handler) (stop func()) {
+	ctx, cancel := context.WithCancel(r.t.Context())
+	stopped := make(chan error, 1)
+	began := time.Now()
+	go func() {
+		stopped <- workers.RunRole(ctx, workers.Config{
+			Project: r.project, Roles: []sdk.Role{role}, AgentID: id, Addressable: true, DrainGrace: -1,
+			Temporal: client.Options{HostPort: r.stack.TemporalAddr(), DataConverter: workflows.DataConverter()}, Logger: slog.New(slog.DiscardHandler),
+		}, h)
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-stopped; err != nil {
+			r.t.Errorf("agent %s: %v", id, err)
+		}
+	})
+	r.t.Cleanup(stop)
+	for _, queue := range []string{workflows.RoleQueue(r.project, role), workflows.AgentQueue(r.project, role, id)} {
+		r.eventually("agent "+id, patience, func() error {
+			return dev.Polled(r.t.Context(), r.stack.Temporal(), queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY, began)
+		})
+	}
+	return stop
+}

@@ -1,0 +1,130 @@
+package sdktest
+
+import (
+	"fmt"
+	"slices"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// maxGiven is how many assignments an agent remembers: the newest.
+const maxGiven = 10_000
+
+// Agent is an agent at work for a [Server].
+type Agent struct {
+	engine      *engine
+	id          string
+	role        sdk.Role
+	project     string
+	slots       int
+	addressable bool
+	handler     sdk.Handler
+
+	// Under the engine's lock.
+	holds   map[*attempt]struct{} // whose handlers have not returned
+	given   []sdk.Assignment
+	stopped bool
+}
+
+// AgentOption changes an agent before it begins.
+type AgentOption func(*Agent)
+
+// AgentID names the agent, as tasks show it. Default: its role and a number.
+func AgentID(id string) AgentOption { return func(a *Agent) { a.id = id } }
+
+// Slots is how many tasks the agent works on at once. Default 1.
+func Slots(n int) AgentOption { return func(a *Agent) { a.slots = n } }
+
+// InProject is the project that the agent works for. Default "default", which is that of [Server.Client], too.
+func InProject(project string) AgentOption { return func(a *Agent) { a.project = project } }
+
+// Addressable also takes tasks that ask for this very agent.
+func Addressable() AgentOption { return func(a *Agent) { a.addressable = true } }
+
+// Agent puts an agent to work for a role: what waits for it is taken at once. The handler is called as a role worker calls it, in a
+// goroutine of its own for each attempt; where it waits for the test it has to say so, see [Wait]. It is told to stop at the end of the
+// test. Agents that could take the same task are asked in the order in which they came.
+func (s *Server) Agent(role sdk.Role, h sdk.Handler, opts ...AgentOption) *Agent {
+	s.tb.Helper()
+	e := s.engine
+	e.mu.Lock()
+	defer e.done()
+	a := &Agent{engine: e, role: role, project: defaultProject, slots: 1, handler: h, holds: map[*attempt]struct{}{}}
+	a.id = fmt.Sprintf("%s-%d", role, len(e.agents)+1)
+	for _, o := range opts {
+		o(a)
+	}
+	switch {
+	case h == nil:
+		s.tb.Fatalf("sdktest: an agent needs a handler")
+	case !role.Valid() || !sdk.ValidID(a.id) || !sdk.ValidProject(a.project) || a.slots < 1:
+		s.tb.Fatalf("sdktest: role %q, id %q or project %q of an agent is not well-formed, or it has no slot", role, a.id, a.project)
+	}
+	e.agents = append(e.agents, a)
+	e.dispatch()
+	return a
+}
+
+// ID is the agent's id.
+func (a *Agent) ID() string { return a.id }
+
+// Given is what the agent was given so far, oldest first: each attempt with its resume data and its answers.
+func (a *Agent) Given() []sdk.Assignment {
+	a.engine.mu.Lock()
+	defer a.engine.mu.Unlock()
+	return slices.Clone(a.given)
+}
+
+// Stop lets the agent take no more work, and interrupts what it has: those attempts are given back and use nothing up.
+func (a *Agent) Stop() {
+	a.engine.mu.Lock()
+	defer a.engine.done()
+	a.stopped = true
+	for held := range a.holds {
+		held.tellToStop(sdk.ErrInterruptedAttempt)
+	}
+}
+
+// Vanish is the end of the agent's machine: it takes no more work, and nothing is heard of what it has. heartbeatMs later, by the clock,
+// those attempts are seen as lost. Its handlers are told to stop with [sdk.ErrLeaseLost]; what they answer is dropped.
+func (a *Agent) Vanish() {
+	e := a.engine
+	e.mu.Lock()
+	defer e.done()
+	a.stopped = true
+	for held := range a.holds {
+		held.lost = true
+		held.due(held.terms.Heartbeat, enumspb.TIMEOUT_TYPE_HEARTBEAT)
+		held.tellToStop(sdk.ErrLeaseLost)
+	}
+}
+
+// polls tells whether the agent asks a queue for work.
+func (a *Agent) polls(queue string) bool {
+	return !a.stopped && (queue == workflows.RoleQueue(a.project, a.role) ||
+		a.addressable && queue == workflows.AgentQueue(a.project, a.role, a.id))
+}
+
+// next is the attempt that the agent takes now, or nil.
+func (a *Agent) next() *attempt {
+	if a.stopped || len(a.holds) >= a.slots {
+		return nil
+	}
+	var best *attempt
+	for _, waiting := range a.engine.queue {
+		if a.polls(waiting.terms.Queue) && (best == nil || waiting.terms.Priority < best.terms.Priority) {
+			best = waiting
+		}
+	}
+	return best
+}
+
+func (a *Agent) record(given sdk.Assignment) {
+	if len(a.given) >= maxGiven {
+		a.given = slices.Clone(a.given[1:])
+	}
+	a.given = append(a.given, given)
+}

@@ -1,0 +1,52 @@
+package conformance
+
+// cases are the table.
+func cases() map[string]func(*scene) {
+	return map[string]func(*scene){
+		"an agent completes":                   completes,
+		"the output stays as it is":            keepsOutput,
+		"a failed attempt is made again":       retries,
+		"a final failure ends the task":        failsForGood,
+		"the attempts are used up":             usesAttemptsUp,
+		"an agent panics":                      panics,
+		"a fallback answers":                   fallsBack,
+		"nobody takes it, and a fallback does": fallsBackFromNobody,
+		"a fallback is at work":                hasFallbackAtWork,
+		"nobody takes it in time":              isNotTaken,
+		"an attempt takes too long":            takesTooLong,
+		"the task's whole time is used up":     hasNoTimeLeft,
+		"an agent is stopped":                  isInterrupted,
+		"an output is too large":               answersTooMuch,
+		"an addressed agent has it":            addresses,
+
+		"an agent asks":                 asks,
+		"an answer twice":               answersTwice,
+		"an answer does not fit":        answersWrongly,
+		"nobody answers":                isNotAnswered,
+		"an agent asks what can not be": asksWrongly,
+
+		"cancelled in the queue":         cancelsQueued,
+		"cancelled while it runs":        cancelsRunning,
+		"cancelled while it asks":        cancelsAsking,
+		"cancelled between its attempts": cancelsResting,
+		"completed in spite of it":       completesCancelled,
+		"cancelled after its end":        cancelsEnded,
+
+		"the same request again":    replays,
+		"a finished task anew":      retriesTask,
+		"retries that are refused":  refusesRetries,
+		"an unknown task":           knowsNot,
+		"requests that are refused": refusesRequests,
+		"a wait that ends before":   waitsInVain,
+
+		"progress":                    progresses,
+		"progress over two attempts":  progressesTwice,
+		"lists by every filter":       filters,
+		"lists in their order":        orders,
+		"pages":                       pages,
+		"nobody works for the role":   hasNoAgent,
+		"the addressed agent is away": hasAgentAway,
+		"behind others":               isBehind,
+		"between two attempts":        backsOff,
+	}
+}

@@ -1,0 +1,22 @@
+// Package sdktest is a rolecall service inside a test: who delegates tasks can be tested without Temporal, a network or a clock that runs.
+//
+//	srv := sdktest.New(t)
+//	srv.Agent(sdk.RoleCoder, sdktest.Script(
+//		sdktest.Attempt().Fail(errors.New("the build is red")),
+//		sdktest.Attempt().Progress(50, "writing").Complete("done"),
+//	))
+//	task, err := srv.Client().RequestCode(ctx, "Add a login page")
+//	srv.Clock().Advance(time.Second) // over the pause after the failed attempt
+//
+// It answers with the handlers of the real API and takes a task through the course that the real workflow takes it (package workflows);
+// only queues, agents and time are its own. Both are held to one table of cases, package conformance.
+//
+// Nothing in it waits for time: pauses, timeouts and the 15 s that a cancelled agent has to stop pass when the test moves the
+// [Clock]. [Clock.Advance] first waits until the agents have done what they can ([Server.Settle]), so that a test need not be lucky.
+// What it can not see is the program under test, when that runs in a goroutine of its own: [Server.AwaitTasks] and
+// [Server.AwaitTask] wait until it has got so far.
+//
+// Unlike the real service: an agent takes its work at once and in the order of priority and age, without regard to fairness keys;
+// every progress is recorded; a list knows every change at once; there are no keys; and events, where they happen at the same time
+// by the clock, have equal times.
+package sdktest

@@ -1,0 +1,70 @@
+package sdktest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/sdktest"
+)
+
+// ship is a coordinator: it has something written and reviewed.
+func ship(ctx context.Context, client *sdk.Client, title string) (string, error) {
+	for _, step := range []sdk.TaskType{sdk.TypeCodeWrite, sdk.TypeCodeReview} {
+		task, err := client.DelegateToRole(ctx, "", step, title)
+		if err != nil {
+			return "", err
+		}
+		if task, err = client.WaitForTask(ctx, task.ID); err != nil {
+			return "", err
+		}
+		if task.Err() != nil {
+			return "", fmt.Errorf("%s: %w", step, task.Err())
+		}
+	}
+	return "shipped", nil
+}
+
+// A coordinator is tested against agents that do as they are told, and a clock that the test moves.
+func Example() {
+	t := &exampleTB{}
+	defer t.end()
+	srv := sdktest.New(t)
+	coder := srv.Agent(sdk.RoleCoder, sdktest.Script(
+		sdktest.Attempt().Resume("half of it").Fail(errors.New("the build is red")),
+		sdktest.Attempt().Progress(90, "testing").Complete("a login page"),
+	))
+	srv.Agent(sdk.RoleReviewer, sdktest.Script(sdktest.Attempt().Work(time.Hour/2).Complete("good")))
+
+	outcome := make(chan string)
+	go func() {
+		result, err := ship(context.Background(), srv.Client(), "Add a login page")
+		outcome <- fmt.Sprint(result, " ", err)
+	}()
+
+	srv.AwaitTasks(1, sdk.TaskFilter{Type: sdk.TypeCodeWrite})
+	srv.Clock().Advance(time.Second) // the pause after the first failure
+	srv.AwaitTasks(1, sdk.TaskFilter{Type: sdk.TypeCodeReview})
+	srv.Clock().Advance(time.Hour / 2)
+	fmt.Println(<-outcome)
+	fmt.Printf("the second attempt went on from %s\n", coder.Given()[1].Resume)
+	// Output:
+	// shipped <nil>
+	// the second attempt went on from "half of it"
+}
+
+// exampleTB stands for the *testing.T that a test has.
+type exampleTB struct{ ends []func() }
+
+func (t *exampleTB) Helper()                           {}
+func (t *exampleTB) Cleanup(f func())                  { t.ends = append(t.ends, f) }
+func (t *exampleTB) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (t *exampleTB) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+func (t *exampleTB) end() {
+	for _, f := range t.ends {
+		f()
+	}
+}

@@ -1,0 +1,150 @@
+package sdktest
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/apiserver"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+const (
+	defaultProject = "default"
+	// host is a name that the handlers take for a caller on this machine.
+	host = "127.0.0.1:3009"
+	// pollingIntervalMs is how soon a client looks again where it polls: a test need not wait.
+	pollingIntervalMs = sdk.MinPollingIntervalMs
+)
+
+// TB is what a [Server] needs of a test: a [testing.TB] is one.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+type options struct {
+	log   *slog.Logger
+	start time.Time
+	limit time.Duration
+	skips bool
+}
+
+// Option changes a [Server] before it begins.
+type Option func(*options)
+
+// StartAt is what the clock shows at first. Default 2026-01-01T00:00:00Z.
+func StartAt(t time.Time) Option { return func(o *options) { o.start = t } }
+
+// SkipPauses lets the clock jump over the pauses between attempts by itself, as soon as no agent works: for a test that only cares how
+// its tasks end. What else is due before the end of the pause happens as well.
+func SkipPauses() Option { return func(o *options) { o.skips = true } }
+
+// Logger gets the log of the server and of its agents' panics. Default none.
+func Logger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
+
+// Patience bounds every wait of the server's methods for a fact, by the machine's clock; beyond it the test fails. Default 10 s.
+func Patience(d time.Duration) Option { return func(o *options) { o.limit = d } }
+
+// Server is a rolecall service for one test. It is safe for concurrent use.
+type Server struct {
+	tb      TB
+	engine  *engine
+	handler http.Handler
+
+	mu       sync.Mutex
+	loopback *httptest.Server
+}
+
+// New makes a server that ends with the test.
+func New(tb TB, opts ...Option) *Server {
+	tb.Helper()
+	o := options{
+		log: slog.New(slog.NewTextHandler(io.Discard, nil)), start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), limit: 10 * time.Second,
+	}
+	for _, option := range opts {
+		option(&o)
+	}
+	e := newEngine(tb, o)
+	api, err := apiserver.New(apiserver.Config{Addr: host}, e, o.log)
+	if err != nil {
+		tb.Fatalf("sdktest: make the API server: %v", err)
+	}
+	s := &Server{tb: tb, engine: e, handler: api.Handler()}
+	tb.Cleanup(s.close)
+	return s
+}
+
+func (s *Server) close() {
+	s.engine.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loopback != nil {
+		s.loopback.CloseClientConnections()
+		s.loopback.Close()
+	}
+}
+
+// Handler answers the whole API, for a caller with a transport of its own. Requests have to name a loopback address as their host.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Client is a client of the project "default". It reaches the server without a network.
+func (s *Server) Client() *sdk.Client { return s.ClientOf(defaultProject) }
+
+// ClientOf is a client of a project.
+func (s *Server) ClientOf(project string) *sdk.Client {
+	s.tb.Helper()
+	c, err := sdk.NewClient(sdk.Config{
+		URL: "http://" + host, ProjectID: project, PollingIntervalMs: pollingIntervalMs,
+		HTTPClient: &http.Client{Transport: direct{s.handler}},
+	})
+	if err != nil {
+		s.tb.Fatalf("sdktest: make a client: %v", err)
+	}
+	return c
+}
+
+// URL is an address on this machine where the server can be reached, for callers that are no Go clients. It listens from the first
+// call on.
+func (s *Server) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loopback == nil {
+		s.loopback = httptest.NewServer(s.handler)
+	}
+	return s.loopback.URL
+}
+
+// Clock is the server's clock.
+func (s *Server) Clock() *Clock { return &Clock{s.engine} }
+
+// direct is a transport that calls a handler.
+type direct struct{ handler http.Handler }
+
+// RoundTrip implements [http.RoundTripper]. The request's context reaches the handler, with the attempt that it may be of.
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	in.Host, in.RemoteAddr, in.RequestURI = r.URL.Host, host, r.URL.RequestURI()
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		d.handler.ServeHTTP(w, in)
+	}()
+	select {
+	case <-answered:
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
+}

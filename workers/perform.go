@@ -1,0 +1,81 @@
+package workers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// Performance is one attempt in the hands of a handler, apart from any engine.
+type Performance struct {
+	AgentID    string
+	Assignment sdk.Assignment
+	Handler    sdk.Handler
+	// Now is the clock of the reports. Default [time.Now].
+	Now func() time.Time
+	// Reported is told what there is to tell each time the handler reports. It must not block. Default nobody.
+	Reported func(activities.AttemptReport)
+	// Logger gets the stack of a panic. Default [slog.Default].
+	Logger *slog.Logger
+}
+
+// Perform calls a handler as a role worker does, and answers what the worker would tell Temporal: a report, or an error that carries
+// it (see [activities.ExecuteTaskName]). ctx is the handler's and ends with a cause as [sdk.Handler] has it. Perform returns when the
+// handler has. It is for whoever hands out attempts without Temporal, such as sdk/sdktest.
+func Perform(ctx context.Context, p Performance) (activities.AttemptReport, error) {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Logger == nil {
+		p.Logger = slog.Default()
+	}
+	began := p.Now()
+	r := newReporter(p.AgentID, &p.Assignment)
+	r.now = p.Now
+	r.started(began)
+	o := <-handle(ctx, p.Handler, &p.Assignment, told{reporter: r, tell: p.Reported}, p.Logger)
+	r.close()
+	cause := context.Cause(ctx)
+	e := ending{
+		result: o.result, err: o.err, took: p.Now().Sub(began), cause: cause, cancelled: errors.Is(cause, sdk.ErrCancelRequested),
+	}
+	return e.answer(e.counted(r))
+}
+
+var _ sdk.Meter = told{}
+
+// told is a reporter that says when there is something new.
+type told struct {
+	reporter *reporter
+	tell     func(activities.AttemptReport)
+}
+
+// Progress implements [sdk.Reporter].
+func (t told) Progress(p sdk.Progress) {
+	t.reporter.Progress(p)
+	if t.tell != nil {
+		t.tell(t.reporter.report())
+	}
+}
+
+// Resume implements [sdk.Reporter].
+func (t told) Resume(data json.RawMessage) error {
+	err := t.reporter.Resume(data)
+	if err == nil && t.tell != nil {
+		t.tell(t.reporter.report())
+	}
+	return err
+}
+
+// Spent implements [sdk.Meter].
+func (t told) Spent(m sdk.Metrics) {
+	t.reporter.Spent(m)
+	if t.tell != nil {
+		t.tell(t.reporter.report())
+	}
+}
