@@ -2,11 +2,13 @@ package apiserver
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +44,33 @@ func TestAttemptKeyMay(t *testing.T) {
 				t.Errorf("%s %s of %s: %d, want %d: %s", r.method, r.path, what, w.Code, want, w.Body)
 			}
 		}
+	}
+}
+
+// lateTasks does not know a task when it is asked for the first time.
+type lateTasks struct {
+	*memoryTasks
+	id   string
+	seen atomic.Bool
+}
+
+func (l *lateTasks) GetTask(ctx context.Context, project, id string) (sdk.Task, error) {
+	if id == l.id && !l.seen.Swap(true) {
+		return sdk.Task{}, sdk.Errorf(sdk.CodeNotFound, "no such task")
+	}
+	return l.memoryTasks.GetTask(ctx, project, id)
+}
+
+// TestAttemptKeyAndATaskThatComes: a task that comes into being while its parent is checked is not changed.
+func TestAttemptKeyAndATaskThatComes(t *testing.T) {
+	t.Parallel()
+	a := newAtWork(t)
+	key := a.minted(t, 0, 1).Key
+	other := taskFrom(t, call(a.server, http.MethodPost, "/v1/tasks", okBody, bearing(a.shop)...), http.StatusCreated)
+	a.server.tasks = &lateTasks{memoryTasks: a.tasks, id: other.ID}
+	w := call(a.server, http.MethodPost, "/v1/tasks/"+other.ID+"/cancel", `{"reason":"mine"}`, bearing(key)...)
+	if p := problemOf(t, w); p.Code != sdk.CodeNotFound || a.tasks.reason != "" {
+		t.Errorf("%+v, cancelled because of %q", p, a.tasks.reason)
 	}
 }
 
