@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -222,11 +223,24 @@ func TestSealingKeys(t *testing.T) {
 	if strings.Contains(logs.String(), "every user") {
 		t.Errorf("a file of its owner alone is warned of:\n%s", logs.String())
 	}
-	if err := os.Chmod(dir+"/"+leaseKeysName, 0o644); err != nil {
-		t.Fatal(err)
+	ways := map[string]func(*Config){"named": func(c *Config) { c.LeaseKeysFile = dir + "/" + leaseKeysName }, "the directory's": inDir}
+	mode := func(m os.FileMode) {
+		if err := os.Chmod(dir+"/"+leaseKeysName, m); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if a.keyring.server(t, a.tasks, &logs, func(c *Config) { c.LeaseKeysFile = dir + "/" + leaseKeysName }); !strings.Contains(logs.String(), "every user") {
-		t.Error("a file that everybody can read is not warned of")
+	for name, way := range ways {
+		mode(0o644)
+		logs.Reset()
+		if a.keyring.server(t, a.tasks, &logs, way); !strings.Contains(logs.String(), "every user") {
+			t.Errorf("%s: a file that everybody can read is not warned of", name)
+		}
+		mode(0o602)
+		cfg := Config{Addr: "127.0.0.1:0", KeysFile: a.path}
+		way(&cfg)
+		if _, err := New(cfg, a.tasks, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "every user") {
+			t.Errorf("%s: a file that everybody can write: %v", name, err)
+		}
 	}
 	bad := Config{Addr: "127.0.0.1:0", KeysFile: a.path, LeaseKeysFile: a.path}
 	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "line 1") {
