@@ -85,7 +85,8 @@ fuzz: ## every fuzz test for a short time (FUZZTIME=10s each)
 		dir=$$(dirname $$file); echo "$$dir $$name"; go test -C $$dir -run '^$$' -fuzz "^$$name\$$" -fuzztime $(or $(FUZZTIME),10s) .; done; done
 
 agents-test: $(PI) ## install the real coding agents from npm into .rolecall/agents and run them against a scripted model
-	cd dev && go test -tags agents -count=1 -run '$(or $(T),Pi)' $(ARGS) ./agents ./cmd/rolecall-demo
+	cd dev && go test -tags agents -count=1 $(if $(T),-run '$(T)') $(ARGS) ./agents
+	cd dev && go test -tags agents -count=1 -run '$(or $(T),Pi)' $(ARGS) ./cmd/rolecall-demo
 
 $(PI):
 	@command -v npm >/dev/null || { echo "npm was not found: pi needs Node.js 20.6 or newer with npm, see https://nodejs.org"; exit 1; }

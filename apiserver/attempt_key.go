@@ -112,13 +112,13 @@ func (s *Server) sealAttemptKey(claims attemptClaims, started, expires time.Time
 }
 
 // runningAttempt answers the task with the attempt that the claims are about, nil when no agent has it now. What was read before
-// can tell that one runs; that it does not, or not yet, is looked at afresh.
+// can tell that one runs, or that it is over; that it does not run yet is looked at afresh.
 func (s *Server) runningAttempt(ctx context.Context, claims attemptClaims) (sdk.Task, *sdk.Attempt, error) {
 	task, err := s.tasks.GetTask(ctx, claims.Project, claims.Task)
-	if err != nil || task.Status.Terminal() {
+	if err != nil {
 		return task, nil, err
 	}
-	if running := claims.among(task); running != nil {
+	if running := claims.among(task); running != nil || claims.over(task) {
 		return task, running, nil
 	}
 	task, err = s.tasks.LookTask(ctx, claims.Project, claims.Task)
@@ -141,6 +141,27 @@ func (c attemptClaims) among(t sdk.Task) *sdk.Attempt {
 		return nil
 	}
 	return last
+}
+
+// over reports whether a task, as it was read at any time, shows that the attempt of a key has ended: something at the task happened
+// after the agent took it that ends it. What is older says nothing: an operator's reset begins a task again from an earlier attempt. Of
+// claims that no key was made for yet it is false.
+func (c attemptClaims) over(t sdk.Task) bool {
+	if c.StartedMs == 0 {
+		return false
+	}
+	if t.Status.Terminal() && t.CompletedAt != nil && t.CompletedAt.UnixMilli() >= c.StartedMs {
+		return true
+	}
+	for _, a := range t.Attempts {
+		if a.Stage < c.Stage || a.Stage == c.Stage && a.Attempt < c.Attempt {
+			continue
+		}
+		if a.StartedAt.UnixMilli() > c.StartedMs || a.EndedAt != nil && a.EndedAt.UnixMilli() >= c.StartedMs {
+			return true
+		}
+	}
+	return false
 }
 
 // deadlineOf is when an attempt ends at the latest.

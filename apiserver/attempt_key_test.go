@@ -157,7 +157,70 @@ func TestAttemptKeyEnds(t *testing.T) {
 }
 
 func (a *atWork) finish() {
-	a.tasks.change("shop", a.task.ID, false, func(t *sdk.Task) { t.Status = sdk.StatusFailed })
+	a.tasks.change("shop", a.task.ID, false, func(t *sdk.Task) {
+		t.Status, t.CompletedAt = sdk.StatusFailed, new(a.taken.Add(2*time.Second))
+	})
+}
+
+// TestEndedAttemptKeyIsNotLookedAt: an agent that goes on with the key of an attempt that is over costs no look at the task.
+func TestEndedAttemptKeyIsNotLookedAt(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]func(*atWork){
+		"the attempt has ended":   func(a *atWork) { a.end(false) },
+		"the next attempt runs":   func(a *atWork) { a.end(false); a.take(0, 2, a.taken.Add(time.Minute)) },
+		"the next stage runs":     func(a *atWork) { a.end(false); a.take(1, 1, a.taken.Add(time.Minute)) },
+		"it was taken once more":  func(a *atWork) { a.end(false); a.take(0, 1, a.taken.Add(time.Minute)) },
+		"the task has ended":      func(a *atWork) { a.end(false); a.finish() },
+		"its chain was left open": func(a *atWork) { a.finish() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAtWork(t)
+			key := a.minted(t, 0, 1).Key
+			how(a)
+			a.tasks.looks = 0
+			for range 50 {
+				if got := a.read(a.server, key); got != http.StatusUnauthorized {
+					t.Fatalf("its key: %d", got)
+				}
+			}
+			if a.tasks.looks != 0 {
+				t.Errorf("it was looked at %d times", a.tasks.looks)
+			}
+		})
+	}
+}
+
+// TestAttemptKeyAfterAReset: an operator's reset takes a task back to an earlier attempt. What was read before it neither keeps the
+// agent of the new run from a key, nor refuses that.
+func TestAttemptKeyAfterAReset(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(*atWork){
+		"of a task that had ended": func(a *atWork) { a.end(false); a.finish() },
+		"of a later attempt":       func(a *atWork) { a.end(false); a.take(0, 2, a.taken.Add(time.Minute)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAtWork(t)
+			before(a)
+			reset := func(t *sdk.Task) {
+				t.Status, t.CompletedAt = sdk.StatusRunning, nil
+				t.Attempts = []sdk.Attempt{{Attempt: 1, StartedAt: a.taken.Add(time.Hour / 2)}}
+			}
+			old, err := a.tasks.GetTask(t.Context(), "shop", a.task.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.tasks.change("shop", a.task.ID, true, reset)
+			key := a.minted(t, 0, 1).Key
+			a.tasks.mu.Lock()
+			a.tasks.stale = map[string]sdk.Task{"shop/" + a.task.ID: old} // as another server has it
+			a.tasks.mu.Unlock()
+			if got := a.read(a.server, key); got != http.StatusOK {
+				t.Errorf("the key of the new run: %d", got)
+			}
+		})
+	}
 }
 
 func TestAttemptKeyExpires(t *testing.T) {

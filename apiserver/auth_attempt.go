@@ -86,15 +86,14 @@ func (s *Server) checkAttemptMay(ctx context.Context, who caller, route, id stri
 	}
 }
 
-// checkChild refuses a task of the project that is not a child of the attempt's. What is no task is left to the route.
+// checkChild refuses what is not a child of the attempt's task: one of the project with forbidden, no task with not_found. What is no
+// id is left to the route.
 func (s *Server) checkChild(ctx context.Context, who caller, id string) *sdk.Error {
 	if !sdk.ValidID(id) {
 		return nil
 	}
 	task, err := s.tasks.GetTask(ctx, who.project, id)
 	switch {
-	case errors.Is(err, sdk.ErrNotFound):
-		return nil
 	case err != nil:
 		return errorOf(err)
 	case task.ParentID != who.attempt.Task:

@@ -2,11 +2,14 @@ package apiserver
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +45,33 @@ func TestAttemptKeyMay(t *testing.T) {
 				t.Errorf("%s %s of %s: %d, want %d: %s", r.method, r.path, what, w.Code, want, w.Body)
 			}
 		}
+	}
+}
+
+// lateTasks does not know a task when it is asked for the first time.
+type lateTasks struct {
+	*memoryTasks
+	id   string
+	seen atomic.Bool
+}
+
+func (l *lateTasks) GetTask(ctx context.Context, project, id string) (sdk.Task, error) {
+	if id == l.id && !l.seen.Swap(true) {
+		return sdk.Task{}, sdk.Errorf(sdk.CodeNotFound, "no such task")
+	}
+	return l.memoryTasks.GetTask(ctx, project, id)
+}
+
+// TestAttemptKeyAndATaskThatComes: a task that comes into being while its parent is checked is not changed.
+func TestAttemptKeyAndATaskThatComes(t *testing.T) {
+	t.Parallel()
+	a := newAtWork(t)
+	key := a.minted(t, 0, 1).Key
+	other := taskFrom(t, call(a.server, http.MethodPost, "/v1/tasks", okBody, bearing(a.shop)...), http.StatusCreated)
+	a.server.tasks = &lateTasks{memoryTasks: a.tasks, id: other.ID}
+	w := call(a.server, http.MethodPost, "/v1/tasks/"+other.ID+"/cancel", `{"reason":"mine"}`, bearing(key)...)
+	if p := problemOf(t, w); p.Code != sdk.CodeNotFound || a.tasks.reason != "" {
+		t.Errorf("%+v, cancelled because of %q", p, a.tasks.reason)
 	}
 }
 
@@ -193,11 +223,24 @@ func TestSealingKeys(t *testing.T) {
 	if strings.Contains(logs.String(), "every user") {
 		t.Errorf("a file of its owner alone is warned of:\n%s", logs.String())
 	}
-	if err := os.Chmod(dir+"/"+leaseKeysName, 0o644); err != nil {
-		t.Fatal(err)
+	ways := map[string]func(*Config){"named": func(c *Config) { c.LeaseKeysFile = dir + "/" + leaseKeysName }, "the directory's": inDir}
+	mode := func(m os.FileMode) {
+		if err := os.Chmod(dir+"/"+leaseKeysName, m); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if a.keyring.server(t, a.tasks, &logs, func(c *Config) { c.LeaseKeysFile = dir + "/" + leaseKeysName }); !strings.Contains(logs.String(), "every user") {
-		t.Error("a file that everybody can read is not warned of")
+	for name, way := range ways {
+		mode(0o644)
+		logs.Reset()
+		if a.keyring.server(t, a.tasks, &logs, way); !strings.Contains(logs.String(), "every user") {
+			t.Errorf("%s: a file that everybody can read is not warned of", name)
+		}
+		mode(0o602)
+		cfg := Config{Addr: "127.0.0.1:0", KeysFile: a.path}
+		way(&cfg)
+		if _, err := New(cfg, a.tasks, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "every user") {
+			t.Errorf("%s: a file that everybody can write: %v", name, err)
+		}
 	}
 	bad := Config{Addr: "127.0.0.1:0", KeysFile: a.path, LeaseKeysFile: a.path}
 	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "line 1") {

@@ -91,23 +91,28 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 const leaseKeysName = "lease-keys"
 
 // sealingKeys are those of the file that is named, else of the data directory's own.
-func sealingKeys(cfg Config, logger *slog.Logger) (*seal.Ring, error) {
+func sealingKeys(cfg Config, logger *slog.Logger) (ring *seal.Ring, err error) {
+	path, made := cfg.LeaseKeysFile, false
 	switch {
-	case cfg.LeaseKeysFile != "":
-		if info, err := os.Stat(cfg.LeaseKeysFile); err == nil && info.Mode().Perm()&0o007 != 0 {
-			logger.Warn("every user of this machine can read or write the sealing keys, and make tokens with them; take that away with chmod o=", "file", cfg.LeaseKeysFile)
-		}
-		return seal.Read(cfg.LeaseKeysFile)
+	case path != "":
+		ring, err = seal.Read(path)
 	case cfg.DataDir == "":
 		return seal.New(), nil
+	default:
+		path = filepath.Join(cfg.DataDir, leaseKeysName)
+		ring, made, err = seal.ReadOrMake(path)
 	}
-	path := filepath.Join(cfg.DataDir, leaseKeysName)
-	ring, made, err := seal.ReadOrMake(path)
+	if err != nil {
+		return nil, err
+	}
 	if made {
 		logger.Warn("made sealing keys for this server alone: another one takes no key of an attempt that this one made, and the other way round; "+
 			"give all of them one file in ROLECALL_LEASE_KEYS_FILE", "file", path)
 	}
-	return ring, err
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {
+		logger.Warn("every user of this machine can read the sealing keys, and make tokens with them; take that away with chmod o=", "file", path)
+	}
+	return ring, nil
 }
 
 // Handler answers the whole API, for a server of the caller's own. Such a caller runs [Server.FollowKeys] beside it: without that a

@@ -18,7 +18,7 @@ type Tasks interface {
 	RetryTask(ctx context.Context, in workflows.TaskInput, digest string) (task sdk.Task, replayed bool, err error)
 	// GetTask answers a task as it stands.
 	GetTask(ctx context.Context, project, id string) (sdk.Task, error)
-	// LookTask answers a task as GetTask does, and never as it was read before.
+	// LookTask answers a task as GetTask does, and never as it was read before the call.
 	LookTask(ctx context.Context, project, id string) (sdk.Task, error)
 	// ListTasks answers a page of the project's tasks; a cursor that came from another filter is invalid_input.
 	ListTasks(ctx context.Context, project string, filter sdk.TaskFilter, cursor string) (sdk.TaskPage, error)

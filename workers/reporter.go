@@ -2,6 +2,7 @@ package workers
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"sync"
 	"time"
@@ -87,18 +88,16 @@ func (r *reporter) Spent(m sdk.Metrics) {
 	}
 }
 
-// total is what the attempt has spent, all executions of it together: m of this one, or what was last reported when m says nothing.
+// total is what the attempt has spent, all executions of it together: m of this one, with what was last reported where m leaves a number
+// out. It holds no number that JSON does not.
 func (r *reporter) total(m sdk.Metrics) sdk.Metrics {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case !m.Spent():
-		return sdk.Metrics{DurationMs: m.DurationMs}.Plus(r.spent).Plus(r.earlier)
-	case !r.earlier.Spent():
-		return m
-	default:
-		return m.Plus(r.earlier)
-	}
+	m.TokensUsed = cmp.Or(m.TokensUsed, r.spent.TokensUsed)
+	m.InputTokens = cmp.Or(m.InputTokens, r.spent.InputTokens)
+	m.OutputTokens = cmp.Or(m.OutputTokens, r.spent.OutputTokens)
+	m.CostUSD = cmp.Or(m.CostUSD, r.spent.CostUSD)
+	return m.Plus(r.earlier)
 }
 
 // goOn takes over what an earlier execution of the same attempt had reported: an operator paused it, and the server handed it out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -92,5 +93,45 @@ func TestAPausedAttemptKeepsWhatItSpent(t *testing.T) {
 	r.Spent(tokens(9))
 	if got := r.report().Spent; *got.TokensUsed != 107 {
 		t.Errorf("after its end it takes %d", *got.TokensUsed)
+	}
+}
+
+// TestResultMetricsAreFilledIn: each number of a result goes before what was reported, and takes nothing else of that away.
+func TestResultMetricsAreFilledIn(t *testing.T) {
+	t.Parallel()
+	reported := sdk.Metrics{TokensUsed: new(int64(30)), InputTokens: new(int64(20)), OutputTokens: new(int64(10)), CostUSD: new(0.5)}
+	for name, tc := range map[string]struct{ result, want sdk.Metrics }{
+		"nothing":     {sdk.Metrics{}, reported},
+		"a cost":      {sdk.Metrics{CostUSD: new(0.75)}, sdk.Metrics{TokensUsed: new(int64(30)), InputTokens: new(int64(20)), OutputTokens: new(int64(10)), CostUSD: new(0.75)}},
+		"the tokens":  {sdk.Metrics{TokensUsed: new(int64(0)), InputTokens: new(int64(0))}, sdk.Metrics{TokensUsed: new(int64(0)), InputTokens: new(int64(0)), OutputTokens: new(int64(10)), CostUSD: new(0.5)}},
+		"no number":   {sdk.Metrics{CostUSD: new(math.NaN())}, sdk.Metrics{TokensUsed: new(int64(30)), InputTokens: new(int64(20)), OutputTokens: new(int64(10)), CostUSD: new(0.0)}},
+		"beyond them": {sdk.Metrics{CostUSD: new(math.Inf(1))}, sdk.Metrics{TokensUsed: new(int64(30)), InputTokens: new(int64(20)), OutputTokens: new(int64(10)), CostUSD: new(math.MaxFloat64)}},
+	} {
+		r := newReporter("agent-1", &sdk.Assignment{Attempt: 1})
+		r.Spent(reported)
+		if diff := cmp.Diff(tc.want, r.total(tc.result)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestACostThatIsNoNumberFailsNothing: what an agent did is not lost for it.
+func TestACostThatIsNoNumberFailsNothing(t *testing.T) {
+	t.Parallel()
+	for _, cost := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeTemporal{}
+			w := bench(t, f, 1, func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
+				return &sdk.Result{Output: json.RawMessage(`1`), Metrics: sdk.Metrics{CostUSD: &cost}}, nil
+			})
+			_, done := begin(w, sdk.Assignment{})
+			<-done
+			report, ok := f.answers[0].value.Result.(activities.AttemptReport)
+			if !ok || report.Result == nil || f.answers[0].value.Err != nil {
+				t.Errorf("a cost of %g: %+v", cost, f.answers[0].value)
+			} else if _, err := json.Marshal(report); err != nil {
+				t.Errorf("a cost of %g: %v", cost, err)
+			}
+		})
 	}
 }

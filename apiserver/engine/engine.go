@@ -114,6 +114,9 @@ type Engine struct {
 	openLists   *cache[recordedProgress] // by run; of closed runs only that they could not be asked
 	closedLists *cache[recordedProgress] // by run
 
+	looks  singleflight.Group // by workflow id: one look waits for its turn at a time
+	looked *cache[time.Time]  // by workflow id: when the last look began
+
 	lookingAt singleflight.Group // by task queue: one look at a time
 	queues    *cache[queueSeen]  // by task queue
 
@@ -146,6 +149,8 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		queries:     make(chan struct{}, cfg.MaxQueries),
 		openLists:   newCache[recordedProgress](openListBytes, cfg.DescribeTTL),
 		closedLists: newCache[recordedProgress](closedListBytes, closedListTTL),
+
+		looked: newCache[time.Time](lookedBytes, lookPause),
 
 		lists:   newCache[*rate.Limiter](turnBytes, turnTTL),
 		listing: make(chan struct{}, cfg.MaxLists),

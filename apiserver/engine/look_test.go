@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"context"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -72,4 +75,42 @@ func TestLookTask(t *testing.T) {
 	if cached, seen, after := attempts(get), attempts(look), attempts(get); cached != 0 || seen != 1 || after != 1 {
 		t.Errorf("read again %d, looked at %d, read after that %d; want 0, 1, 1", cached, seen, after)
 	}
+}
+
+// TestLooksAreSpaced: however many look at a task, Temporal is asked once each 200 ms, and every answer is newer than its question.
+func TestLooksAreSpaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		e := newTestEngine(t, o, Config{})
+		looks := func() {
+			var all sync.WaitGroup
+			for range 50 {
+				all.Go(func() {
+					if task, err := e.LookTask(t.Context(), "p", "a"); err != nil || len(task.Attempts) != 1 {
+						t.Errorf("%d attempts, %v", len(task.Attempts), err)
+					}
+				})
+			}
+			all.Wait()
+		}
+		began := time.Now()
+		if task, err := e.LookTask(t.Context(), "p", "a"); err != nil || len(task.Attempts) != 0 || time.Since(began) != 0 {
+			t.Errorf("the first: %d attempts after %s, %v", len(task.Attempts), time.Since(began), err)
+		}
+		o.mu.Lock()
+		o.setAttempt(t, 0, 1, started, nil)
+		o.mu.Unlock()
+		looks()
+		looks()
+		if describes, _, _, _, _ := o.counts(); describes != 3 || time.Since(began) != 2*lookPause {
+			t.Errorf("%d describes in %s, want 3 in %s", describes, time.Since(began), 2*lookPause)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := e.LookTask(gone, "p", "a"); err == nil {
+			t.Error("a caller that is gone is answered")
+		}
+		synctest.Wait()
+	})
 }

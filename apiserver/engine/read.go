@@ -36,11 +36,6 @@ func (e *Engine) GetTask(ctx context.Context, project, id string) (sdk.Task, err
 	return e.explain(ctx, s.stand, s.task), nil
 }
 
-// LookTask answers a task as it stands, whatever was read of it before.
-func (e *Engine) LookTask(ctx context.Context, project, id string) (sdk.Task, error) {
-	return e.look(ctx, project, id)
-}
-
 // known is the task as the caches have it.
 func (e *Engine) known(workflowID string) (sighting, bool) {
 	if t, ok := e.finished.get(workflowID); ok {

@@ -86,7 +86,7 @@ func change(ctx context.Context, path string, how func(*file) error) (err error)
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // a link stays one
 	}
-	release, err := lock(ctx, path+".lock")
+	release, err := lock(ctx, path)
 	if err != nil {
 		return fmt.Errorf("lock the keys file (ROLECALL_KEYS_FILE): %w", err)
 	}

@@ -12,11 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock waits until this process alone holds the lock file. It is let go when the process ends, however that happens.
+// lock waits until this process alone may change the file at path: until it holds the lock file beside that, which belongs to the same
+// owner. It is let go when the process ends, however that happens.
 func lock(ctx context.Context, path string) (release func() error, err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err := mayGive(path); err != nil {
+		return nil, err // before there is a lock file that its owner could not open
+	}
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := giveTo(f, path); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
@@ -36,24 +43,46 @@ func lock(ctx context.Context, path string) (release func() error, err error) {
 	}
 }
 
-// keepOwner gives a file the owner, group and mode of the one at path, if there is one: who could read that can read this.
-func keepOwner(f *os.File, path string) error {
+// mayGive answers an error when the file at path belongs to another user than this process may give files to.
+func mayGive(path string) error {
+	var old unix.Stat_t
+	if err := unix.Stat(path, &old); err != nil || os.Geteuid() == 0 || int(old.Uid) == os.Geteuid() {
+		return nil // what is wrong with the file itself, its reader says
+	}
+	return notGiven(old, unix.EPERM)
+}
+
+func notGiven(old unix.Stat_t, err error) error {
+	return fmt.Errorf("it belongs to user %d and group %d, which a new one could not be given (%w): do this as that user, or as root", old.Uid, old.Gid, err)
+}
+
+// giveTo gives a file the owner and group of the one at path, and answers that; nil if there is none.
+func giveTo(f *os.File, path string) (*unix.Stat_t, error) {
 	var old, own unix.Stat_t
 	if err := unix.Stat(path, &old); errors.Is(err, unix.ENOENT) {
-		return nil
+		return nil, nil
 	} else if err != nil {
-		return err
+		return nil, err
 	}
 	fd := int(f.Fd())
 	if err := unix.Fstat(fd, &own); err != nil {
-		return err
+		return nil, err
 	}
 	if own.Uid != old.Uid || own.Gid != old.Gid {
 		if err := unix.Fchown(fd, int(old.Uid), int(old.Gid)); err != nil {
-			return fmt.Errorf("it belongs to user %d and group %d, which a new one could not be given (%w): do this as that user, or as root", old.Uid, old.Gid, err)
+			return nil, notGiven(old, err)
 		}
 	}
-	return unix.Fchmod(fd, uint32(old.Mode)&0o777) //nolint:unconvert // 16 bits on macOS
+	return &old, nil
+}
+
+// keepOwner gives a file the owner, group and mode of the one at path, if there is one: who could read that can read this.
+func keepOwner(f *os.File, path string) error {
+	old, err := giveTo(f, path)
+	if old == nil || err != nil {
+		return err
+	}
+	return unix.Fchmod(int(f.Fd()), uint32(old.Mode)&0o777) //nolint:unconvert // 16 bits on macOS
 }
 
 // syncDir makes a rename in a directory last.

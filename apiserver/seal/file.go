@@ -19,13 +19,17 @@ const (
 )
 
 // Read answers the keys of a file. One that is not valid is refused, with the number of each line that is wrong and nothing of what
-// stands there.
+// stands there; so is one that every user of the machine can write.
 func Read(path string) (r *Ring, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("the sealing keys (ROLECALL_LEASE_KEYS_FILE): %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	if info, err := f.Stat(); err == nil && info.Mode().Perm()&0o002 != 0 {
+		return nil, fmt.Errorf("the sealing keys in %s (ROLECALL_LEASE_KEYS_FILE) can be changed by every user of this machine: "+
+			"take that away with chmod o= and make new keys", path)
+	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("the sealing keys (ROLECALL_LEASE_KEYS_FILE): %w", err)
@@ -67,7 +71,7 @@ func parse(raw []byte) ([][]byte, error) {
 	case len(faults) > 0:
 		return nil, errors.Join(faults...)
 	case len(keys) == 0:
-		return nil, errors.New("there is no key in it; make one with: head -c 32 /dev/urandom | base64")
+		return nil, errors.New("there is no key in it; make one with: (umask 077; head -c 32 /dev/urandom | base64 > the-file)")
 	case len(keys) > MaxKeys:
 		return nil, fmt.Errorf("there are %d keys, and at most %d may be", len(keys), MaxKeys)
 	}

@@ -135,16 +135,17 @@ func TestWorkGoesOnWithoutAKey(t *testing.T) {
 		again  int // so far
 	}{
 		{http.StatusForbidden, 1, 0, 1, 0},
-		{http.StatusServiceUnavailable, 2, 0, 1, 0},
+		{http.StatusServiceUnavailable, 1, 0, 1, 0}, // once, while there are none
 		{http.StatusConflict, 1, 0, 1, 0},
 		{0, 1, 1, 1, 1},
+		{http.StatusConflict, 1, 0, 1, 1}, // of this attempt alone
 		{0, 1, 1, 1, 1},
 		{http.StatusServiceUnavailable, 2, 0, 2, 1},
 	} {
 		api.answer(round.status)
 		res, err := a.Handle(t.Context(), assignment("task-1", 1), &recorder{})
 		got, asked := keysOf(t, res, err), api.took()
-		warned, again := strings.Count(logs.String(), "gets no key"), strings.Count(logs.String(), "get a key for the API again")
+		warned, again := strings.Count(logs.String(), "the agent gets no key"), strings.Count(logs.String(), "get a key for the API again")
 		if len(got) != round.keys || len(asked) != round.asks || warned != round.warned || again != round.again {
 			t.Errorf("%+v: %q after %d asks, the log:\n%s", round, got, len(asked), &logs)
 		}
@@ -159,40 +160,99 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestKeyIsNotWaitedForLong(t *testing.T) {
+// minterOf asks an API that does what answer does, for an attempt.
+func minterOf(t *testing.T, answer transport) (*minter, *attempt) {
+	t.Helper()
+	api, err := sdk.NewClient(sdk.Config{APIKey: "rk_worker", HTTPClient: &http.Client{Transport: answer}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &minter{api: api}, &attempt{in: assignment("task-1", 1), log: slog.New(slog.DiscardHandler)}
+}
+
+// TestKeyIsAskedForAgain: an API that has too much to do is given the time it asks for, as far as an attempt can wait.
+func TestKeyIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		answer transport
-		took   time.Duration
+		after   string // Retry-After
+		refuses int    // how often it does
+		key     string
+		asks    int
+		most    time.Duration
 	}{
-		"an API that hangs": {func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		}, mintPatience},
-		"an API that is away": {func(*http.Request) (*http.Response, error) {
-			return nil, errors.New("connection refused")
-		}, mintPause},
+		"once":                {"1", 1, "ra_1", 2, 3 * time.Second / 2},
+		"twice":               {"", 2, "ra_1", 3, 2 * mintPause * 3 / 2},
+		"for longer than now": {"3", 1, "", 1, 0},
+		"for good":            {"1", 100, "", 2, mintPatience},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				asks := 0
-				api, err := sdk.NewClient(sdk.Config{APIKey: "rk_worker", HTTPClient: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				m, at := minterOf(t, func(*http.Request) (*http.Response, error) {
+					asks++
+					w := httptest.NewRecorder()
+					if asks <= tc.refuses {
+						w.Header().Set("Retry-After", tc.after)
+						w.WriteHeader(http.StatusTooManyRequests)
+					} else {
+						w.WriteHeader(http.StatusCreated)
+						_, _ = w.WriteString(`{"key":"ra_1","expiresAt":"2026-01-02T03:04:05Z"}`)
+					}
+					return w.Result(), nil
+				})
+				began := time.Now()
+				if key := m.mint(t.Context(), at); key != tc.key || asks != tc.asks || time.Since(began) > tc.most || m.without {
+					t.Errorf("%q after %d asks and %s, without %v", key, asks, time.Since(began), m.without)
+				}
+			})
+		})
+	}
+}
+
+func TestKeyIsNotWaitedForLong(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer transport
+		took   time.Duration
+		short  time.Duration // while there are none
+	}{
+		"an API that hangs": {func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}, mintPatience, mintShort},
+		"an API that is away": {func(*http.Request) (*http.Response, error) {
+			return nil, errors.New("connection refused")
+		}, mintPause, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				asks := 0
+				m, at := minterOf(t, func(r *http.Request) (*http.Response, error) {
 					asks++
 					return tc.answer(r)
-				})}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				at := &attempt{in: assignment("task-1", 1), log: slog.New(slog.DiscardHandler)}
-				m := minter{api: api}
-				began := time.Now()
-				if key := m.mint(t.Context(), at); key != "" || time.Since(began) != tc.took || asks != 2 {
-					t.Errorf("%q after %s and %d asks, want none after %s and 2", key, time.Since(began), asks, tc.took)
+				})
+				for i, want := range []struct {
+					pass time.Duration // before
+					took time.Duration
+					asks int
+				}{
+					{0, tc.took, 2},
+					{0, tc.short, 1}, // there are no keys, and another attempt has just waited for one
+					{0, tc.short, 1},
+					{mintEvery, tc.took, 2},
+				} {
+					time.Sleep(want.pass)
+					asks = 0
+					began := time.Now()
+					if key := m.mint(t.Context(), at); key != "" || time.Since(began) != want.took || asks != want.asks {
+						t.Errorf("attempt %d: %q after %s and %d asks, want none after %s and %d", i+1, key, time.Since(began), asks, want.took, want.asks)
+					}
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				cancel()
-				began = time.Now()
+				began := time.Now()
 				if key := m.mint(ctx, at); key != "" || time.Since(began) != 0 {
 					t.Errorf("%q for an attempt that is to stop, after %s", key, time.Since(began))
 				}

@@ -27,6 +27,8 @@ type Exit struct {
 	Usurped bool   // somebody else ended its processes
 	Stderr  string // the end of it, at most Config.MaxLog bytes
 	Stdout  string // the end of what of it is worth keeping for a failure, or ""
+
+	StderrCut bool // there was more of Stderr before
 }
 
 // Clean reports whether the program ended with exit code 0.

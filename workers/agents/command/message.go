@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"time"
@@ -59,16 +60,19 @@ func decode(line []byte) (m *message, wrong string) {
 	return m, wrong
 }
 
-// takeSpent takes the metrics beside a message, or those of a result.
+// takeSpent takes the metrics beside a message. Each number of a result's own goes before.
 func (m *message) takeSpent(raw json.RawMessage) (wrong string) {
 	var spent sdk.Metrics
-	switch {
-	case raw != nil && !describe(raw, &spent):
+	if raw != nil && !describe(raw, &spent) {
 		wrong = "metrics are of a wrong shape or size: they are left out"
-	case !spent.Spent() && m.answer.result != nil:
-		spent = m.answer.result.Metrics
 	}
-	if spent.Spent() {
+	if own := m.spent; own != nil {
+		spent.TokensUsed = cmp.Or(own.TokensUsed, spent.TokensUsed)
+		spent.InputTokens = cmp.Or(own.InputTokens, spent.InputTokens)
+		spent.OutputTokens = cmp.Or(own.OutputTokens, spent.OutputTokens)
+		spent.CostUSD = cmp.Or(own.CostUSD, spent.CostUSD)
+	}
+	if m.spent = nil; spent.Spent() {
 		m.spent = &spent
 	}
 	return wrong
@@ -129,10 +133,6 @@ func (m *message) takeResult(raw json.RawMessage) (wrong string, taken bool) {
 		return notThatShape, false
 	}
 	res := &sdk.Result{Output: compact(f["output"])}
-	if err := sdk.CheckJSON(res.Output, sdk.MaxOutput); err != nil {
-		m.answer.refuse(unfit("the output", err))
-		return "has an output that is refused", true
-	}
 	for key, to := range map[string]any{
 		"metrics": &res.Metrics, "model": &res.Model, "qualityGatePassed": &res.QualityGatePassed,
 		"qualityGate": &res.QualityGate, "reflection": &res.Reflection, "episodeRefs": &res.EpisodeRefs,
@@ -140,6 +140,11 @@ func (m *message) takeResult(raw json.RawMessage) (wrong string, taken bool) {
 		if v, ok := f[key]; ok && !describe(v, to) {
 			wrong = "is described by something of a wrong shape or size: that is left out"
 		}
+	}
+	m.spent = &res.Metrics // also of a result that is refused
+	if err := sdk.CheckJSON(res.Output, sdk.MaxOutput); err != nil {
+		m.answer.refuse(unfit("the output", err))
+		return "has an output that is refused", true
 	}
 	m.answer.result, m.answer.input, m.answer.unfit = res, nil, nil
 	return wrong, true

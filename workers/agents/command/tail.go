@@ -6,11 +6,13 @@ import "strings"
 type tail struct {
 	max int
 	buf []byte
+	cut bool // more than max was written
 }
 
 // Write keeps the end of p.
 func (t *tail) Write(p []byte) (int, error) {
 	n := len(p)
+	t.cut = t.cut || len(t.buf)+n > t.max
 	if len(p) > t.max {
 		p = p[len(p)-t.max:]
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -232,6 +233,30 @@ func TestAConversationThatIsNotThereIsBegunAnew(t *testing.T) {
 	}
 	if found := sessionFile(dir, json.RawMessage(`{"session":"other"}`)); found != filepath.Join(dir, "x_other.jsonl") {
 		t.Errorf("found %q", found)
+	}
+}
+
+// TestANamedPipeIsNoConversation: an agent can write where conversations are kept, and must not hold up the next attempt by it.
+func TestANamedPipeIsNoConversation(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "x_pipe.jsonl"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "x_dir.jsonl"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, session := range []string{"pipe", "dir"} {
+		answer := make(chan string, 1)
+		go func() { answer <- sessionFile(dir, json.RawMessage(`{"session":"`+session+`"}`)) }()
+		select {
+		case found := <-answer:
+			if found != "" {
+				t.Errorf("found %q", found)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("it waits for somebody to write")
+		}
 	}
 }
 

@@ -84,6 +84,21 @@ func (u *usage) metrics() sdk.Metrics {
 	return sdk.Metrics{InputTokens: input.InputTokens, OutputTokens: &u.Output, TokensUsed: &u.Total, CostUSD: &u.Cost.Total}
 }
 
+// usageAtEnd finds what a request took in the end of its message's line; nil when it is not there. It stands behind the content, in
+// whose text every quote is escaped.
+func usageAtEnd(end []byte) *usage {
+	const key = `"usage":`
+	at := bytes.LastIndex(end, []byte(key+"{"))
+	if at < 0 {
+		return nil
+	}
+	u := &usage{}
+	if json.NewDecoder(bytes.NewReader(end[at+len(key):])).Decode(u) != nil {
+		return nil
+	}
+	return u
+}
+
 // text is the text of the content, its parts joined.
 func (c content) text() string {
 	var b []byte

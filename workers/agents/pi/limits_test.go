@@ -70,6 +70,10 @@ func TestEnds(t *testing.T) {
 			exit:   command.Exit{Code: 1, Stderr: "No API key found for the selected model.\n\nUse /login. See:\n  /opt/pi/docs/models.md\n"},
 			code:   sdk.CodeAgentFailed, why: "pi did not begin, and ended with exit code 1: No API key found for the selected model.",
 		},
+		"a first line that is not kept": {
+			exit: command.Exit{Code: 1, Stderr: "alf a line\nand more\nError: no such provider\n", StderrCut: true},
+			code: sdk.CodeAgentFailed, why: "pi did not begin, and ended with exit code 1: Error: no such provider",
+		},
 		"taken over": {stream: begin, exit: command.Exit{Code: -1, Signal: "killed", Usurped: true}, code: sdk.CodeAgentFailed, why: "a later attempt"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,6 +120,44 @@ func TestAnOutputThatIsTooLargeIsRefused(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 }
+
+// TestAnAnswerThatIsTooLongIsCounted: what a request took is known from the end of its line, wherever the line is cut.
+func TestAnAnswerThatIsTooLongIsCounted(t *testing.T) {
+	t.Parallel()
+	const (
+		used = `"usage":{"input":90,"output":30,"cacheRead":30,"cacheWrite":0,"totalTokens":150,"cost":{"input":0.1,"total":0.5}}`
+		decy = `{"type":"toolCall","name":"write","arguments":{"usage":{"input":7}}},{"type":"text","text":"\"usage\":{\"input\":8}"}`
+	)
+	for name, tc := range map[string]struct {
+		line string
+		want []any
+	}{
+		"as pi writes it": {`{"type":"message_end","message":{"role":"assistant","content":[%s,` + decy + `],` + used + `,"stopReason":"stop","timestamp":1}}`, []any{int64(120), int64(30), int64(150), 0.5}},
+		"none":            {`{"type":"message_end","message":{"role":"assistant","content":[%s],"stopReason":"stop"}}`, nil},
+		"half":            {`{"type":"message_end","message":{"role":"assistant","content":[%s],"usage":{"input":90,`, nil},
+		"another's":       {`{"type":"message_end","message":{"role":"toolResult","content":[%s],` + used + `}}`, nil},
+	} {
+		for _, length := range []int{900, 1000, 1024, 3000, maxEnd, 3*maxEnd + 11} {
+			for _, size := range []int{1, 7, 1000, 1 << 20} {
+				var heard meteredTeller
+				s := newStream(1024, &heard)
+				feed(t, s, []byte(begin+fmt.Sprintf(tc.line, `{"type":"text","text":"`+strings.Repeat("x", length)+`"}`)+"\n"+end), size)
+				wantSpent(t, s.metrics, tc.want)
+				if told := heard.told > 0; told != (tc.want != nil) || cap(s.rest) > 4*maxEnd {
+					t.Errorf("%s of %d bytes, in pieces of %d: told %v, %d bytes are held", name, length, size, told, cap(s.rest))
+				}
+			}
+		}
+	}
+}
+
+// meteredTeller counts what it is told of spending.
+type meteredTeller struct {
+	teller
+	told int
+}
+
+func (m *meteredTeller) Spent(sdk.Metrics) { m.told++ }
 
 // TestMemoryIsBounded plays an answer of 2,000 pieces, whose stream grows with their square.
 func TestMemoryIsBounded(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 )
 
 // resume is what an attempt leaves to the next one.
@@ -37,11 +38,14 @@ func sessionFile(dir string, left json.RawMessage) string {
 
 // begins reports whether a file begins as that of a conversation: pi ends at once when it is to go on with another.
 func begins(path string) bool {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it must not wait for the writer of a named pipe
 	if err != nil {
 		return false
 	}
 	defer func() { _ = f.Close() }() // it was only read
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
 	var head struct{ Type string }
 	return json.NewDecoder(io.LimitReader(f, maxHead)).Decode(&head) == nil && head.Type == eventSession
 }

@@ -19,8 +19,12 @@ const (
 	categoryError      = "error"
 )
 
-// maxArgument bounds how much of a tool's argument progress shows.
-const maxArgument = 256
+const (
+	// maxArgument bounds how much of a tool's argument progress shows.
+	maxArgument = 256
+	// maxEnd is how much of the end of a line that is too long is looked at: what the request took stands there.
+	maxEnd = 4 << 10
+)
 
 // listener is told what pi does while it runs.
 type listener interface {
@@ -28,14 +32,15 @@ type listener interface {
 	Resume(data json.RawMessage) error
 }
 
-// stream reads what pi prints in JSON mode. It touches nothing but the listener, holds at most one line up to maxLine and the text
-// of the newest message, and says the same however the bytes are cut into writes. It never fails.
+// stream reads what pi prints in JSON mode. It touches nothing but the listener, holds at most one line up to maxLine, the end of one that is longer and the
+// text of the newest message, and says the same however the bytes are cut into writes. It never fails.
 type stream struct {
 	maxLine int
 	to      listener
 
 	line     []byte
-	skipping bool // the rest of a line that is longer than maxLine
+	skipping bool   // the rest of a line that is longer than maxLine
+	rest     []byte // the end of that rest: maxEnd of it, and at most half as much again
 
 	session string
 	last    *message // the newest answer of the model in this run; nil when there is none yet
@@ -67,7 +72,7 @@ func (s *stream) Write(p []byte) (int, error) {
 // Close takes the end of stdout: a last line without a newline is a line like any other.
 func (s *stream) Close() error {
 	s.endLine()
-	s.line = nil
+	s.line, s.rest = nil, nil
 	return nil
 }
 
@@ -75,9 +80,25 @@ func (s *stream) add(p []byte) {
 	room := s.maxLine - len(s.line)
 	if len(p) > room {
 		s.skipping = true
+		s.skip(p[room:])
 		p = p[:room]
 	}
 	s.line = append(s.line, p...)
+}
+
+// skip keeps the end of what is no longer held of a line.
+func (s *stream) skip(p []byte) {
+	s.rest = append(s.rest, p[max(0, len(p)-maxEnd):]...)
+	if over := len(s.rest) - maxEnd; over > maxEnd/2 {
+		s.rest = append(s.rest[:0], s.rest[over:]...)
+	}
+}
+
+// end is the end of the line, at most maxEnd bytes.
+func (s *stream) end() []byte {
+	held := s.line[max(0, len(s.line)-maxEnd):]
+	end := append(bytes.Clone(held), s.rest...)
+	return end[max(0, len(end)-maxEnd):]
 }
 
 // endLine takes the line that has just ended.
@@ -98,10 +119,10 @@ func (s *stream) endLine() {
 			s.take(kind, e)
 		}
 	}
-	s.line, s.skipping = s.line[:0], false
+	s.line, s.skipping, s.rest = s.line[:0], false, s.rest[:0]
 }
 
-// cut takes a line that is longer than may be held: only its head is known.
+// cut takes a line that is longer than may be held: only its head and its end are known.
 func (s *stream) cut(kind string) {
 	switch kind {
 	case eventAgentEnd:
@@ -109,6 +130,7 @@ func (s *stream) cut(kind string) {
 	case eventMessageEnd:
 		if bytes.HasPrefix(s.line, []byte(`{"type":"message_end","message":{"role":"assistant"`)) {
 			s.last, s.tooLong = nil, true
+			s.count(usageAtEnd(s.end()))
 		}
 	}
 }
@@ -161,14 +183,20 @@ func (s *stream) takeSession(id string) {
 // takeAnswer takes a complete answer of the model: what it took, and how it ended.
 func (s *stream) takeAnswer(m *message) {
 	s.last, s.tooLong = m, false
-	if u := m.Usage; u != nil {
-		s.metrics = s.metrics.Plus(u.metrics())
-		if meter, ok := s.to.(sdk.Meter); ok {
-			meter.Spent(s.metrics)
-		}
-	}
+	s.count(m.Usage)
 	if text := m.text(); text != "" {
 		s.to.Progress(sdk.Progress{Category: categoryMessage, Phase: "Processing", Message: text})
+	}
+}
+
+// count adds what a request to the model took, if it is known.
+func (s *stream) count(u *usage) {
+	if u == nil {
+		return
+	}
+	s.metrics = s.metrics.Plus(u.metrics())
+	if meter, ok := s.to.(sdk.Meter); ok {
+		meter.Spent(s.metrics)
 	}
 }
 

@@ -36,10 +36,14 @@ func (s *stream) Conclude(e command.Exit) (*sdk.Result, error) {
 }
 
 // badExit is the failure of a pi that ended badly. What keeps it from beginning, such as a key that is missing, it says in the first
-// line of stderr.
+// line of stderr; where that is not kept, the last one has to do.
 func (s *stream) badExit(e command.Exit) *sdk.AgentError {
 	fail := e.Failure()
-	if why := firstLine(e.Stderr); !s.begun && !e.Usurped && e.Signal == "" && why != "" {
+	why := firstLine(e.Stderr)
+	if e.StderrCut {
+		why = lastLine(e.Stderr)
+	}
+	if !s.begun && !e.Usurped && e.Signal == "" && why != "" {
 		fail.Message = fmt.Sprintf("pi did not begin, and ended with exit code %d: %s", e.Code, why)
 		fail.TaskError = fail.Trim()
 	}
