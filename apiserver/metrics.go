@@ -44,7 +44,7 @@ func newMetrics(registry prometheus.Registerer, waits func() float64) (*metrics,
 			Name: "rolecall_http_requests_in_flight", Help: "HTTP requests being answered, those that wait among them.",
 		}),
 		limited: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "rolecall_http_rate_limited_total", Help: "HTTP requests refused with 429: a key's rate limit, or too many waits.",
+			Name: "rolecall_http_rate_limited_total", Help: "HTTP requests refused with 429: a rate limit, too many waits, or too many pages of lists.",
 		}),
 		created: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rolecall_tasks_created_total", Help: "Tasks answered to a creating request; replayed is true where the idempotency key's task was there already.",

@@ -60,7 +60,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 		cfg.ShutdownGrace = defaultShutdownGrace
 	}
 	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout}
-	s.waits.ofKey = map[string]int{}
+	s.waits.ofKey, s.waits.ofAttempt = map[string]int{}, map[string]int{}
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	if cfg.KeysFile != "" {

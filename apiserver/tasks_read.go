@@ -48,7 +48,7 @@ func (s *Server) readTask(ctx context.Context, project, id string, wait time.Dur
 	if wait == 0 || s.draining.Err() != nil {
 		return s.tasks.GetTask(ctx, project, id)
 	}
-	leave, fault := s.waits.enter(callerOf(ctx).key)
+	leave, fault := s.waits.enter(callerOf(ctx))
 	if fault != nil {
 		return sdk.Task{}, fault
 	}

@@ -190,7 +190,7 @@ func TestWaitsOfAKeyAreBounded(t *testing.T) {
 	}
 	leaving := make([]func(), maxWaitsOfAKey)
 	for i := range leaving {
-		leave, err := s.waits.enter(busy.ID)
+		leave, err := s.waits.enter(caller{key: busy.ID})
 		if err != nil {
 			t.Fatalf("wait %d: %v", i, err)
 		}

@@ -10,7 +10,6 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/singleflight"
-	"golang.org/x/time/rate"
 
 	enumspb "go.temporal.io/api/enums/v1"
 
@@ -35,7 +34,7 @@ type Config struct {
 	MaxPolls int
 	// MaxQueries is how many runs are asked for their progress at once; what can not be asked in time is stale. Default 4.
 	MaxQueries int
-	// MaxLists is how many pages of lists are made at once; the others wait. Default 4.
+	// MaxLists is how many calls for lists are under way at once, of one project one less; the others wait. Default 4.
 	MaxLists int
 	// CallTimeout bounds one call to Temporal, retries included. Default 5 s.
 	CallTimeout time.Duration
@@ -120,8 +119,8 @@ type Engine struct {
 	lookingAt singleflight.Group // by task queue: one look at a time
 	queues    *cache[queueSeen]  // by task queue
 
-	lists   *cache[*rate.Limiter] // by project
-	listing chan struct{}         // holds one of Config.MaxLists for each page being made
+	lists   *cache[turns] // by project
+	listing chan struct{} // holds one of Config.MaxLists for each call under way
 
 	life  context.Context // ends with Close
 	close context.CancelFunc
@@ -152,7 +151,7 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 
 		looked: newCache[time.Time](lookedBytes, lookPause),
 
-		lists:   newCache[*rate.Limiter](turnBytes, turnTTL),
+		lists:   newCache[turns](turnBytes, turnTTL),
 		listing: make(chan struct{}, cfg.MaxLists),
 
 		queues: newCache[queueSeen](queueBytes, queueTTL),

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
-	"golang.org/x/time/rate"
 	"google.golang.org/protobuf/proto"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -21,15 +19,8 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-const (
-	// pageBytes is how much Temporal may answer for one page, which keeps the page itself below as much: fewer tasks then.
-	pageBytes = 3 << 20
-	// listsPerSecond and listsAtOnce are how many pages one project gets: Temporal has one small limit for the lists of all.
-	listsPerSecond, listsAtOnce = 5, 20
-	// turnTTL is how long a project's turns are remembered: for longer than it takes to have all of them again.
-	turnTTL   = time.Minute
-	turnBytes = 1 << 20
-)
+// pageBytes is how much Temporal may answer for one page, which keeps the page itself below as much: fewer tasks then.
+const pageBytes = 3 << 20
 
 // ListTasks answers a page of a project's tasks; the filter is valid. A cursor that came with another filter is invalid_input, as is
 // one that was damaged. A project that asks for too many pages waits for its turn, and is rate_limited when that is too far away.
@@ -42,17 +33,12 @@ func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskF
 	if err != nil {
 		return page, err
 	}
-	leave, err := e.listTurn(ctx, project)
-	if err != nil {
-		return page, err
-	}
-	defer leave()
 	limit := filter.Limit
 	if limit == 0 {
 		limit = sdk.DefaultPage
 	}
 	for size := limit; ; {
-		resp, bytes, err := e.listChunk(ctx, query, size, token)
+		resp, bytes, err := e.listChunk(ctx, project, query, size, token)
 		n := len(resp.GetExecutions())
 		switch {
 		case size > 1 && err != nil && isTooLarge(err):
@@ -76,39 +62,13 @@ func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskF
 	}
 }
 
-// listTurn waits until the project may have another page, and until few enough are being made. leave ends the turn.
-func (e *Engine) listTurn(ctx context.Context, project string) (leave func(), err error) {
-	soon, cancel := context.WithTimeout(ctx, e.cfg.CallTimeout)
-	defer cancel()
-	if err := e.turns(project).Wait(soon); err != nil {
-		if ctx.Err() != nil {
-			return nil, fault(context.Cause(ctx))
-		}
-		return nil, &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: retryAfter,
-			Message: fmt.Sprintf("the project asks for more than %d pages of tasks a second; go on after Retry-After", listsPerSecond)}
+// listChunk answers some runs, and how large the answer was. It takes one of the project's turns.
+func (e *Engine) listChunk(ctx context.Context, project, query string, size int, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, int, error) {
+	leave, err := e.listTurn(ctx, project)
+	if err != nil {
+		return nil, 0, err
 	}
-	select {
-	case e.listing <- struct{}{}:
-		return func() { <-e.listing }, nil
-	case <-ctx.Done():
-		return nil, fault(context.Cause(ctx))
-	}
-}
-
-// turns are those of a project.
-func (e *Engine) turns(project string) *rate.Limiter {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	l, ok := e.lists.get(project)
-	if !ok {
-		l = rate.NewLimiter(listsPerSecond, listsAtOnce)
-	}
-	e.lists.put(project, l, 256+len(project), time.Now())
-	return l
-}
-
-// listChunk answers some runs, and how large the answer was.
-func (e *Engine) listChunk(ctx context.Context, query string, size int, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, int, error) {
+	defer leave()
 	resp, err := e.temporal.WorkflowService().ListWorkflowExecutions(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: e.cfg.Namespace, PageSize: int32(size), NextPageToken: token, Query: query, //nolint:gosec // at most sdk.MaxPage
 	})

@@ -94,12 +94,20 @@ type visibility struct {
 	largest int // runs of one gRPC message
 	failure error
 	token   string // "" is the index of the next
+	takes   time.Duration
 
 	mu    sync.Mutex
 	asked []int
 }
 
-func (v *visibility) ListWorkflowExecutions(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest, _ ...grpc.CallOption) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+func (v *visibility) ListWorkflowExecutions(ctx context.Context, in *workflowservice.ListWorkflowExecutionsRequest, _ ...grpc.CallOption) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	if v.takes > 0 {
+		select {
+		case <-time.After(v.takes):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.asked = append(v.asked, int(in.GetPageSize()))

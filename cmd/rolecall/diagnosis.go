@@ -17,7 +17,6 @@ type examination struct {
 	Temporal   temporalSeen  `json:"temporal"`
 	Control    *queueSeen    `json:"control,omitempty"`
 	Versions   []versionSeen `json:"versions,omitempty"`
-	Unattended *versionSeen  `json:"unattended,omitempty"` // the version that gets new tasks, when nobody runs it
 	Roles      []queueSeen   `json:"roles"`
 	RolesNamed bool          `json:"-"` // the roles were asked for by name
 
@@ -82,19 +81,13 @@ type queueSeen struct {
 	Waiting  int64        `json:"waiting"`
 	OldestMs int64        `json:"oldestMs,omitempty"`
 
-	handsTo build // the version that gets what is new; zero: those without one
+	asking []build // who listens, by version, each once
+	hands  handing
 }
 
 type pollerSeen struct {
 	Identity  string `json:"identity"`
 	SeenMsAgo int64  `json:"seenMsAgo"`
-}
-
-// versionSeen is a version that polls, and the one its deployment hands new runs to.
-type versionSeen struct {
-	Deployment string `json:"deployment"`
-	Build      string `json:"build"`
-	Current    string `json:"current"`
 }
 
 // finding is something to do.
@@ -128,19 +121,7 @@ func diagnose(e examination) []finding {
 	if e.Control != nil && len(e.Control.Pollers) == 0 {
 		add("no control worker: tasks are accepted and nothing happens", "start one with: rolecall serve --control")
 	}
-	if v := e.Unattended; v != nil {
-		add(fmt.Sprintf("version %s of deployment %s gets all new tasks, and no control worker of it listens", v.Build, v.Deployment),
-			fmt.Sprintf("start it again, or promote another with: temporal worker deployment set-current-version --deployment-name %s --build-id <id> (or --unversioned)", v.Deployment))
-	}
-	for _, v := range e.Versions {
-		switch v.Current {
-		case v.Build:
-		case "":
-			add(fmt.Sprintf("deployment %s has no current version: new tasks wait for ever", v.Deployment), promotion(v))
-		default:
-			add(fmt.Sprintf("version %s of deployment %s polls but is not current (%s is): it gets no new tasks", v.Build, v.Deployment, v.Current), promotion(v))
-		}
-	}
+	found = append(found, versionFaults(e.Versions)...)
 	found = append(found, clockFaults(e, clockWrong, 0)...)
 	for _, q := range e.Roles {
 		start := fmt.Sprintf("start an agent with: PROJECT_ID=%s rolecall worker --role %s --agent command -- <program>", e.Project, q.Role)
@@ -157,10 +138,8 @@ func diagnose(e examination) []finding {
 
 // remarks are what is worth knowing and is no fault.
 func remarks(e examination) []finding {
-	found := clockFaults(e, clockWarns, clockWrong)
-	if found == nil {
-		found = []finding{}
-	}
+	found := append([]finding{}, clockFaults(e, clockWarns, clockWrong)...)
+	found = append(found, versionRemarks(e.Versions)...)
 	if e.ProjectGuessed && len(e.Roles) > 0 {
 		found = append(found, finding{
 			"the roles looked at are those of project " + e.Project + ", which need not be the key's", "set PROJECT_ID to the project of the key in EVENTS_API_KEY",
@@ -173,10 +152,6 @@ func remarks(e examination) []finding {
 		})
 	}
 	return found
-}
-
-func promotion(v versionSeen) string {
-	return fmt.Sprintf("promote it with: temporal worker deployment set-current-version --deployment-name %s --build-id %s", v.Deployment, v.Build)
 }
 
 // worst is the exit code.

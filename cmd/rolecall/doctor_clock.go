@@ -119,7 +119,11 @@ func clockFaults(e examination, least, most time.Duration) []finding {
 	service, temporal := e.Service.Clock, e.Temporal.Clock
 	within := func(off time.Duration) bool { return off.Abs() >= least && (most == 0 || off.Abs() < most) }
 	if service != nil && temporal != nil && service.agrees(temporal) && service.off() != 0 && temporal.off() != 0 {
-		if off := temporal.off(); within(off) {
+		off := temporal.off()
+		if other := service.off(); other.Abs() > off.Abs() {
+			off = other
+		}
+		if within(off) {
 			return []finding{{"this machine's clock is " + offText(-off) + " those of the API and of Temporal", advice}}
 		}
 		return nil

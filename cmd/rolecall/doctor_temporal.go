@@ -46,24 +46,17 @@ func (e *examination) lookAtTemporal(ctx context.Context, opts client.Options, r
 	}
 	e.Temporal.Reachable = true
 	e.Temporal.RetentionMs = namespace.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration().Milliseconds()
-	q, versions, err := queueOf(ctx, c, opts.Namespace, workflows.ControlQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	q, err := queueOf(ctx, c, opts.Namespace, workflows.ControlQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	if err != nil {
 		return fmt.Errorf("task queue %s: %w", workflows.ControlQueue, err)
 	}
-	e.Control = &q
-	for _, v := range versions {
-		current, err := currentBuild(ctx, c, v.deployment)
-		if err != nil {
-			return fmt.Errorf("deployment %s: %w", v.deployment, err)
-		}
-		e.Versions = append(e.Versions, versionSeen{Deployment: v.deployment, Build: v.build, Current: current})
-	}
-	if to := q.handsTo; to != (build{}) && !slices.Contains(versions, to) {
-		e.Unattended = &versionSeen{Deployment: to.deployment, Build: to.build, Current: to.build}
+	e.Control, e.Versions = &q, versionsOf(q)
+	if err := lookAtDrainage(ctx, c, e.Versions); err != nil {
+		return err
 	}
 	for _, r := range roles {
 		queue := workflows.RoleQueue(e.Project, r)
-		q, _, err := queueOf(ctx, c, opts.Namespace, queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+		q, err := queueOf(ctx, c, opts.Namespace, queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
 		if err != nil {
 			return fmt.Errorf("task queue %s: %w", queue, err)
 		}
@@ -101,52 +94,30 @@ func refused(err error) bool {
 	}
 }
 
-// build is a version of a worker deployment.
-type build struct{ deployment, build string }
-
 // queueOf looks at one queue: who polls it, as which versions, and what waits.
-func queueOf(ctx context.Context, c client.Client, namespace, name string, kind enumspb.TaskQueueType) (queueSeen, []build, error) {
+func queueOf(ctx context.Context, c client.Client, namespace, name string, kind enumspb.TaskQueueType) (queueSeen, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	got, err := c.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
 		Namespace: namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: name}, TaskQueueType: kind, ReportStats: true,
 	})
 	if err != nil {
-		return queueSeen{}, nil, err
+		return queueSeen{}, err
 	}
 	q := queueSeen{
 		Queue: name, Waiting: got.GetStats().GetApproximateBacklogCount(),
 		OldestMs: got.GetStats().GetApproximateBacklogAge().AsDuration().Milliseconds(), Pollers: []pollerSeen{},
+		hands: handingOf(got.GetVersioningInfo()),
 	}
-	if current := got.GetVersioningInfo().GetCurrentDeploymentVersion(); current != nil {
-		q.handsTo = build{current.GetDeploymentName(), current.GetBuildId()}
-	}
-	var versions []build
 	for _, p := range got.GetPollers() {
 		ago := time.Since(p.GetLastAccessTime().AsTime())
 		if ago > freshPoll {
 			continue
 		}
 		q.Pollers = append(q.Pollers, pollerSeen{Identity: p.GetIdentity(), SeenMsAgo: max(ago, 0).Milliseconds()})
-		if d := p.GetDeploymentOptions(); d.GetWorkerVersioningMode() == enumspb.WORKER_VERSIONING_MODE_VERSIONED {
-			if v := (build{d.GetDeploymentName(), d.GetBuildId()}); !slices.Contains(versions, v) {
-				versions = append(versions, v)
-			}
+		if b := buildOf(p); !slices.Contains(q.asking, b) {
+			q.asking = append(q.asking, b)
 		}
 	}
-	return q, versions, nil
-}
-
-// currentBuild is the build that a deployment hands new runs to; "" when there is none.
-func currentBuild(ctx context.Context, c client.Client, deployment string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	got, err := c.WorkerDeploymentClient().GetHandle(deployment).Describe(ctx, client.WorkerDeploymentDescribeOptions{})
-	if err != nil {
-		return "", err
-	}
-	if v := got.Info.RoutingConfig.CurrentVersion; v != nil {
-		return v.BuildID, nil
-	}
-	return "", nil
+	return q, nil
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	deploymentpb "go.temporal.io/api/deployment/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/serviceerror"
@@ -86,10 +85,11 @@ func TestDoctorKeepsWhatItSaw(t *testing.T) {
 type frontend struct {
 	workflowservice.UnimplementedWorkflowServiceServer
 	namespace error
-	queue     func(context.Context) error // what describing a queue fails with; nil: it does not
-	ahead     time.Duration               // of its clock
-	current   string                      // the build that gets new runs
-	backlog   []byte                      // what it tells operators of any queue; nil: nothing
+	queue     func(context.Context) error              // what describing a queue fails with; nil: it does not
+	ahead     time.Duration                            // of its clock
+	handing   *taskqueuepb.TaskQueueVersioningInfo     // of workflows
+	drainage  map[string]enumspb.VersionDrainageStatus // of deployment d, by build
+	backlog   []byte                                   // what it tells operators of any queue; nil: nothing
 
 	mu      sync.Mutex
 	pollers map[string][]*taskqueuepb.PollerInfo // by queue
@@ -133,10 +133,8 @@ func (f *frontend) DescribeTaskQueue(ctx context.Context, in *workflowservice.De
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	got := &workflowservice.DescribeTaskQueueResponse{Pollers: f.pollers[in.GetTaskQueue().GetName()]}
-	if f.current != "" && in.GetTaskQueueType() == enumspb.TASK_QUEUE_TYPE_WORKFLOW {
-		got.VersioningInfo = &taskqueuepb.TaskQueueVersioningInfo{
-			CurrentDeploymentVersion: &deploymentpb.WorkerDeploymentVersion{DeploymentName: "d", BuildId: f.current},
-		}
+	if in.GetTaskQueueType() == enumspb.TASK_QUEUE_TYPE_WORKFLOW {
+		got.VersioningInfo = f.handing
 	}
 	return got, nil
 }
@@ -197,7 +195,7 @@ func TestDoctorReadsClockAndFairness(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			temporal := &frontend{ahead: 7 * time.Second, backlog: tc.backlog, current: "b1"}
+			temporal := &frontend{ahead: 7 * time.Second, backlog: tc.backlog}
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			opts := client.Options{HostPort: temporal.serve(t), Namespace: "default", Logger: log.NewStructuredLogger(silent())}
@@ -207,9 +205,6 @@ func TestDoctorReadsClockAndFairness(t *testing.T) {
 			}
 			if seen.Temporal.Fairness != tc.fairness {
 				t.Errorf("fairness is %q, want %q", seen.Temporal.Fairness, tc.fairness)
-			}
-			if v := seen.Unattended; v == nil || *v != (versionSeen{"d", "b1", "b1"}) {
-				t.Errorf("the version that nobody runs is %+v", v)
 			}
 			if c := seen.Temporal.Clock; c == nil || c.AtMostMs < 7000 || c.AtLeastMs > 7000 {
 				t.Errorf("the clock is %+v, want it 7 s ahead", c)

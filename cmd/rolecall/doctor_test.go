@@ -29,21 +29,25 @@ func TestDiagnose(t *testing.T) {
 		code   int
 		says   []string // one for each finding
 	}{
-		"all well":              {nil, 0, nil},
-		"API away":              {func(e *examination) { e.Service = serviceSeen{Problem: "refused"} }, 3, []string{"rolecall serve"}},
-		"API not ready":         {func(e *examination) { e.Service.Ready, e.Temporal.Reachable = false, false }, 3, []string{"TEMPORAL_*", "TEMPORAL_ADDRESS"}},
-		"Temporal elsewhere":    {func(e *examination) { e.Temporal.Reachable, e.Control, e.Roles = false, nil, nil }, 0, nil},
-		"no control worker":     {func(e *examination) { e.Control.Pollers = nil }, 1, []string{"rolecall serve --control"}},
-		"tasks wait":            {func(e *examination) { e.Roles[1].Waiting = 7 }, 1, []string{"PROJECT_ID=shop rolecall worker --role tester"}},
-		"a named role":          {func(e *examination) { e.RolesNamed = true }, 1, []string{"rolecall worker --role tester"}},
-		"looked at in part":     {func(e *examination) { e.Temporal.Problem, e.Control, e.Roles = "task queue rolecall: denied", nil, nil }, 1, []string{"credentials"}},
-		"a busy role":           {func(e *examination) { e.Roles[0].Waiting = 7 }, 0, nil},
-		"no current version":    {func(e *examination) { e.Versions = []versionSeen{{"d", "b2", ""}} }, 1, []string{"--deployment-name d --build-id b2"}},
-		"a version nobody runs": {func(e *examination) { e.Unattended = &versionSeen{"d", "b1", "b1"} }, 1, []string{"set-current-version --deployment-name d"}},
-		"Temporal's clock":      {func(e *examination) { e.Temporal.Clock = &clockSeen{2500, 2600} }, 1, []string{"NTP"}},
-		"the API's clock":       {func(e *examination) { e.Service.Clock = &clockSeen{-9000, -8000} }, 1, []string{"NTP"}},
+		"all well":           {nil, 0, nil},
+		"API away":           {func(e *examination) { e.Service = serviceSeen{Problem: "refused"} }, 3, []string{"rolecall serve"}},
+		"API not ready":      {func(e *examination) { e.Service.Ready, e.Temporal.Reachable = false, false }, 3, []string{"TEMPORAL_*", "TEMPORAL_ADDRESS"}},
+		"Temporal elsewhere": {func(e *examination) { e.Temporal.Reachable, e.Control, e.Roles = false, nil, nil }, 0, nil},
+		"no control worker":  {func(e *examination) { e.Control.Pollers = nil }, 1, []string{"rolecall serve --control"}},
+		"tasks wait":         {func(e *examination) { e.Roles[1].Waiting = 7 }, 1, []string{"PROJECT_ID=shop rolecall worker --role tester"}},
+		"a named role":       {func(e *examination) { e.RolesNamed = true }, 1, []string{"rolecall worker --role tester"}},
+		"looked at in part":  {func(e *examination) { e.Temporal.Problem, e.Control, e.Roles = "task queue rolecall: denied", nil, nil }, 1, []string{"credentials"}},
+		"a busy role":        {func(e *examination) { e.Roles[0].Waiting = 7 }, 0, nil},
+		"Temporal's clock":   {func(e *examination) { e.Temporal.Clock = &clockSeen{2500, 2600} }, 1, []string{"NTP"}},
+		"the API's clock":    {func(e *examination) { e.Service.Clock = &clockSeen{-9000, -8000} }, 1, []string{"NTP"}},
 		"both of them": {func(e *examination) {
 			e.Service.Clock, e.Temporal.Clock = &clockSeen{2000, 3000}, &clockSeen{2500, 2600}
+		}, 1, []string{"NTP"}},
+		"both, the API's by more": {func(e *examination) {
+			e.Service.Clock, e.Temporal.Clock = &clockSeen{2500, 3000}, &clockSeen{1500, 2600}
+		}, 1, []string{"NTP"}},
+		"both, behind": {func(e *examination) {
+			e.Service.Clock, e.Temporal.Clock = &clockSeen{-3000, -2500}, &clockSeen{-2600, -1500}
 		}, 1, []string{"NTP"}},
 		"two that differ": {func(e *examination) {
 			e.Service.Clock, e.Temporal.Clock = &clockSeen{2000, 3000}, &clockSeen{-2600, -2500}
@@ -51,7 +55,6 @@ func TestDiagnose(t *testing.T) {
 		"a clock a bit off": {func(e *examination) { e.Temporal.Clock = &clockSeen{1500, 1600} }, 0, nil},
 		"no clock":          {func(e *examination) { e.Service.Clock, e.Temporal.Clock = nil, nil }, 0, nil},
 		"fairness off":      {func(e *examination) { e.Temporal.Fairness = fairnessOff }, 0, nil},
-		"an old version":    {func(e *examination) { e.Versions = []versionSeen{{"d", "b1", "b2"}, {"d", "b2", "b2"}} }, 1, []string{"--build-id b1"}},
 	} {
 		e := healthy(tc.change)
 		found := diagnose(e)

@@ -63,18 +63,19 @@ func (f *listFlags) run(cmd *cobra.Command, c *console) error {
 	if err != nil {
 		return err
 	}
-	list := taskList{Items: []*sdk.TaskSummary{}}
+	list, listed := taskList{Items: []*sdk.TaskSummary{}}, 0
 	table := newTaskTable(c.stdout)
 	for task, err := range client.Tasks(cmd.Context(), filter) {
 		if err != nil {
 			return errors.Join(flagFaults(err), table.Flush())
 		}
-		if f.limit > 0 && len(list.Items) == f.limit {
+		if f.limit > 0 && listed == f.limit {
 			list.More = true
 			break
 		}
-		list.Items = append(list.Items, task)
+		listed++
 		if c.json {
+			list.Items = append(list.Items, task)
 			continue
 		}
 		if err := table.row(task); err != nil {
@@ -90,7 +91,7 @@ func (f *listFlags) run(cmd *cobra.Command, c *console) error {
 	switch {
 	case list.More:
 		c.note("There are more; --limit 0 lists all.")
-	case len(list.Items) == 0:
+	case listed == 0:
 		c.note("There are none.")
 	}
 	return nil
@@ -126,7 +127,7 @@ func (f *listFlags) filter() (sdk.TaskFilter, error) {
 		return filter, usagef("--limit must not be negative; 0 lists all")
 	}
 	if f.limit > 0 { // one more than is shown, to know whether there are more
-		filter.Limit = min(f.limit+1, sdk.MaxPage)
+		filter.Limit = min(f.limit, sdk.MaxPage-1) + 1
 	} else {
 		filter.Limit = sdk.MaxPage
 	}

@@ -74,6 +74,8 @@ func TestTaskList(t *testing.T) {
 			queries: []string{"agentId=a&limit=2&parentId=p&planId=l&priority=high&role=coder&sessionId=s&since=2026-01-02T12%3A00%3A00Z&status=open&type=code.write"},
 		},
 		"none":         {args: []string{"--role", "nobody", "--limit", "0"}, stderr: "There are none.", queries: []string{"limit=200&role=nobody"}},
+		"up to many":   {args: []string{"--role", "nobody", "--limit", "9223372036854775807"}, stderr: "There are none.", queries: []string{"limit=200&role=nobody"}},
+		"just a page":  {args: []string{"--role", "nobody", "--limit", "199"}, stderr: "There are none.", queries: []string{"limit=200&role=nobody"}},
 		"wrong since":  {args: []string{"--since", "yesterday"}, code: 2, stderr: "--since"},
 		"wrong limit":  {args: []string{"--limit", "-1"}, code: 2, stderr: "--limit"},
 		"wrong agent":  {args: []string{"--agent-id", "a b"}, code: 2, stderr: "--agent-id must"},

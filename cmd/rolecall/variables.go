@@ -47,7 +47,6 @@ type traceVariables struct {
 	Resource    string `env:"OTEL_RESOURCE_ATTRIBUTES" doc:"What else traces say of the program, such as deployment.environment.name=staging."`
 	Sampler     string `env:"OTEL_TRACES_SAMPLER" envDefault:"parentbased_always_on" doc:"Which traces are recorded: always_on, always_off, traceidratio, or with parentbased_ before it as the caller decided where there is one."`
 	SamplerArg  string `env:"OTEL_TRACES_SAMPLER_ARG" doc:"The share of traces that traceidratio records, 0 to 1."`
-	Headers     string `env:"OTEL_EXPORTER_OTLP_HEADERS" secret:"true" doc:"Headers for the collector, as key=value,key=value; a token for instance."`
 	Timeout     string `env:"OTEL_EXPORTER_OTLP_TIMEOUT" envDefault:"10000" doc:"Milliseconds that one batch of spans may take to be sent."`
 	Certificate string `env:"OTEL_EXPORTER_OTLP_CERTIFICATE" doc:"File of the certificate authority of the collector."`
 }

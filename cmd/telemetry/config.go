@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // DefaultMetricsAddr is where a program serves its metrics that has a place for them and is told nothing.
@@ -29,8 +32,12 @@ type Config struct {
 	Protocol       string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" doc:"How every signal is sent; http/protobuf is the one that is supported."`
 	// TracesExporter none is no tracing, whatever else is set.
 	TracesExporter string `env:"OTEL_TRACES_EXPORTER" doc:"none turns tracing off although a collector is named; otlp is the one that is supported."`
-	// Disabled is no tracing, whatever else is set.
-	Disabled bool `env:"OTEL_SDK_DISABLED" doc:"true turns tracing off although a collector is named."`
+	// Disabled true, in any case of its letters, is no tracing, whatever else is set. Everything else changes nothing.
+	Disabled string `env:"OTEL_SDK_DISABLED" doc:"true turns tracing off although a collector is named; everything else changes nothing."`
+
+	// TracesHeaders and Headers go to the collector with every batch of spans; OpenTelemetry's own SDK reads them.
+	TracesHeaders string `env:"OTEL_EXPORTER_OTLP_TRACES_HEADERS" secret:"true" doc:"Headers for the collector, for spans only; it goes before OTEL_EXPORTER_OTLP_HEADERS."`
+	Headers       string `env:"OTEL_EXPORTER_OTLP_HEADERS" secret:"true" doc:"Headers for the collector, as key=value,key=value; a token for instance."`
 }
 
 // Validate checks the configuration and names every fault at once. What is not used is not looked at.
@@ -58,12 +65,19 @@ func (c Config) Validate() error {
 	if e := c.TracesExporter; e != "" && e != "otlp" {
 		faults = append(faults, fmt.Errorf("OTEL_TRACES_EXPORTER must be otlp or none, not %q", e))
 	}
+	for _, v := range []struct{ name, value string }{
+		{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", c.TracesHeaders}, {"OTEL_EXPORTER_OTLP_HEADERS", c.Headers},
+	} {
+		if !areHeaders(v.value) { // which is not repeated: it may hold a token
+			faults = append(faults, fmt.Errorf("%s must be key=value,key=value, with what is special in a value as in a URL, such as Authorization=Bearer%%20<token>", v.name))
+		}
+	}
 	return errors.Join(faults...)
 }
 
 // traces reports whether spans are made.
 func (c Config) traces() bool {
-	return (c.TracesTo != "" || c.CollectorAt != "") && !c.Disabled && c.TracesExporter != "none"
+	return (c.TracesTo != "" || c.CollectorAt != "") && !strings.EqualFold(c.Disabled, "true") && c.TracesExporter != "none"
 }
 
 // tracesURL is where spans are sent, by the rules of OpenTelemetry's standard. The configuration is valid and traces.
@@ -79,6 +93,21 @@ func (c Config) tracesURL() (string, error) {
 		u.Path = "/"
 	}
 	return u.String(), nil
+}
+
+// areHeaders reports whether OpenTelemetry's SDK can read all of a variable of headers.
+func areHeaders(s string) bool {
+	if strings.TrimSpace(s) == "" {
+		return true
+	}
+	for pair := range strings.SplitSeq(s, ",") {
+		name, value, ok := strings.Cut(pair, "=")
+		value, err := url.PathUnescape(value)
+		if !ok || err != nil || !httpguts.ValidHeaderFieldName(strings.TrimSpace(name)) || !httpguts.ValidHeaderFieldValue(strings.TrimSpace(value)) {
+			return false
+		}
+	}
+	return true
 }
 
 func isWebURL(s string) bool {

@@ -18,7 +18,7 @@ const (
 	headerTimeout = 5 * time.Second
 	answerTimeout = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
-	closeGrace    = 5 * time.Second
+	closeGrace    = time.Second
 	maxScrapes    = 8 // at once; one more is answered 503
 )
 

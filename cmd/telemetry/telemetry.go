@@ -14,8 +14,10 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -82,6 +84,7 @@ func Start(ctx context.Context, o Options) (_ *Telemetry, err error) {
 		}
 	}
 	if o.traces() {
+		otel.SetLogger(logr.New(faults{o.Logger})) // the SDK has one in a process
 		exporter, err := newExporter(ctx, o.Config)
 		if err == nil {
 			err = t.startTracing(ctx, exporter, o.Service)

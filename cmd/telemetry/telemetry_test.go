@@ -2,14 +2,17 @@ package telemetry
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.temporal.io/sdk/client"
 )
 
@@ -130,9 +133,9 @@ func TestWithoutACollectorNothingIsTraced(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]Config{
 		"nothing set":     {},
-		"switched off":    {CollectorAt: "http://127.0.0.1:1", Disabled: true},
+		"switched off":    {CollectorAt: "http://127.0.0.1:1", Disabled: "TRUE"},
 		"no exporter":     {CollectorAt: "http://127.0.0.1:1", TracesExporter: "none"},
-		"off and invalid": {TracesTo: "gopher://x", Protocol: "grpc", Disabled: true},
+		"off and invalid": {TracesTo: "gopher://x", Protocol: "grpc", Disabled: "true", Headers: "no"},
 	} {
 		c.MetricsAddr = "off"
 		shown := begin(t, Options{Config: c})
@@ -159,6 +162,74 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	ok := Config{MetricsAddr: "0.0.0.0:3010", CollectorAt: "https://collector.example", TracesProtocol: "http/protobuf", Protocol: "grpc", TracesExporter: "otlp"}
 	if err := ok.Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOnlyTrueDisables: what the standard does not know changes nothing.
+func TestOnlyTrueDisables(t *testing.T) {
+	t.Parallel()
+	for value, traces := range map[string]bool{"": true, "false": true, "yes": true, "1": true, "on": true, "true": false, "True": false} {
+		if c := (Config{CollectorAt: "http://127.0.0.1:1", Disabled: value}); c.traces() != traces || c.Validate() != nil {
+			t.Errorf("%q: %t, %v", value, c.traces(), c.Validate())
+		}
+	}
+}
+
+// TestHeadersAreNotRepeated: a token that was written in the wrong form is refused and shown nowhere.
+func TestHeadersAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	for value, good := range map[string]bool{
+		"": true, "Authorization=Bearer%20s3cr3t": true, " a = b , c=d=e": true, "a=": true, "Authorization=Bearer s3cr3t": true,
+		"Authorization Bearer s3cr3t": false, "Authorization Bearer=s3cr3t": false, "a=b,s3cr3t": false, "a=s3cr3t%zz": false, "=s3cr3t": false,
+		"a=s3cr3t%0A": true, "a=s3cr3t%0Ab": false,
+	} {
+		for name, c := range map[string]Config{
+			"OTEL_EXPORTER_OTLP_HEADERS": {Headers: value}, "OTEL_EXPORTER_OTLP_TRACES_HEADERS": {TracesHeaders: value},
+		} {
+			c.CollectorAt = "http://127.0.0.1:1"
+			err := c.Validate()
+			if (err == nil) != good || !good && (!strings.Contains(err.Error(), name+" must be") || strings.Contains(err.Error(), "s3cr3t")) {
+				t.Errorf("%s=%s: %v", name, value, err)
+			}
+		}
+	}
+}
+
+func TestFaultsOfOpenTelemetryAreToldWithoutValues(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	l := logr.New(faults{slog.New(slog.NewTextHandler(&log, nil))}).WithName("s3cr3t").WithValues("s3cr3t", "s3cr3t")
+	l.Error(errors.New("s3cr3t"), "parse headers", "input", "s3cr3t")
+	l.Info("s3cr3t")
+	if got := log.String(); !strings.Contains(got, `failed="parse headers"`) || strings.Contains(got, "s3cr3t") {
+		t.Errorf("the log says %q", got)
+	}
+}
+
+// TestACollectorThatDoesNotAnswerHoldsNobodyUp ends a program while a span is on its way.
+func TestACollectorThatDoesNotAnswerHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
+	t.Cleanup(func() {
+		close(over)
+		silent.Close()
+	})
+	var log bytes.Buffer
+	shown, err := Start(t.Context(), Options{
+		Config: Config{MetricsAddr: "off", TracesTo: silent.URL}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := shown.TracerProvider().Tracer("test").Start(t.Context(), "s")
+	span.End()
+	began := time.Now()
+	if err := shown.Close(); err != nil || !strings.Contains(log.String(), "the last spans were not sent") {
+		t.Errorf("%v; the log says %q", err, log.String())
+	}
+	if took := time.Since(began); took > closeGrace+3*time.Second {
+		t.Errorf("the end took %s", took)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
 	"go.opentelemetry.io/otel/trace"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/contrib/opentelemetry"
 	"go.temporal.io/sdk/temporal"
@@ -43,8 +44,8 @@ func (t *Telemetry) startTracing(ctx context.Context, exporter sdktrace.SpanExpo
 		TextMapPropagator: propagation.TraceContext{},
 		SpanStarter:       startSpan,
 		DisableBaggage:    true,
-		// Signals and queries are how a worker and the API keep up with a task; each would be a trace of its own.
-		DisableSignalTracing: true, DisableQueryTracing: true,
+		// Signals, queries and updates are how a worker and the API keep up with a task; in the run each would be of another trace.
+		DisableSignalTracing: true, DisableQueryTracing: true, DisableUpdateTracing: true,
 		// What another tracing library left in a run is no reason to stop it.
 		AllowInvalidParentSpans: true,
 	})
@@ -53,29 +54,42 @@ func (t *Telemetry) startTracing(ctx context.Context, exporter sdktrace.SpanExpo
 
 func startSpan(ctx context.Context, tracer trace.Tracer, name string, opts ...trace.SpanStartOption) trace.Span {
 	_, span := tracer.Start(ctx, name, opts...)
-	return temporalSpan{span}
+	return &temporalSpan{Span: span}
 }
 
-// temporalSpan is a span that Temporal's interceptor ends. It tells of an error its kind alone: the text may hold what an agent said.
-// An attempt that answers through the client returns an error that is none, and sets its own status.
-type temporalSpan struct{ trace.Span }
+// cancelled is the error.type of what was cancelled.
+const cancelled = "cancelled"
 
-// RecordError notes the error's kind.
-func (s temporalSpan) RecordError(err error, _ ...trace.EventOption) {
-	if err == nil || errors.Is(err, activity.ErrResultPending) {
+// temporalSpan is a span that Temporal's interceptor ends. It tells of an error its kind alone: the text may hold what an agent said.
+// It is of one goroutine.
+type temporalSpan struct {
+	trace.Span
+	harmless bool // the error that was recorded is no fault
+}
+
+// RecordError notes the error's kind. An attempt that answers through the client returns an error that is none, and sets its own
+// status; a task that was there already is answered to the caller; a cancellation was asked for.
+func (s *temporalSpan) RecordError(err error, _ ...trace.EventOption) {
+	if err == nil {
+		return
+	}
+	_, there := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
+	if s.harmless = there || errors.Is(err, activity.ErrResultPending); s.harmless {
 		return
 	}
 	kind := fmt.Sprintf("%T", err)
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		kind = app.Type()
 	}
+	if temporal.IsCanceledError(err) || errors.Is(err, context.Canceled) {
+		kind, s.harmless = cancelled, true
+	}
 	s.Span.SetAttributes(attribute.String("error.type", kind))
 }
 
 // SetStatus sets the status without its text.
-func (s temporalSpan) SetStatus(code codes.Code, text string) {
-	if code == codes.Error && text == activity.ErrResultPending.Error() {
-		return
+func (s *temporalSpan) SetStatus(code codes.Code, _ string) {
+	if code != codes.Error || !s.harmless {
+		s.Span.SetStatus(code, "")
 	}
-	s.Span.SetStatus(code, "")
 }

@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
@@ -81,6 +84,10 @@ func TestSpansTellAnErrorsKindAlone(t *testing.T) {
 		"none":                 {nil, sdktrace.Status{}, ""},
 		"answered elsewhere":   {activity.ErrResultPending, sdktrace.Status{}, ""},
 		"a failure":            {temporal.NewApplicationError("secret", "agent_failed"), sdktrace.Status{Code: codes.Error}, "agent_failed"},
+		"was there already":    {serviceerror.NewWorkflowExecutionAlreadyStarted("secret", "", ""), sdktrace.Status{}, ""},
+		"cancelled":            {temporal.NewCanceledError("secret"), sdktrace.Status{}, "cancelled"},
+		"cancelled, wrapped":   {fmt.Errorf("secret: %w", temporal.NewCanceledError()), sdktrace.Status{}, "cancelled"},
+		"its caller left":      {fmt.Errorf("secret: %w", context.Canceled), sdktrace.Status{}, "cancelled"},
 		"anything else at all": {errors.New("secret"), sdktrace.Status{Code: codes.Error}, "*errors.errorString"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -76,6 +77,8 @@ func TestMetricsAreThoseOfTheReferenceAndNameNobody(t *testing.T) {
 	s.ended(free.ID)
 	s.ended(addressed.ID)
 
+	s.attemptsCounted(worker)
+
 	documented, exposed := documentedMetrics(t), map[string][]string{}
 	for _, p := range []*dev.Process{s.stack.API, s.stack.Control, worker} {
 		for name, family := range s.scrape(p) {
@@ -122,7 +125,6 @@ func TestMetricsAreThoseOfTheReferenceAndNameNobody(t *testing.T) {
 			t.Errorf("%s is not exposed", want)
 		}
 	}
-	s.attemptsCounted(worker)
 	s.untraced(free.ID)
 }
 
@@ -130,14 +132,17 @@ func emptyIsNil() cmp.Option {
 	return cmp.Transformer("emptyIsNil", func(list []string) string { return strings.Join(list, " ") })
 }
 
-// attemptsCounted wants two completed attempts of the one role, and two slots.
+// attemptsCounted waits for two completed attempts of the one role, which are counted after they are answered, and wants two slots.
 func (s *scene) attemptsCounted(worker *dev.Process) {
 	s.t.Helper()
-	families := s.scrape(worker)
-	attempts := families["rolecall_worker_attempts_total"].GetMetric()
-	if len(attempts) != 1 || attempts[0].GetCounter().GetValue() != 2 || families["rolecall_worker_slots"].GetMetric()[0].GetGauge().GetValue() != 2 {
-		s.t.Errorf("the worker counted %v", attempts)
-	}
+	s.eventually("the counted attempts", patience, func() error {
+		families := s.scrape(worker)
+		attempts, slots := families["rolecall_worker_attempts_total"].GetMetric(), families["rolecall_worker_slots"].GetMetric()
+		if len(attempts) != 1 || attempts[0].GetCounter().GetValue() != 2 || len(slots) != 1 || slots[0].GetGauge().GetValue() != 2 {
+			return fmt.Errorf("the worker counted %v, of %v", attempts, slots)
+		}
+		return nil
+	})
 }
 
 // untraced wants a run that nothing of a trace was written to.

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -148,6 +150,70 @@ func TestOneTraceFromTheRequestToTheAgent(t *testing.T) {
 		t.Errorf("the attempt's span says %v", told)
 	}
 	s.replaysUntraced(created.ID)
+	s.noFaults(c)
+}
+
+// inTrace is a client whose requests are of the n-th of other traces, and that trace's id.
+func (s *scene) inTrace(n int) (client *sdk.Client, trace string) {
+	s.t.Helper()
+	trace = fmt.Sprintf("%032x", n)
+	client, err := sdk.NewClient(sdk.Config{
+		URL: s.stack.URL(), ProjectID: s.project, HTTPClient: &http.Client{Transport: traceparent("00-" + trace + "-b7ad6b7169203331-01")},
+	})
+	s.do(err)
+	return client, trace
+}
+
+// noFaults replays a creation, cancels a task and answers a question: none of it is a failed span, and what is sent to a run is a span
+// of its request's trace alone.
+func (s *scene) noFaults(c *collector) {
+	s.t.Helper()
+	s.worker("asking", dev.Worker{Roles: []sdk.Role{sdk.RoleDebugger}})
+	first, created := s.inTrace(1)
+	again, replayed := s.inTrace(2)
+	later, cancelled := s.inTrace(3)
+	person, answered := s.inTrace(4)
+	request, key := sdk.TaskRequest{Type: sdk.TypeCodeTest, Title: "nobody takes it"}, sdk.IdempotencyKey("k")
+	task, err := first.CreateTask(s.t.Context(), request, key)
+	s.do(err)
+	_, err = again.CreateTask(s.t.Context(), request, key)
+	s.do(err)
+	_, err = later.CancelTask(s.t.Context(), task.ID, "")
+	s.do(err)
+	s.ended(task.ID)
+	asks := s.delegate(script{"0.1": {"ask:Which port?"}, "*": {"result:1"}}, func(r *sdk.TaskRequest) { r.Role = sdk.RoleDebugger })
+	s.is("the question", asks.ID, func(t *sdk.Task) bool { return t.Status == sdk.StatusInputRequired })
+	_, err = person.ProvideInput(s.t.Context(), asks.ID, "input-0-1", 80)
+	s.do(err)
+	s.ended(asks.ID)
+	_, err = person.GetTask(s.t.Context(), asks.ID) // whose span comes after those that the answer could have
+	s.do(err)
+	const run, start = "RunWorkflow:Task", "StartWorkflow:Task"
+	const attempt = "StartActivity:ExecuteTask" // the task is cancelled before it or after it
+	for trace, want := range map[string][]string{
+		created:  {"POST /v1/tasks", run, start},
+		replayed: {"POST /v1/tasks", start}, cancelled: {"POST /v1/tasks/:id/cancel"}, answered: {"GET /v1/tasks/:id", "POST /v1/tasks/:id/input"},
+	} {
+		var spans map[string]received
+		s.eventually("the spans of a request", patience, func() error {
+			spans = c.trace(trace)
+			for _, name := range want {
+				if spans[name].Span == nil {
+					return fmt.Errorf("no span %q among %d", name, len(spans))
+				}
+			}
+			return nil
+		})
+		names := slices.Sorted(maps.Keys(spans))
+		if got := slices.DeleteFunc(names, func(name string) bool { return name == attempt }); !slices.Equal(got, want) {
+			s.t.Errorf("the spans are %q, want %q", got, want)
+		}
+		for name, span := range spans {
+			if span.GetStatus().GetCode() != tracepb.Status_STATUS_CODE_UNSET && span.GetStatus().GetCode() != tracepb.Status_STATUS_CODE_OK {
+				s.t.Errorf("%s tells of a failure: %v %v", name, span.GetStatus(), span.GetAttributes())
+			}
+		}
+	}
 }
 
 // replaysUntraced replays the run of a task, whose history carries a trace, as a control worker without tracing does.
