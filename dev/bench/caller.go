@@ -132,8 +132,8 @@ func bare(t client.Client) once {
 
 func taskRun(t client.Client) once {
 	return bounded(func(ctx context.Context) (string, error) {
-		in := workflows.TaskInput{Project: project, ID: rand.Text(), Request: request().Resolve()}
-		run, err := t.ExecuteWorkflow(ctx, startOptions(in), workflows.TaskWorkflow, in)
+		in, opts := runOf(request())
+		run, err := t.ExecuteWorkflow(ctx, opts, workflows.TaskWorkflow, in)
 		if err != nil {
 			return "", err
 		}
