@@ -87,8 +87,12 @@ func (w *roleWorker) newAttempt(actCtx context.Context, info activity.Info) *att
 		base: w.base, port: w.port, ref: a.ref, length: length, pace: &w.pace, log: a.log,
 		onReply: a.replied, onLapse: a.lapsed, onMissed: w.metrics.missed.Inc,
 	}
+	window := time.Duration(0)
 	polled, known := w.polls.take(info.TaskToken)
-	a.lease.begin(polled, known && !w.cfg.AcknowledgeStart)
+	if known && !w.cfg.AcknowledgeStart {
+		window = certainFor(&info, length)
+	}
+	a.lease.begin(polled, window)
 	return a
 }
 
@@ -120,7 +124,7 @@ func (a *attempt) run(info activity.Info) {
 	if hasSlot {
 		a.reporter.started(time.Now())
 	}
-	certain, first := hasSlot && a.lease.certain, time.Duration(0)
+	certain, first := hasSlot && a.lease.certain(), time.Duration(0)
 	if certain {
 		first = firstBeat
 	}
@@ -132,11 +136,14 @@ func (a *attempt) run(info activity.Info) {
 	if hasSlot {
 		defer a.w.slots.release()
 	}
-	if !certain {
+	if !certain || !a.lease.certain() { // the process may have been stopped since it was
 		select {
 		case <-a.lease.renewed:
 		case <-a.ctx.Done():
 		}
+	}
+	if a.ctx.Err() == nil && !a.lease.held() {
+		a.lapsed()
 	}
 	if !hasSlot || a.ctx.Err() != nil {
 		a.answer(ending{err: errors.New("the agent was not started")})

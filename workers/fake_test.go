@@ -140,13 +140,22 @@ const testLease = 30 * time.Second
 
 // begin starts an attempt; done is closed once it is over.
 func begin(w *roleWorker, task sdk.Assignment) (a *attempt, done <-chan struct{}) {
-	over := make(chan struct{})
+	return beginAs(w, activity.Info{}, assigned(task))
+}
+
+// assigned is a task as an attempt is given it.
+func assigned(task sdk.Assignment) encoded {
 	task.Task.ID, task.Attempt, task.MaxAttempts = "t1", max(task.Attempt, 1), 3
+	return encoded{task}
+}
+
+// beginAs starts an attempt with the timeouts of info.
+func beginAs(w *roleWorker, info activity.Info, args converter.EncodedValues) (a *attempt, done <-chan struct{}) {
+	over := make(chan struct{})
+	info.TaskToken, info.TaskQueue, info.ActivityID = []byte("token"), "default.coder", "0.1"
+	info.HeartbeatTimeout, info.StartedTime = testLease, time.Now()
 	w.pace.enter()
-	a = w.newAttempt(context.Background(), activity.Info{
-		TaskToken: []byte("token"), HeartbeatTimeout: testLease, StartedTime: time.Now(), TaskQueue: "default.coder", ActivityID: "0.1",
-	})
-	info := activity.Info{StartedTime: time.Now()}
+	a = w.newAttempt(context.Background(), info)
 	arrived := time.Now()
 	stop := context.AfterFunc(w.interrupt, func() { a.end(sdk.ErrInterruptedAttempt) })
 	go func() {
@@ -155,7 +164,7 @@ func begin(w *roleWorker, task sdk.Assignment) (a *attempt, done <-chan struct{}
 		defer func() { w.metrics.ended(a, arrived) }()
 		defer a.unwanted()
 		defer stop()
-		if err := a.read(activities.ExecuteTaskName, encoded{task}, activities.AttemptReport{}); err != nil {
+		if err := a.read(activities.ExecuteTaskName, args, activities.AttemptReport{}); err != nil {
 			a.deliver(activities.AttemptReport{}, err)
 			return
 		}

@@ -13,7 +13,7 @@ import (
 
 // lease is a worker's hold on one attempt: it is renewed by every acknowledged heartbeat and counts from the moment that one was sent,
 // before the first from the moment the poll was sent that brought the attempt. It goes by the monotonic clock, which goes on while the
-// process is stopped.
+// process is stopped, but not while the machine is suspended: of that the next heartbeat tells.
 type lease struct {
 	base   context.Context // never ends
 	port   temporalPort
@@ -32,22 +32,27 @@ type lease struct {
 	stopBeat context.CancelFunc
 	stopped  sync.WaitGroup
 
-	certain bool // it is held without any acknowledgement
+	polled moment        // when the poll was sent
+	window time.Duration // how long after that it is held without any acknowledgement; 0: never
 
 	mu   sync.Mutex
 	sent time.Time // of the last heartbeat that was acknowledged, or of the poll
 }
 
-// begin starts the clock: at the time when the poll was sent that brought the attempt, or, when that is not known or so long ago that
-// a heartbeat may come too late, now; then nothing is certain before the first acknowledgement. The fields from port to onLapse are set
-// before, details and changed by start at the latest.
-func (l *lease) begin(polled time.Time, known bool) {
+// begin starts the clock: at the time when the poll was sent that brought the attempt, or, when that is longer ago than window, now; then
+// nothing is certain before the first acknowledgement. The fields from port to onLapse are set before, details and changed by start at the
+// latest.
+func (l *lease) begin(polled moment, window time.Duration) {
 	l.renewed = make(chan struct{})
 	l.sent = time.Now()
-	if known && time.Since(polled) < certainFor(l.length) {
-		l.sent, l.certain = polled, true
+	l.polled, l.window = polled, window
+	if l.certain() {
+		l.sent = polled.awake
 	}
 }
+
+// certain reports whether nobody else can have the attempt yet, whatever Temporal has said since it was handed out.
+func (l *lease) certain() bool { return l.window > 0 && l.polled.within(l.window) }
 
 // start sends the first heartbeat after the given time, or as soon as there is something new to tell, and goes on until stop.
 func (l *lease) start(after time.Duration) {

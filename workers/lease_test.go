@@ -160,7 +160,7 @@ func TestAWorkerThatWasStoppedSendsNothingBeforeItSeesTheLapse(t *testing.T) {
 	t.Parallel()
 	f, lapsed := &fakeTemporal{}, 0
 	l := &lease{port: f, length: testLease, onLapse: func() { lapsed++ }, details: func() activities.AttemptReport { return activities.AttemptReport{} }}
-	l.begin(time.Time{}, false)
+	l.begin(moment{}, 0)
 	l.sent = l.sent.Add(-lapseAfter(testLease))
 	if l.once(t.Context(), time.Now()) || len(f.beats) != 0 || lapsed != 1 {
 		t.Errorf("sent %d heartbeats, saw %d lapses; want none and one", len(f.beats), lapsed)

@@ -3,6 +3,8 @@ package workers
 import (
 	"sync/atomic"
 	"time"
+
+	"go.temporal.io/sdk/activity"
 )
 
 const (
@@ -59,8 +61,18 @@ func beatTry(lease time.Duration) time.Duration {
 func lapseAfter(lease time.Duration) time.Duration { return lease / 10 * 9 }
 
 // certainFor is how long after its poll was sent an attempt is taken for ours without a word from Temporal: half of the time until the
-// lease lapses, so that there is as long again for the first heartbeat.
-func certainFor(lease time.Duration) time.Duration { return lapseAfter(lease) / 2 }
+// lease lapses, or until one of its timeouts ends it if that is less, so that there is as long again for the first heartbeat. At most 0
+// says never. It counts by Temporal's clock alone.
+func certainFor(info *activity.Info, lease time.Duration) time.Duration {
+	whole := lapseAfter(lease)
+	if info.StartToCloseTimeout > 0 {
+		whole = min(whole, info.StartToCloseTimeout)
+	}
+	if info.ScheduleToCloseTimeout > 0 {
+		whole = min(whole, info.ScheduleToCloseTimeout-info.StartedTime.Sub(info.ScheduledTime))
+	}
+	return whole / 2
+}
 
 // progressInterval is the time between two progress signals of a task that has been going on for elapsed: an hour makes about
 // 300 of them, a day about 500.

@@ -23,14 +23,14 @@ const slotWait = pollTimeout
 // not handed that task out before, so its lease counts from then at the earliest.
 type polls struct {
 	mu   sync.Mutex
-	sent map[string]time.Time // by task token
+	sent map[string]moment // by task token
 }
 
 // maxPolled bounds the tasks that polls have brought and nobody has begun. Beyond it they are forgotten, which costs each a heartbeat
 // that is waited for.
 const maxPolled = 4 * MaxSlots
 
-func newPolls() *polls { return &polls{sent: map[string]time.Time{}} }
+func newPolls() *polls { return &polls{sent: map[string]moment{}} }
 
 // bound is opts with bounded polls.
 func (p *polls) bound(opts client.Options) client.Options {
@@ -45,7 +45,7 @@ func (p *polls) intercept(ctx context.Context, method string, req, reply any, cc
 	}
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
-	sent := time.Now()
+	sent := thisMoment()
 	err := invoke(ctx, method, req, reply, cc, opts...)
 	if task, ok := reply.(*workflowservice.PollActivityTaskQueueResponse); ok && err == nil && len(task.GetTaskToken()) > 0 {
 		p.remember(task.GetTaskToken(), sent)
@@ -53,7 +53,7 @@ func (p *polls) intercept(ctx context.Context, method string, req, reply any, cc
 	return err
 }
 
-func (p *polls) remember(token []byte, sent time.Time) {
+func (p *polls) remember(token []byte, sent moment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.sent) >= maxPolled {
@@ -63,7 +63,7 @@ func (p *polls) remember(token []byte, sent time.Time) {
 }
 
 // take answers when the poll that brought a task was sent; false when that is not known. It answers once.
-func (p *polls) take(token []byte) (sent time.Time, known bool) {
+func (p *polls) take(token []byte) (sent moment, known bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sent, known = p.sent[string(token)]

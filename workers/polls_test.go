@@ -8,7 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
 	"google.golang.org/grpc"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -16,8 +18,14 @@ import (
 
 // polled begins an attempt that was brought by a poll sent so long ago.
 func polled(w *roleWorker, ago time.Duration) (a *attempt, done <-chan struct{}) {
-	w.polls.remember([]byte("token"), time.Now().Add(-ago))
+	w.polls.remember([]byte("token"), before(ago, 0))
 	return begin(w, sdk.Assignment{})
+}
+
+// before is so long ago, on a machine that was suspended for another while since.
+func before(ago, suspended time.Duration) moment {
+	m := thisMoment()
+	return moment{awake: m.awake.Add(-ago), wall: m.wall.Add(-ago - suspended)}
 }
 
 func TestAnAttemptThatIsCertainlyOursBeginsWithoutAHeartbeat(t *testing.T) {
@@ -69,8 +77,26 @@ func TestAnAttemptThatIsCertainlyOursBeginsWithoutAHeartbeat(t *testing.T) {
 func TestAnAttemptWaitsForItsHeartbeat(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(w *roleWorker) (*attempt, <-chan struct{}){
-		"the poll was too long ago": func(w *roleWorker) (*attempt, <-chan struct{}) { return polled(w, certainFor(testLease)) },
-		"the poll is not known":     func(w *roleWorker) (*attempt, <-chan struct{}) { return begin(w, sdk.Assignment{}) },
+		"the poll was too long ago": func(w *roleWorker) (*attempt, <-chan struct{}) { return polled(w, lapseAfter(testLease)/2) },
+		"the attempt may be over by its own timeout": func(w *roleWorker) (*attempt, <-chan struct{}) {
+			w.polls.remember([]byte("token"), before(3*time.Second, 0))
+			return beginAs(w, activity.Info{StartToCloseTimeout: 5 * time.Second}, assigned(sdk.Assignment{}))
+		},
+		"the attempt may be over with its stage": func(w *roleWorker) (*attempt, <-chan struct{}) {
+			w.polls.remember([]byte("token"), before(3*time.Second, 0))
+			return beginAs(w, activity.Info{
+				StartToCloseTimeout: time.Hour, ScheduledTime: time.Now().Add(-time.Minute), ScheduleToCloseTimeout: 65 * time.Second,
+			}, assigned(sdk.Assignment{}))
+		},
+		"the machine was suspended since the poll": func(w *roleWorker) (*attempt, <-chan struct{}) {
+			w.polls.remember([]byte("token"), before(time.Second, time.Hour))
+			return begin(w, sdk.Assignment{})
+		},
+		"the clock was set back since the poll": func(w *roleWorker) (*attempt, <-chan struct{}) {
+			w.polls.remember([]byte("token"), before(time.Second, -time.Minute))
+			return begin(w, sdk.Assignment{})
+		},
+		"the poll is not known": func(w *roleWorker) (*attempt, <-chan struct{}) { return begin(w, sdk.Assignment{}) },
 		"it is asked for": func(w *roleWorker) (*attempt, <-chan struct{}) {
 			w.cfg.AcknowledgeStart = true
 			return polled(w, 0)
@@ -94,6 +120,34 @@ func TestAnAttemptWaitsForItsHeartbeat(t *testing.T) {
 			})
 		})
 	}
+}
+
+// late is an argument that takes its time to be read, as when the process is stopped meanwhile.
+type late struct {
+	encoded
+	by time.Duration
+}
+
+func (l late) Get(into ...any) error {
+	pass(l.by)
+	return l.encoded.Get(into...)
+}
+
+func TestAnAttemptThatGetsOldBeforeItsHandlerBeginsWaitsForItsHeartbeat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTemporal{beat: serviceerror.NewNotFound("another worker has it")}
+		w := bench(t, f, 1, func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
+			t.Error("the handler began")
+			return &sdk.Result{}, nil
+		})
+		w.polls.remember([]byte("token"), before(10*time.Second, 0))
+		_, done := beginAs(w, activity.Info{}, late{assigned(sdk.Assignment{}), 5 * time.Second})
+		<-done
+		if len(f.beats) != 1 || len(f.answers) != 0 {
+			t.Errorf("%d heartbeats and %d answers, want one and none", len(f.beats), len(f.answers))
+		}
+	})
 }
 
 func TestTheLeaseCountsFromThePoll(t *testing.T) {
@@ -129,7 +183,7 @@ func TestPollsAreRememberedByWhatTheyBring(t *testing.T) {
 			})
 		}
 		poll := &workflowservice.PollActivityTaskQueueRequest{}
-		sent := time.Now()
+		sent := thisMoment()
 		call(poll, "a", nil)
 		call(poll, "", nil)
 		call(poll, "b", errors.New("away"))
@@ -137,8 +191,8 @@ func TestPollsAreRememberedByWhatTheyBring(t *testing.T) {
 		if len(p.sent) != 1 {
 			t.Errorf("remembers %v", p.sent)
 		}
-		if at, known := p.take([]byte("a")); !known || !at.Equal(sent) {
-			t.Errorf("the poll was sent at %s, known %t; want %s", at, known, sent)
+		if at, known := p.take([]byte("a")); !known || at != sent {
+			t.Errorf("the poll was sent at %v, known %t; want %v", at, known, sent)
 		}
 		if _, known := p.take([]byte("a")); known {
 			t.Error("a poll is answered twice")

@@ -154,7 +154,7 @@ func TestCreateTaskAgain(t *testing.T) {
 func TestStartOptions(t *testing.T) {
 	t.Parallel()
 	in := input(func(r *sdk.TaskRequest) { r.Priority, r.AgentID, r.FairnessKey = "urgent", "ann", "team" })
-	opts := startOptions(in, workflows.NewTask(in, at(0)), "d1")
+	opts := StartOptions(in, workflows.NewTask(in, at(0)), "d1")
 	if opts.ID != "task:p:a" || opts.TaskQueue != "rolecall" || opts.WorkflowExecutionTimeout != 0 || !opts.WorkflowExecutionErrorWhenAlreadyStarted ||
 		opts.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE || opts.WorkflowIDConflictPolicy != enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL ||
 		opts.Priority != (temporal.Priority{PriorityKey: 1, FairnessKey: "team"}) || opts.StaticSummary != "code.write · t" || opts.Memo[workflows.MemoDigest] != "d1" {

@@ -23,7 +23,7 @@ func (e *Engine) CreateTask(ctx context.Context, in workflows.TaskInput, digest 
 	created := workflows.NewTask(in, time.Now().UTC())
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
-	run, err := e.temporal.ExecuteWorkflow(ctx, startOptions(in, created, digest), workflows.TaskWorkflow, in)
+	run, err := e.temporal.ExecuteWorkflow(ctx, StartOptions(in, created, digest), workflows.TaskWorkflow, in)
 	if _, taken := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); taken {
 		task, err = e.replay(ctx, in.Project, in.ID, digest)
 		return task, err == nil, err
@@ -40,7 +40,8 @@ func (e *Engine) CreateTask(ctx context.Context, in workflows.TaskInput, digest 
 	return created, false, nil
 }
 
-func startOptions(in workflows.TaskInput, t sdk.Task, digest string) client.StartWorkflowOptions {
+// StartOptions are how the run of a task is started: t is the task as it is created, digest as in [Engine.CreateTask]. The run's input is in.
+func StartOptions(in workflows.TaskInput, t sdk.Task, digest string) client.StartWorkflowOptions {
 	attributes := []temporal.SearchAttributeUpdate{
 		workflows.AttrProject.ValueSet(in.Project),
 		workflows.AttrRole.ValueSet(string(t.Role)),

@@ -115,6 +115,20 @@ func (o *oneRun) end(status enumspb.WorkflowExecutionStatus, event *historypb.Hi
 	}
 }
 
+// reset ends the run as an operator's reset does, and puts another one of the same workflow id in its place, which starts later.
+func (o *oneRun) reset(runID string, started time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	old := o.run.WorkflowExecutionInfo
+	o.run.WorkflowExecutionInfo = &workflowpb.WorkflowExecutionInfo{
+		Execution: &commonpb.WorkflowExecution{WorkflowId: old.Execution.WorkflowId, RunId: runID},
+		Type:      old.Type, Status: old.Status, StartTime: timestamppb.New(started), Memo: old.Memo,
+	}
+	o.close = &historypb.HistoryEvent{}
+	close(o.closed)
+	o.closed = make(chan struct{})
+}
+
 func completed(t testing.TB, task sdk.Task) *historypb.HistoryEvent {
 	return &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
 		WorkflowExecutionCompletedEventAttributes: &historypb.WorkflowExecutionCompletedEventAttributes{Result: payloads(t, task)}}}
@@ -166,15 +180,16 @@ func (o *oneRun) GetWorkflowHistory(ctx context.Context, _, _ string, longPoll b
 	}
 	o.polls++
 	o.openPolls++
-	return &closeEvents{run: o, ctx: ctx}
+	return &closeEvents{run: o, closed: o.closed, ctx: ctx}
 }
 
 // closeEvents is a history whose only event is the close event.
 type closeEvents struct {
-	event *historypb.HistoryEvent
-	run   *oneRun // for a long poll
-	ctx   context.Context
-	err   error
+	event  *historypb.HistoryEvent
+	run    *oneRun // for a long poll
+	closed chan struct{}
+	ctx    context.Context
+	err    error
 }
 
 func (c *closeEvents) HasNext() bool {
@@ -182,13 +197,15 @@ func (c *closeEvents) HasNext() bool {
 		return c.event != nil
 	}
 	select {
-	case <-c.run.closed:
-		c.event = c.run.close
+	case <-c.closed:
 	case <-c.ctx.Done():
 		c.err = c.ctx.Err()
 	}
 	c.run.mu.Lock()
 	defer c.run.mu.Unlock()
+	if c.err == nil {
+		c.event = c.run.close
+	}
 	c.run.openPolls--
 	return true
 }

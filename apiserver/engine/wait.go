@@ -17,7 +17,7 @@ import (
 // a caller who waits in slices finds it still there, and a poll that is cut off is the dearest read there is.
 type watch struct {
 	ended   chan struct{} // closed when the task has ended
-	seen    sdk.Task      // the open task as the first waiter saw it
+	seen    sdk.Task      // the open task as it was last looked at; watchTask's
 	cancel  context.CancelFunc
 	waiters int         // guarded by Engine.mu
 	linger  *time.Timer // ends the watch; nil while somebody waits. Guarded by Engine.mu
@@ -110,9 +110,14 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 		e.end(workflowID, w)
 	}()
 	closed := make(chan *historypb.HistoryEvent, 1)
-	if w.polls {
-		e.work.Go(func() { e.pollClose(ctx, workflowID, closed) })
+	polling, polled := false, time.Time{}
+	poll := func() {
+		if w.polls && !polling && (polled.IsZero() || time.Since(polled) >= e.cfg.PollInterval) {
+			polling, polled = true, time.Now()
+			e.work.Go(func() { e.pollClose(ctx, workflowID, closed) })
+		}
 	}
+	poll()
 	tick := time.NewTicker(e.cfg.PollInterval)
 	defer tick.Stop()
 	for {
@@ -124,6 +129,7 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 				close(w.ended)
 				return
 			}
+			polling = false
 		case <-tick.C:
 			if !e.hasWaiters(w) {
 				continue
@@ -134,6 +140,10 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 			close(w.ended)
 			return
 		}
+		if err == nil {
+			w.seen = t
+		}
+		poll() // the last one may have been for a run that an operator has reset
 	}
 }
 

@@ -138,6 +138,66 @@ func TestWaitSurvivesAMissedWakeUp(t *testing.T) {
 	})
 }
 
+// TestWaitGoesOnInTheRunThatTakesTheTasksPlace: the poll for the old run is used up by an event without a record, and another one wakes
+// the waiters when the new run ends.
+func TestWaitGoesOnInTheRunThatTakesTheTasksPlace(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]time.Duration{"at once": 100 * time.Millisecond, "later": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := newOneRun(t, input())
+				e, other := newEngine(o, Config{UIURL: "http://ui"}), newEngine(o, Config{UIURL: "http://ui"})
+				answers := waitAll(t.Context(), e, 3, time.Hour)
+				pass(before)
+				o.reset("run-2", at(30))
+				pass(4 * time.Second)
+				pass(time.Second) // between two looks
+				if _, polls, open, _, _ := o.counts(); polls != 2 || open != 1 {
+					t.Errorf("after the reset: %d long polls in all, %d open", polls, open)
+				}
+				ended := time.Now()
+				event := completed(t, done(t))
+				event.EventTime = timestamppb.New(at(60))
+				o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, event)
+				read, err := other.GetTask(t.Context(), "p", "a")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 3 {
+					if diff := cmp.Diff(read, <-answers); diff != "" {
+						t.Errorf("a reader and a waiter differ:\n%s", diff)
+					}
+				}
+				if took := time.Since(ended); took > 100*time.Millisecond {
+					t.Errorf("answered %v after the end", took)
+				}
+				e.Close()
+				other.Close()
+			})
+		})
+	}
+}
+
+// TestAPollThatBringsNothingAgainAndAgainIsBounded: whatever close events come while the task is open, a poll begins once in a while only.
+func TestAPollThatBringsNothingAgainAndAgainIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		o.close = &historypb.HistoryEvent{}
+		close(o.closed)
+		e := newEngine(o, Config{})
+		answers := waitAll(t.Context(), e, 1, time.Minute)
+		if task := <-answers; task.Status != sdk.StatusQueued {
+			t.Errorf("answered %s", task.Status)
+		}
+		if describes, polls, _, _, _ := o.counts(); polls > 31 || describes > 2*32 {
+			t.Errorf("in a minute %d long polls, %d describes", polls, describes)
+		}
+		e.Close()
+	})
+}
+
 func TestWaitInSlicesKeepsThePoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

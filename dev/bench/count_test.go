@@ -36,6 +36,7 @@ func wanted() []bench.Counts {
 const (
 	mostHistoryBytes = 5500
 	mostCallBytes    = 16_000
+	runDiffers       = 64 // of the histories of a run that the API started and one that was started in its stead
 )
 
 func TestWhatOneShortTaskCosts(t *testing.T) {
@@ -45,9 +46,16 @@ func TestWhatOneShortTaskCosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("\n%s", bench.CountTable(got))
+	started := 0
 	for i, c := range got {
 		if c.HistoryBytes > mostHistoryBytes || c.AllBytes() > mostCallBytes {
 			t.Errorf("%s: %d bytes of history, %d in calls; want at most %d and %d", c.Level, c.HistoryBytes, c.AllBytes(), mostHistoryBytes, mostCallBytes)
+		}
+		if c.Level == bench.TaskRun {
+			started = c.HistoryBytes
+		}
+		if c.Level == bench.API && max(started-c.HistoryBytes, c.HistoryBytes-started) > runDiffers {
+			t.Errorf("a run of the API has %d bytes of history, one that was started as the API would has %d", c.HistoryBytes, started)
 		}
 		if c.Events > got[0].Events+2 {
 			t.Errorf("%s: %d history events, more than 2 beyond the %d of the bare run", c.Level, c.Events, got[0].Events)

@@ -9,6 +9,7 @@
 //	role.go      the role worker, and the request of the other two levels
 //	caller.go    the process that calls
 //	run.go       blocks, interleaved
+//	rest.go      the time between them
 //	figures.go   medians, percentiles and ratios
 //	count.go     what one task costs in history events, bytes and calls, through a proxy that counts
 package bench

@@ -11,10 +11,11 @@ type Figure struct {
 	Level   Level `json:"level"`
 	Callers int   `json:"callers"`
 	Tasks   int   `json:"tasks"`
-	// P50, P99 and PerSecond are the medians of the rounds.
+	// P50 and PerSecond are the medians of the rounds.
 	P50       time.Duration `json:"p50Ns"`
-	P99       time.Duration `json:"p99Ns"`
 	PerSecond float64       `json:"perSecond"`
+	// P99 is over the tasks of all rounds; zero where there are too few to speak of it.
+	P99 time.Duration `json:"p99Ns,omitempty"`
 	// P50Ratio, PerSecondRatio and CPURatio are to the first level in the same round; that of the CPU time is over all processes, and
 	// zero where their time is not known.
 	P50Ratio       Ratio `json:"p50Ratio"`
@@ -23,6 +24,9 @@ type Figure struct {
 	// CPUPerTask is what each process used for one task: the median of the rounds.
 	CPUPerTask map[string]time.Duration `json:"cpuPerTaskNs"`
 }
+
+// leastForP99 is how many tasks a figure needs to have a P99: five of them take longer then. With fewer it is about the slowest one.
+const leastForP99 = 500
 
 // Ratio is the median of the rounds' ratios, with the least and the greatest.
 type Ratio struct {
@@ -61,14 +65,14 @@ func of(blocks []Block, level Level, callers int) []Block {
 
 func figure(level Level, callers int, mine, first []Block) Figure {
 	f := Figure{Level: level, Callers: callers, CPUPerTask: map[string]time.Duration{}}
-	var p50, p99 []time.Duration
+	var p50, whole []time.Duration
 	var perSecond, slower, faster, dearer []float64
 	cpu := map[string][]time.Duration{}
 	for i, b := range mine {
 		f.Tasks += len(b.Latencies)
-		p50, p99 = append(p50, b.percentile(50)), append(p99, b.percentile(99))
+		p50, whole = append(p50, b.p50()), append(whole, b.Latencies...)
 		perSecond = append(perSecond, b.perSecond())
-		slower = append(slower, float64(b.percentile(50))/float64(first[i].percentile(50)))
+		slower = append(slower, float64(b.p50())/float64(first[i].p50()))
 		faster = append(faster, b.perSecond()/first[i].perSecond())
 		if cpu := first[i].allCPU(); cpu > 0 {
 			dearer = append(dearer, float64(b.allCPU())/float64(cpu))
@@ -77,7 +81,11 @@ func figure(level Level, callers int, mine, first []Block) Figure {
 			cpu[name] = append(cpu[name], used)
 		}
 	}
-	f.P50, f.P99, f.PerSecond = median(p50), median(p99), median(perSecond)
+	f.P50, f.PerSecond = median(p50), median(perSecond)
+	if len(whole) >= leastForP99 {
+		slices.Sort(whole)
+		f.P99 = percentile(whole, 99)
+	}
 	f.P50Ratio, f.PerSecondRatio = ratio(slower), ratio(faster)
 	if len(dearer) > 0 {
 		f.CPURatio = ratio(dearer)

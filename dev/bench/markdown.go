@@ -49,8 +49,12 @@ func (r Report) figures(line func(string, ...any)) {
 	line("| callers | level | p50 | p99 | tasks a second | p50 to %[1]s | tasks a second to %[1]s |", string(r.Settings.Levels[0]))
 	line("|---|---|---|---|---|---|---|")
 	for _, f := range r.Figures {
-		line("| %d | %s | %.1f ms | %.1f ms | %.1f | %s | %s |", f.Callers, f.Level,
-			milliseconds(f.P50), milliseconds(f.P99), f.PerSecond, f.P50Ratio, f.PerSecondRatio)
+		p99 := "–"
+		if f.P99 > 0 {
+			p99 = fmt.Sprintf("%.1f ms", milliseconds(f.P99))
+		}
+		line("| %d | %s | %.1f ms | %s | %.1f | %s | %s |", f.Callers, f.Level,
+			milliseconds(f.P50), p99, f.PerSecond, f.P50Ratio, f.PerSecondRatio)
 	}
 }
 
@@ -62,10 +66,7 @@ func (r Report) cpu(line func(string, ...any)) {
 	line("| callers | level | CPU time a task | to %s | Temporal | workflows | handlers | API | caller |", string(r.Settings.Levels[0]))
 	line("|---|---|---|---|---|---|---|---|---|")
 	for _, f := range r.Figures {
-		var all time.Duration
-		for _, used := range f.CPUPerTask {
-			all += used
-		}
+		all := sum(f.CPUPerTask)
 		show := func(parts ...Part) string {
 			var used time.Duration
 			for _, p := range parts {

@@ -2,14 +2,15 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
-	enumspb "go.temporal.io/api/enums/v1"
-
+	"github.com/rolecall-dev/rolecall/apiserver/engine"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workflows"
@@ -36,22 +37,10 @@ func request() sdk.TaskRequest {
 	return sdk.TaskRequest{Type: sdk.TypeCodeWrite, Title: "Bench", Input: json.RawMessage(`{"say":"hello"}`)}
 }
 
-// startOptions start a run as the API does, memo and search attributes included.
-func startOptions(in workflows.TaskInput) client.StartWorkflowOptions {
-	t := workflows.NewTask(in, time.Now().UTC())
-	return client.StartWorkflowOptions{
-		ID: workflows.TaskWorkflowID(in.Project, in.ID), TaskQueue: workflows.ControlQueue,
-		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-		Memo:                  map[string]any{workflows.MemoTask: workflows.NewTaskMemo(t)},
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			workflows.AttrProject.ValueSet(in.Project),
-			workflows.AttrRole.ValueSet(string(t.Role)),
-			workflows.AttrTaskType.ValueSet(string(t.Type)),
-			workflows.AttrStatus.ValueSet(string(sdk.StatusQueued)),
-			workflows.AttrPriority.ValueSet(int64(workflows.PriorityKey(t.Priority))),
-			workflows.AttrDegraded.ValueSet(false),
-		),
-		StaticSummary: workflows.TaskSummary(t),
-		Priority:      temporal.Priority{PriorityKey: workflows.PriorityKey(t.Priority), FairnessKey: t.FairnessKey},
-	}
+// runOf is what the API makes of a request that it was sent with an idempotency key, as the Go SDK sends each: the run's input and how it is
+// started. Id and digest are as long as the API's.
+func runOf(r sdk.TaskRequest) (workflows.TaskInput, client.StartWorkflowOptions) {
+	key, body := sha256.Sum256([]byte(rand.Text())), sha256.Sum256([]byte(r.Title))
+	in := workflows.TaskInput{Project: project, Organization: "default", ID: "k" + hex.EncodeToString(key[:20]), Request: r.Resolve()}
+	return in, engine.StartOptions(in, workflows.NewTask(in, time.Now().UTC()), hex.EncodeToString(body[:]))
 }

@@ -17,14 +17,13 @@ type Block struct {
 	CPUPerTask map[string]time.Duration `json:"cpuPerTaskNs"`
 }
 
-// Measure runs the blocks: in every round every number of callers, and for each of them the levels one after the other, each time
-// beginning with the next one. say is told each block's outcome.
+// Measure runs the blocks: in every round every number of callers, and for each of them the levels one after the other, in an order of
+// its own. say is told each block's outcome.
 func (s *Site) Measure(ctx context.Context, set Settings, say func(string)) ([]Block, error) {
 	var blocks []Block
 	for round := range set.Rounds {
 		for i, callers := range set.Callers {
-			for j := range set.Levels {
-				level := set.Levels[(round+i+j)%len(set.Levels)]
+			for _, level := range order(set.Levels, round+i) {
 				b, err := s.block(ctx, Call{Level: level, Callers: callers, WarmUp: set.WarmUp, Block: set.Block})
 				if err != nil {
 					return nil, err
@@ -32,7 +31,7 @@ func (s *Site) Measure(ctx context.Context, set Settings, say func(string)) ([]B
 				b.Round = round
 				blocks = append(blocks, b)
 				say(fmt.Sprintf("round %d of %d  %2d callers  %-20s %6.1f ms %7.1f/s", round+1, set.Rounds, callers, level,
-					milliseconds(b.percentile(50)), b.perSecond()))
+					milliseconds(b.p50()), b.perSecond()))
 			}
 		}
 	}
@@ -44,15 +43,14 @@ func (s *Site) block(ctx context.Context, c Call) (Block, error) {
 	for _, p := range c.Level.parts() {
 		pids[string(p)] = s.parts[p].Pid()
 	}
+	rest(ctx, func() time.Duration { return sum(cpuOf(pids)) })
 	before := cpuOf(pids)
 	called, err := s.call(ctx, c, s.stack.TemporalAddr())
 	if err != nil {
 		return Block{}, err
 	}
-	if len(called.Latencies) == 0 {
-		return Block{}, fmt.Errorf("bench: no task of %s with %d callers ended in %s: use a longer block", c.Level, c.Callers, c.Block)
-	}
 	slices.Sort(called.Latencies)
+	rest(ctx, func() time.Duration { return sum(cpuOf(pids)) }) // what is left to be done is this block's
 	b := Block{Level: c.Level, Callers: c.Callers, Called: called, CPUPerTask: map[string]time.Duration{}}
 	for name, after := range cpuOf(pids) {
 		b.CPUPerTask[name] = (after - before[name]) / time.Duration(called.Finished)
@@ -61,18 +59,32 @@ func (s *Site) block(ctx context.Context, c Call) (Block, error) {
 	return b, nil
 }
 
-// percentile is the latency that p of a hundred do not exceed.
-func (b Block) percentile(p int) time.Duration {
-	return b.Latencies[min(len(b.Latencies)*p/100, len(b.Latencies)-1)]
+// order is the n-th order that levels are measured in: they are turned by one place every second time, and every other time that is done
+// backwards. Of three levels these are all six orders, so over six each level is first as often, and right after each other one as often.
+func order(levels []Level, n int) []Level {
+	turned := slices.Concat(levels[n/2%len(levels):], levels[:n/2%len(levels)])
+	if n%2 == 1 {
+		slices.Reverse(turned)
+	}
+	return turned
+}
+
+func (b Block) p50() time.Duration { return percentile(b.Latencies, 50) }
+
+// percentile is the least of at least one sorted latency that p of a hundred do not exceed.
+func percentile(sorted []time.Duration, p int) time.Duration {
+	return sorted[max((len(sorted)*p+99)/100, 1)-1]
 }
 
 func (b Block) perSecond() float64 { return float64(len(b.Latencies)) / b.Called.Block.Seconds() }
 
 // allCPU is what all processes used for one task.
-func (b Block) allCPU() time.Duration {
+func (b Block) allCPU() time.Duration { return sum(b.CPUPerTask) }
+
+func sum(byName map[string]time.Duration) time.Duration {
 	var all time.Duration
-	for _, used := range b.CPUPerTask {
-		all += used
+	for _, d := range byName {
+		all += d
 	}
 	return all
 }

@@ -13,7 +13,7 @@ type Settings struct {
 	Levels []Level `json:"levels"`
 	// Callers are the numbers of callers at once to measure with. Default 1, 10 and 50.
 	Callers []int `json:"callers"`
-	// Rounds is how often every level is measured with every number of callers. Default 5.
+	// Rounds is how often every level is measured with every number of callers. Default 6, in which the levels have every order once.
 	Rounds int `json:"rounds"`
 	// Block is how long one measurement lasts, without its warm-up. Default 4 s.
 	Block time.Duration `json:"blockNs"`
@@ -42,7 +42,7 @@ func (s Settings) WithDefaults() Settings {
 	if len(s.Callers) == 0 {
 		s.Callers = []int{1, 10, 50}
 	}
-	s.Rounds = orDefault(s.Rounds, 5)
+	s.Rounds = orDefault(s.Rounds, 6)
 	s.Block = orDefault(s.Block, 4*time.Second)
 	s.WarmUp = orDefault(s.WarmUp, time.Second)
 	s.Slots = orDefault(s.Slots, defaultSlots)

@@ -133,3 +133,45 @@ func (s *scene) touched(steps script) (*sdk.Task, agent) {
 func (s *scene) execution(task *sdk.Task) *common.WorkflowExecution {
 	return &common.WorkflowExecution{WorkflowId: workflows.TaskWorkflowID(s.project, task.ID)}
 }
+
+// TestOperatorResetsTheRun resets the run of a task that somebody waits for: what the waiter is answered is the end of the run that takes
+// its place.
+func TestOperatorResetsTheRun(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sharedStack(t))
+	task := s.delegate(script{"*": {"pid", "tick", "until:end", "echo"}})
+	s.is("queued", task.ID, func(t *sdk.Task) bool { return t.Status == sdk.StatusQueued && t.WaitingFor != nil })
+	waited := make(chan *sdk.Task, 1)
+	go func() {
+		defer close(waited)
+		if task, err := s.client.WaitForTask(t.Context(), task.ID); err == nil {
+			waited <- task
+		}
+	}()
+	first, err := s.stack.Temporal().DescribeWorkflowExecution(t.Context(), s.execution(task).GetWorkflowId(), "")
+	s.do(err)
+	before := first.GetWorkflowExecutionInfo().GetExecution()
+	_, err = s.stack.Temporal().WorkflowService().ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace: "default", WorkflowExecution: before, Reason: "an operator", RequestId: task.ID, WorkflowTaskFinishEventId: 4,
+	})
+	s.do(err)
+	s.coder("first")
+	s.started("0.1.pid")
+	s.ticking("0.1", 170) // 3.4 s: two looks at the task later
+	s.touch("end")
+	asked := time.Now()
+	task = <-waited
+	if task == nil {
+		t.Fatal("the wait failed")
+	}
+	t.Logf("answered %s after the agent was told to end", time.Since(asked))
+	if got := fmt.Sprint(chain(task)); got != "[0.1 completed]" {
+		t.Errorf("the waiter is answered with the chain %s", got)
+	}
+	now, err := s.stack.Temporal().DescribeWorkflowExecution(t.Context(), before.GetWorkflowId(), "")
+	s.do(err)
+	info := now.GetWorkflowExecutionInfo()
+	if start := info.GetStartTime().AsTime(); info.GetExecution().GetRunId() == before.GetRunId() || !task.CreatedAt.Equal(start) {
+		t.Errorf("the waiter is answered a task of %s, its run %s is of %s", task.CreatedAt, info.GetExecution().GetRunId(), start)
+	}
+}

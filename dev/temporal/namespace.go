@@ -20,8 +20,8 @@ import (
 const readyWait = 30 * time.Second
 
 // settle brings the namespace of a running server to what the options ask for, and waits until it can be used.
-func settle(ctx context.Context, o Options, frontend string) error {
-	c, err := client.NewLazyClient(client.Options{HostPort: frontend, Namespace: o.Namespace, Logger: o.Logger})
+func (s *Server) settle(ctx context.Context, o Options) error {
+	c, err := client.NewLazyClient(client.Options{HostPort: s.frontend, Namespace: o.Namespace, Logger: o.Logger})
 	if err != nil {
 		return fmt.Errorf("temporal: client: %w", err)
 	}
@@ -39,7 +39,8 @@ func settle(ctx context.Context, o Options, frontend string) error {
 	if err != nil {
 		return err
 	}
-	if len(missing) > 0 {
+	if len(missing) > 0 { // the namespace is older than they are
+		s.dynamic.afresh.Store(true)
 		if _, err := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 			Namespace: o.Namespace, SearchAttributes: missing,
 		}); err != nil {

@@ -24,7 +24,7 @@ type Options struct {
 	Namespace string
 	// Retention is how long a finished run can be read, at least one day. Default 30 days. A change applies to an existing file too.
 	Retention time.Duration
-	// SearchAttributes are added to the namespace at every start, those that are there already excepted.
+	// SearchAttributes are made with the namespace; those that one of an earlier start does not have are added to it.
 	SearchAttributes []temporal.SearchAttributeKey
 	// Logger takes what the server has to say. Default [slog.Default].
 	Logger *slog.Logger

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"go.temporal.io/server/temporal"
 
@@ -19,7 +18,7 @@ type Server struct {
 	ui              *webUI
 	store           *store
 	log             *logger
-	settle          *time.Timer // sets the search attributes' caches going
+	dynamic         *dynamic
 	stop            func() error
 }
 
@@ -50,8 +49,8 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return fmt.Errorf("temporal: %w", err)
 	}
 	s.frontend, s.uiURL = p.frontend.String(), "http://"+p.ui.String()
-	d := &dynamic{StaticClient: settings()}
-	server, err := temporal.NewServer(serverOptions(p, s.store.config(), d, s.log)...)
+	s.dynamic = &dynamic{StaticClient: settings()}
+	server, err := temporal.NewServer(serverOptions(p, s.store.config(), s.dynamic, s.log)...)
 	if err != nil {
 		return fmt.Errorf("temporal: build the server: %w", err)
 	}
@@ -59,10 +58,9 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := server.Start(); err != nil {
 		return fmt.Errorf("temporal: start the server: %w", err)
 	}
-	if err := settle(ctx, o, s.frontend); err != nil {
+	if err := s.settle(ctx, o); err != nil {
 		return err
 	}
-	s.settle = time.AfterFunc(attributesSettle, func() { d.settled.Store(true) })
 	if s.ui, err = startUI(ctx, p, o.Namespace, o.Logger); err != nil {
 		return err
 	}
@@ -80,9 +78,6 @@ func (s *Server) Stop() error { return s.stop() }
 
 func (s *Server) shutDown() error {
 	s.log.silence()
-	if s.settle != nil {
-		s.settle.Stop()
-	}
 	var errs []error
 	if s.ui != nil {
 		if err := s.ui.stop(); err != nil {

@@ -37,22 +37,19 @@ func settings() dynamicconfig.StaticClient {
 	}
 }
 
-// attributesSettle is how long after its start a server reads search attributes afresh each time they are used: twice the interval
-// at which its services take over what was added to a namespace.
-const attributesSettle = 4 * time.Second
-
-// dynamic is the server's dynamic configuration: settings, and one that is on at first only. While a server is new, a search
-// attribute that was just added can be used at once; later that would cost every start, read and end of a run a look at the
-// database, one at a time.
+// dynamic is the server's dynamic configuration: settings, and whether search attributes are read from the database each time they are
+// used. That costs every start, read and end of a run a look at it, one at a time; without it the server's services take over what was
+// added to a namespace in their own time, seconds later on a busy machine, and nobody outside can see whether all of them have. So it is
+// on in a server that had attributes to add to a namespace that was there already, until it ends.
 type dynamic struct {
 	dynamicconfig.StaticClient
-	settled atomic.Bool
+	afresh atomic.Bool
 }
 
 // GetValue answers a setting's value.
 func (d *dynamic) GetValue(key dynamicconfig.Key) []dynamicconfig.ConstrainedValue {
 	if key == dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key() {
-		return []dynamicconfig.ConstrainedValue{{Value: !d.settled.Load()}}
+		return []dynamicconfig.ConstrainedValue{{Value: d.afresh.Load()}}
 	}
 	return d.StaticClient.GetValue(key)
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"syscall"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
 	schema "go.temporal.io/server/schema/sqlite"
@@ -181,8 +182,13 @@ func tables(ctx context.Context, dsn string) (_ map[string]string, err error) {
 	return defs, rows.Err()
 }
 
+// createNamespace makes the namespace with its search attributes, before any service has read it. One that is there is left as it is.
 func (s *store) createNamespace(o Options) error {
-	ns, err := schema.NewNamespaceConfig(clusterName, o.Namespace, false, nil)
+	attributes := map[string]enums.IndexedValueType{}
+	for _, key := range o.SearchAttributes {
+		attributes[key.GetName()] = key.GetValueType()
+	}
+	ns, err := schema.NewNamespaceConfig(clusterName, o.Namespace, false, attributes)
 	if err != nil {
 		return fmt.Errorf("temporal: namespace: %w", err)
 	}

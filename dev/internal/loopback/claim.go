@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 )
@@ -17,18 +18,21 @@ var claims struct {
 	held []*os.File
 }
 
-// claim takes a port for this process until it ends; ok is false when some process has it.
-func claim(port string) (ok bool, err error) {
-	dir := filepath.Join(os.TempDir(), "rolecall-ports")
-	if err := os.Mkdir(dir, 0o777); err == nil {
-		err = os.Chmod(dir, 0o777|os.ModeSticky) // whatever the umask: every user's processes choose from the same ports
-		if err != nil {
-			return false, fmt.Errorf("share %s: %w", dir, err)
-		}
-	} else if !errors.Is(err, os.ErrExist) {
+// claimDir is where the ports are locked that this user's processes have chosen. Each user has a directory: what one makes, another may
+// not be able to open, whatever its mode (fs.protected_regular).
+func claimDir() string {
+	return filepath.Join(os.TempDir(), "rolecall-ports-"+strconv.Itoa(os.Getuid()))
+}
+
+// claim takes a port for this process until it ends; ok is false when some process has it, or when it cannot be told.
+func claim(dir, port string) (ok bool, err error) {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return false, fmt.Errorf("choose a port: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, port), os.O_CREATE|os.O_RDONLY, 0o644)
+	f, err := os.OpenFile(filepath.Join(dir, port), os.O_CREATE|os.O_RDONLY, 0o600)
+	if errors.Is(err, os.ErrPermission) {
+		return false, nil // somebody else's
+	}
 	if err != nil {
 		return false, fmt.Errorf("choose a port: %w", err)
 	}

@@ -62,7 +62,8 @@ const (
 )
 
 // Reserve checks that an address can be listened on and settles port 0. The address is not held; a port that was chosen here is not
-// chosen again, by any process of this machine that asks here, before this process has ended.
+// chosen again, by any process of the same user that asks here, before this process has ended. Processes of several users know nothing of
+// each other's choice: between them a port that nobody listens on yet may be chosen twice.
 func Reserve(addr string) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -73,7 +74,7 @@ func Reserve(addr string) (netip.AddrPort, error) {
 	}
 	for range tries {
 		chosen := strconv.Itoa(lowPort + rand.IntN(highPort-lowPort))
-		ours, err := claim(chosen)
+		ours, err := claim(claimDir(), chosen)
 		if err != nil {
 			return netip.AddrPort{}, err
 		}
