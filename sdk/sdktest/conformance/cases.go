@@ -41,6 +41,7 @@ func cases() map[string]func(*scene) {
 
 		"progress":                    progresses,
 		"progress over two attempts":  progressesTwice,
+		"progress that is followed":   follows,
 		"lists by every filter":       filters,
 		"lists in their order":        orders,
 		"pages":                       pages,
