@@ -12,7 +12,7 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// Performance is one attempt in the hands of a handler, apart from any engine.
+// Performance is one attempt in the hands of a handler, apart from any engine. It is for sdk/sdktest, as [Perform] is.
 type Performance struct {
 	AgentID    string
 	Assignment sdk.Assignment
@@ -27,7 +27,7 @@ type Performance struct {
 
 // Perform calls a handler as a role worker does, and answers what the worker would tell Temporal: a report, or an error that carries
 // it (see [activities.ExecuteTaskName]). ctx is the handler's and ends with a cause as [sdk.Handler] has it. Perform returns when the
-// handler has. It is for whoever hands out attempts without Temporal, such as sdk/sdktest.
+// handler has. It is for sdk/sdktest, which hands out attempts without Temporal, and may change with any release.
 func Perform(ctx context.Context, p Performance) (activities.AttemptReport, error) {
 	if p.Now == nil {
 		p.Now = time.Now
