@@ -50,3 +50,23 @@ func TestPerform(t *testing.T) {
 		t.Errorf("a cancelled attempt answered %v", err)
 	}
 }
+
+func TestPerformTellsEveryProgressAtATimeOfItsOwn(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var told []sdk.Progress
+	_, err := workers.Perform(t.Context(), workers.Performance{
+		AgentID: "a", Assignment: sdk.Assignment{Attempt: 1},
+		Now:      func() time.Time { now = now.Add(-time.Second); return now }, // it is set back all the time
+		Reported: func(r activities.AttemptReport) { told = append(told, *r.Progress) },
+		Handler: sdk.HandlerFunc(func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+			for range 3 {
+				r.Progress(sdk.Progress{Percentage: 40})
+			}
+			return &sdk.Result{}, nil
+		}),
+	})
+	if err != nil || len(told) != 3 || !told[1].At.After(told[0].At) || !told[2].At.After(told[1].At) {
+		t.Errorf("it was told %+v, %v", told, err)
+	}
+}

@@ -47,14 +47,20 @@ func newReporter(agentID string, a *sdk.Assignment) *reporter {
 	return r
 }
 
-// Progress implements [sdk.Reporter].
+// progressGap is how much later than the one before a report is at least: readers know by its time which of two is new.
+const progressGap = time.Microsecond
+
+// Progress implements [sdk.Reporter]. Each is later than the one before, also where the clock stands still or is set back.
 func (r *reporter) Progress(p sdk.Progress) {
 	p = p.Trim()
-	p.At, p.Stage, p.Attempt = r.now().UTC(), r.stage, r.attempt
+	p.At, p.Stage, p.Attempt = r.now().UTC().Round(0), r.stage, r.attempt // without the monotonic reading: nobody else sees it
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return
+	}
+	if r.progress != nil && !p.At.After(r.progress.At) {
+		p.At = r.progress.At.Add(progressGap)
 	}
 	r.overall = max(r.overall, p.Percentage)
 	p.Overall = r.overall

@@ -8,8 +8,9 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// Kept is what is known of a task's run, for an engine that keeps its runs elsewhere than in Temporal, such as sdk/sdktest: what it
-// answers is made here from the same facts in the same way.
+// Kept is what is known of a task's run, for an engine that keeps its runs elsewhere than in Temporal: what it answers is made here from
+// the same facts in the same way. It is for sdk/sdktest, with [Pending], [Queue] and the refusals that are exported, and may change with
+// any release.
 type Kept struct {
 	Project string
 	Created sdk.Task             // as [workflows.NewTask] made it

@@ -2,16 +2,17 @@ package sdktest
 
 import (
 	"fmt"
-	"slices"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 // maxGiven is how many assignments an agent remembers: the newest.
-const maxGiven = 10_000
+const maxGiven = 1000
 
 // Agent is an agent at work for a [Server].
 type Agent struct {
@@ -21,11 +22,13 @@ type Agent struct {
 	project     string
 	slots       int
 	addressable bool
+	drainGrace  time.Duration
 	handler     sdk.Handler
 
 	// Under the engine's lock.
 	holds   map[*attempt]struct{} // whose handlers have not returned
-	given   []sdk.Assignment
+	given   []sdk.Assignment      // a ring: the one with the number n is at n % maxGiven
+	takes   int                   // how many there were
 	stopped bool
 }
 
@@ -38,13 +41,14 @@ func AgentID(id string) AgentOption { return func(a *Agent) { a.id = id } }
 // Slots is how many tasks the agent works on at once. Default 1.
 func Slots(n int) AgentOption { return func(a *Agent) { a.slots = n } }
 
-// InProject is the project that the agent works for. Default "default", which is that of [Server.Client], too.
-func InProject(project string) AgentOption { return func(a *Agent) { a.project = project } }
+// DrainGrace is how long what the agent has may go on after [Agent.Stop], by the clock; 0 is not at all. Default
+// [workers.DefaultDrainGrace], as of a role worker.
+func DrainGrace(d time.Duration) AgentOption { return func(a *Agent) { a.drainGrace = d } }
 
 // Addressable also takes tasks that ask for this very agent.
 func Addressable() AgentOption { return func(a *Agent) { a.addressable = true } }
 
-// Agent puts an agent to work for a role: what waits for it is taken at once. The handler is called as a role worker calls it, in a
+// Agent puts an agent to work for a role of the server's project: what waits for it is taken at once. The handler is called as a role worker calls it, in a
 // goroutine of its own for each attempt; where it waits for the test it has to say so, see [Wait]. It is told to stop at the end of the
 // test. Agents that could take the same task are asked in the order in which they came.
 func (s *Server) Agent(role sdk.Role, h sdk.Handler, opts ...AgentOption) *Agent {
@@ -52,7 +56,9 @@ func (s *Server) Agent(role sdk.Role, h sdk.Handler, opts ...AgentOption) *Agent
 	e := s.engine
 	e.mu.Lock()
 	defer e.done()
-	a := &Agent{engine: e, role: role, project: defaultProject, slots: 1, handler: h, holds: map[*attempt]struct{}{}}
+	a := &Agent{
+		engine: e, role: role, project: s.project, slots: 1, drainGrace: workers.DefaultDrainGrace, handler: h, holds: map[*attempt]struct{}{},
+	}
 	a.id = fmt.Sprintf("%s-%d", role, len(e.agents)+1)
 	for _, o := range opts {
 		o(a)
@@ -60,8 +66,8 @@ func (s *Server) Agent(role sdk.Role, h sdk.Handler, opts ...AgentOption) *Agent
 	switch {
 	case h == nil:
 		s.tb.Fatalf("sdktest: an agent needs a handler")
-	case !role.Valid() || !sdk.ValidID(a.id) || !sdk.ValidProject(a.project) || a.slots < 1:
-		s.tb.Fatalf("sdktest: role %q, id %q or project %q of an agent is not well-formed, or it has no slot", role, a.id, a.project)
+	case !role.Valid() || !sdk.ValidID(a.id) || a.slots < 1:
+		s.tb.Fatalf("sdktest: role %q or id %q of an agent is not well-formed, or it has no slot", role, a.id)
 	}
 	e.agents = append(e.agents, a)
 	e.dispatch()
@@ -71,20 +77,38 @@ func (s *Server) Agent(role sdk.Role, h sdk.Handler, opts ...AgentOption) *Agent
 // ID is the agent's id.
 func (a *Agent) ID() string { return a.id }
 
-// Given is what the agent was given so far, oldest first: each attempt with its resume data and its answers.
+// Given is what the agent was given so far, oldest first: each attempt with its resume data and its answers, as it was before the
+// handler had it. Only the newest 1000 are kept.
 func (a *Agent) Given() []sdk.Assignment {
 	a.engine.mu.Lock()
 	defer a.engine.mu.Unlock()
-	return slices.Clone(a.given)
+	list := make([]sdk.Assignment, len(a.given))
+	for i := range list {
+		n := a.takes - len(a.given) + i
+		if err := a.engine.carry(a.given[n%maxGiven], &list[i]); err != nil {
+			a.engine.tb.Errorf("sdktest: the assignment can not be carried: %v", err)
+		}
+	}
+	return list
 }
 
-// Stop lets the agent take no more work, and interrupts what it has: those attempts are given back and use nothing up.
+// Stop lets the agent take no more work, as a role worker does that is told to stop. What it has may go on for its [DrainGrace], by the
+// clock, and is interrupted then: such an attempt is given back and uses none of its stage's attempts up, as long as the stage has not
+// had five of them already.
 func (a *Agent) Stop() {
-	a.engine.mu.Lock()
-	defer a.engine.done()
+	e := a.engine
+	e.mu.Lock()
+	defer e.done()
+	if a.stopped {
+		return
+	}
 	a.stopped = true
 	for held := range a.holds {
-		held.tellToStop(sdk.ErrInterruptedAttempt)
+		if a.drainGrace <= 0 {
+			held.tellToStop(sdk.ErrInterruptedAttempt)
+		} else if !held.over {
+			held.timers = append(held.timers, e.after(a.drainGrace, plainTimer, func() { held.tellToStop(sdk.ErrInterruptedAttempt) }))
+		}
 	}
 }
 
@@ -96,9 +120,12 @@ func (a *Agent) Vanish() {
 	defer e.done()
 	a.stopped = true
 	for held := range a.holds {
+		held.tellToStop(sdk.ErrLeaseLost)
+		if held.over { // its task has gone on without it already
+			continue
+		}
 		held.lost = true
 		held.due(held.terms.Heartbeat, enumspb.TIMEOUT_TYPE_HEARTBEAT)
-		held.tellToStop(sdk.ErrLeaseLost)
 	}
 }
 
@@ -123,8 +150,10 @@ func (a *Agent) next() *attempt {
 }
 
 func (a *Agent) record(given sdk.Assignment) {
-	if len(a.given) >= maxGiven {
-		a.given = slices.Clone(a.given[1:])
+	if len(a.given) < maxGiven {
+		a.given = append(a.given, given)
+	} else {
+		a.given[a.takes%maxGiven] = given
 	}
-	a.given = append(a.given, given)
+	a.takes++
 }

@@ -2,6 +2,7 @@ package sdktest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -104,11 +105,11 @@ func (e *engine) start(a *attempt, agent *Agent) {
 	a.run.course.AttemptStarted(now, workflows.AttemptStartedInput{Stage: a.stage, Attempt: a.number, AgentID: agent.id, StartedAt: now})
 	agent.holds[a] = struct{}{}
 	e.active++
-	var given sdk.Assignment // as the wire brings it: the handler may change its own
-	if err := e.carry(a.assignment, &given); err != nil {
+	var given, noted sdk.Assignment // as the wire brings them: the handler may change its own
+	if err := errors.Join(e.carry(a.assignment, &given), e.carry(a.assignment, &noted)); err != nil {
 		e.tb.Errorf("sdktest: the assignment can not be carried: %v", err)
 	}
-	agent.record(given)
+	agent.record(noted)
 	e.work.Go(func() { e.perform(a, given) })
 }
 

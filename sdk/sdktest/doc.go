@@ -16,7 +16,7 @@
 // What it can not see is the program under test, when that runs in a goroutine of its own: [Server.AwaitTasks] and
 // [Server.AwaitTask] wait until it has got so far.
 //
-// Unlike the real service: an agent takes its work at once and in the order of priority and age, without regard to fairness keys;
-// every progress is recorded; a list knows every change at once; there are no keys; and events, where they happen at the same time
-// by the clock, have equal times.
+// Unlike the real service: an agent takes its work at once and in the order of priority and age, without regard to fairness keys; every
+// progress is recorded; a request is answered before anything has come of it; a list knows every change at once; there are no keys; and
+// events, where they happen at the same time by the clock, have equal times, but for the progress of one attempt, which is in order.
 package sdktest

@@ -34,6 +34,7 @@ type engine struct {
 
 	mu      sync.Mutex
 	changed *sync.Cond // told after everything that happens
+	version int        // counts what happens
 	now     time.Time
 	timers  timers
 	order   int // numbers whatever needs an order
@@ -87,6 +88,7 @@ func (e *engine) close() {
 // done ends what was done under the lock.
 func (e *engine) done() {
 	e.skipPauses()
+	e.version++
 	e.changed.Broadcast()
 	e.mu.Unlock()
 }
@@ -124,9 +126,10 @@ func (e *engine) create(in workflows.TaskInput, digest string) (task sdk.Task, r
 		return sdk.Task{}, false, err
 	}
 	r := e.newRun(in, digest)
+	answer := r.task() // the caller hears of it before anything has come of it
 	r.follow(r.course.Begin(e.now))
 	e.dispatch()
-	return r.task(), false, nil
+	return answer, false, nil
 }
 
 // makeRoom forgets the task that ended first when there are too many.
@@ -222,12 +225,14 @@ func (e *engine) CancelTask(_ context.Context, project, id, reason string) (task
 	if err != nil {
 		return sdk.Task{}, false, err
 	}
-	accepted = r.ended == 0
-	if accepted && !r.cancelled {
-		r.cancel(reason)
-		e.dispatch()
+	if r.ended > 0 || r.cancelled {
+		return r.task(), r.ended == 0, nil
 	}
-	return r.task(), accepted, nil
+	r.cancelled = true
+	answer := r.task() // as it stands, before anything has come of it
+	r.cancel(reason)
+	e.dispatch()
+	return answer, true, nil
 }
 
 // ProvideInput implements [apiserver.Tasks].
@@ -244,8 +249,9 @@ func (e *engine) ProvideInput(_ context.Context, project, id string, in workflow
 	if err := r.provide(in); err != nil {
 		return sdk.Task{}, err
 	}
+	answer := r.task() // before an agent has the next attempt
 	e.dispatch()
-	return r.task(), nil
+	return answer, nil
 }
 
 // ListProgress implements [apiserver.Tasks].

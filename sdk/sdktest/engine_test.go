@@ -38,3 +38,15 @@ func TestItKeepsSoManyTasks(t *testing.T) {
 		t.Errorf("with nothing to forget: %v", err)
 	}
 }
+
+func TestAnAgentKeepsTheNewest(t *testing.T) {
+	t.Parallel()
+	srv := New(t)
+	agent := srv.Agent(sdk.RoleCoder, Script(Attempt().Complete(1)))
+	for n := 1; n <= maxGiven+5; n++ {
+		agent.record(sdk.Assignment{Attempt: n})
+	}
+	if given := agent.Given(); len(given) != maxGiven || given[0].Attempt != 6 || given[maxGiven-1].Attempt != maxGiven+5 {
+		t.Errorf("it keeps %d, from %d to %d", len(given), given[0].Attempt, given[len(given)-1].Attempt)
+	}
+}

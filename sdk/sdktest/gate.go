@@ -43,18 +43,11 @@ func (g *Gate) wait(ctx context.Context, heeds bool) error {
 		ended = nil
 	}
 	if a := attemptOf(ctx); a != nil {
-		e := a.engine
-		e.mu.Lock()
-		w := e.newWaiter(a, -1)
-		w.heeds = heeds
-		if heeds && ctx.Err() != nil {
-			e.wakeUp(w)
-		}
-		e.done()
-		defer e.wake(w)
-		if !g.join(w, e) {
+		w := g.enter(ctx, a, heeds)
+		if w == nil {
 			return nil
 		}
+		defer a.engine.wake(w)
 		defer g.leave(w)
 	}
 	select {
@@ -63,6 +56,24 @@ func (g *Gate) wait(ctx context.Context, heeds bool) error {
 	case <-ended:
 		return context.Cause(ctx)
 	}
+}
+
+// enter begins a handler's wait; nil when the gate is open. Whoever sees the handler wait may rely on it that Open wakes it: both begin
+// in one section. The engine's lock is taken before the gate's, never the other way round.
+func (g *Gate) enter(ctx context.Context, a *attempt, heeds bool) *waiter {
+	e := a.engine
+	e.mu.Lock()
+	defer e.done()
+	w := e.newWaiter(a, -1)
+	w.heeds = heeds
+	if !g.join(w, e) {
+		e.wakeUp(w)
+		return nil
+	}
+	if heeds && ctx.Err() != nil {
+		e.wakeUp(w)
+	}
+	return w
 }
 
 // join lets Open wake a waiter; false when it is open.

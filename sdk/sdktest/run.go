@@ -87,9 +87,8 @@ func (r *run) wakeCallers() {
 	}
 }
 
-// cancel asks the task to stop.
+// cancel asks the task, which is marked as cancelled, to stop.
 func (r *run) cancel(reason string) {
-	r.cancelled = true
 	r.course.CancelRequested(workflows.CancelRequestedInput{Reason: reason})
 	switch a := r.pending; {
 	case r.resume != nil:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -12,7 +11,8 @@ import (
 )
 
 // Script is an agent that does as it is told: of each task its first attempt is played by the first of the attempts, the second by the
-// second, and so on; the last one plays all that follow. It is an [sdk.Handler] like any other, and also works for a real server.
+// second, and so on; the last one plays all that follow. It is an [sdk.Handler] like any other, and also works for a real server. It
+// remembers 10,000 tasks; beyond them it forgets the one that it began first.
 func Script(attempts ...*AttemptScript) sdk.Handler {
 	return &script{attempts: attempts, played: map[string]int{}}
 }
@@ -144,11 +144,13 @@ type script struct {
 
 	mu     sync.Mutex
 	played map[string]int // by task
+	begun  []string       // the tasks; a ring, oldest at next once it is full
+	next   int
 }
 
 // Handle implements [sdk.Handler].
 func (s *script) Handle(ctx context.Context, a *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
-	turn, err := s.next(a.Task.ID)
+	turn, err := s.turn(a.Task.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -163,16 +165,27 @@ func (s *script) Handle(ctx context.Context, a *sdk.Assignment, r sdk.Reporter) 
 	return &sdk.Result{}, nil
 }
 
-func (s *script) next(task string) (*AttemptScript, error) {
+// turn is what plays the next attempt of a task.
+func (s *script) turn(task string) (*AttemptScript, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, known := s.played[task]
-	switch {
-	case len(s.attempts) == 0:
+	if len(s.attempts) == 0 {
 		return nil, sdk.Final("", errors.New("the script has no attempts"))
-	case !known && len(s.played) >= maxPlayed:
-		return nil, sdk.Final("", fmt.Errorf("a script plays at most %d tasks", maxPlayed))
+	}
+	n, known := s.played[task]
+	if !known {
+		s.remember(task)
 	}
 	s.played[task] = n + 1
 	return s.attempts[min(n, len(s.attempts)-1)], nil
+}
+
+// remember makes room for a task by forgetting the one that was begun first.
+func (s *script) remember(task string) {
+	if len(s.begun) < maxPlayed {
+		s.begun = append(s.begun, task)
+		return
+	}
+	delete(s.played, s.begun[s.next])
+	s.begun[s.next], s.next = task, (s.next+1)%maxPlayed
 }

@@ -38,7 +38,7 @@ type options struct {
 // Option changes a [Server] before it begins.
 type Option func(*options)
 
-// StartAt is what the clock shows at first. Default 2026-01-01T00:00:00Z.
+// StartAt is what the clock shows at first. Default the machine's time: deadlines that agents are given lie ahead for them, too.
 func StartAt(t time.Time) Option { return func(o *options) { o.start = t } }
 
 // SkipPauses lets the clock jump over the pauses between attempts by itself, as soon as no agent works: for a test that only cares how
@@ -51,21 +51,27 @@ func Logger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
 // Patience bounds every wait of the server's methods for a fact, by the machine's clock; beyond it the test fails. Default 10 s.
 func Patience(d time.Duration) Option { return func(o *options) { o.limit = d } }
 
-// Server is a rolecall service for one test. It is safe for concurrent use.
+// Server is a rolecall service for one test, seen from one project: that of its clients, its agents and the tasks that it answers;
+// "default", unless [Server.In] names another. It is safe for concurrent use.
 type Server struct {
-	tb      TB
-	engine  *engine
-	handler http.Handler
+	tb       TB
+	engine   *engine
+	handler  http.Handler
+	project  string
+	loopback *loopback
+}
 
-	mu       sync.Mutex
-	loopback *httptest.Server
+// loopback is where a server listens, from the first time that somebody asks.
+type loopback struct {
+	mu     sync.Mutex
+	server *httptest.Server
 }
 
 // New makes a server that ends with the test.
 func New(tb TB, opts ...Option) *Server {
 	tb.Helper()
 	o := options{
-		log: slog.New(slog.NewTextHandler(io.Discard, nil)), start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), limit: 10 * time.Second,
+		log: slog.New(slog.NewTextHandler(io.Discard, nil)), start: time.Now().Round(0), limit: 10 * time.Second,
 	}
 	for _, option := range opts {
 		option(&o)
@@ -75,32 +81,40 @@ func New(tb TB, opts ...Option) *Server {
 	if err != nil {
 		tb.Fatalf("sdktest: make the API server: %v", err)
 	}
-	s := &Server{tb: tb, engine: e, handler: api.Handler()}
+	s := &Server{tb: tb, engine: e, handler: api.Handler(), project: defaultProject, loopback: &loopback{}}
 	tb.Cleanup(s.close)
 	return s
 }
 
 func (s *Server) close() {
 	s.engine.close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.loopback != nil {
-		s.loopback.CloseClientConnections()
-		s.loopback.Close()
+	s.loopback.mu.Lock()
+	defer s.loopback.mu.Unlock()
+	if s.loopback.server != nil {
+		s.loopback.server.CloseClientConnections()
+		s.loopback.server.Close()
 	}
+}
+
+// In is the same server, with the same clock, seen from another project.
+func (s *Server) In(project string) *Server {
+	s.tb.Helper()
+	if !sdk.ValidProject(project) {
+		s.tb.Fatalf("sdktest: project %q is not well-formed", project)
+	}
+	other := *s
+	other.project = project
+	return &other
 }
 
 // Handler answers the whole API, for a caller with a transport of its own. Requests have to name a loopback address as their host.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Client is a client of the project "default". It reaches the server without a network.
-func (s *Server) Client() *sdk.Client { return s.ClientOf(defaultProject) }
-
-// ClientOf is a client of a project.
-func (s *Server) ClientOf(project string) *sdk.Client {
+// Client is a client of the server's project. It reaches the server without a network.
+func (s *Server) Client() *sdk.Client {
 	s.tb.Helper()
 	c, err := sdk.NewClient(sdk.Config{
-		URL: "http://" + host, ProjectID: project, PollingIntervalMs: pollingIntervalMs,
+		URL: "http://" + host, ProjectID: s.project, PollingIntervalMs: pollingIntervalMs,
 		HTTPClient: &http.Client{Transport: direct{s.handler}},
 	})
 	if err != nil {
@@ -112,12 +126,12 @@ func (s *Server) ClientOf(project string) *sdk.Client {
 // URL is an address on this machine where the server can be reached, for callers that are no Go clients. It listens from the first
 // call on.
 func (s *Server) URL() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.loopback == nil {
-		s.loopback = httptest.NewServer(s.handler)
+	s.loopback.mu.Lock()
+	defer s.loopback.mu.Unlock()
+	if s.loopback.server == nil {
+		s.loopback.server = httptest.NewServer(s.handler)
 	}
-	return s.loopback.URL
+	return s.loopback.server.URL
 }
 
 // Clock is the server's clock.

@@ -258,8 +258,8 @@ func TestManyAtOnce(t *testing.T) {
 func TestProjectsDoNotMeet(t *testing.T) {
 	t.Parallel()
 	srv := sdktest.New(t)
-	ours, theirs := srv.Client(), srv.ClientOf("theirs")
-	srv.Agent(sdk.RoleCoder, sdktest.Script(sdktest.Attempt().Complete(1)), sdktest.InProject("theirs"))
+	ours, theirs := srv.Client(), srv.In("theirs").Client()
+	srv.In("theirs").Agent(sdk.RoleCoder, sdktest.Script(sdktest.Attempt().Complete(1)))
 	id, other := create(t, ours).ID, create(t, theirs).ID
 	srv.Settle()
 	if task := get(t, ours, id); task.Status != sdk.StatusQueued {
@@ -300,5 +300,27 @@ func TestURL(t *testing.T) {
 	var document struct{ OpenAPI string }
 	if err := json.NewDecoder(resp.Body).Decode(&document); err != nil || !strings.HasPrefix(document.OpenAPI, "3.1") {
 		t.Errorf("the real API's document is not there: %+v, %v", document, err)
+	}
+}
+
+func TestEveryProgressIsFollowed(t *testing.T) {
+	t.Parallel()
+	srv := sdktest.New(t)
+	c := srv.Client()
+	srv.Agent(sdk.RoleCoder, sdktest.Script(sdktest.Attempt().Progress(10, "a").Progress(20, "b").Progress(20, "b").Work(time.Minute).Complete(1)))
+	id := create(t, c).ID
+	srv.Clock().Advance(time.Minute)
+	var got []float64
+	for p, err := range c.FollowTask(t.Context(), id) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, p.Percentage)
+	}
+	if d := cmp.Diff([]float64{10, 20, 20}, got); d != "" {
+		t.Error(d)
+	}
+	if ms := get(t, c, id).Result.Metrics.DurationMs; ms != time.Minute.Milliseconds() {
+		t.Errorf("it took %d ms", ms)
 	}
 }

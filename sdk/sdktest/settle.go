@@ -15,8 +15,8 @@ func attemptOf(ctx context.Context) *attempt {
 	return a
 }
 
-// Wait waits until ctx, a handler's, ends and answers why. The handler counts as waiting: the server settles without it. With another
-// context it just waits.
+// Wait waits until ctx, a handler's, ends and answers why. The handler counts as waiting: the server settles without it. One wait stands
+// for the whole handler, whatever its other goroutines do. With another context it just waits.
 func Wait(ctx context.Context) error {
 	if a := attemptOf(ctx); a != nil {
 		return a.engine.sleep(ctx, -1)
@@ -25,8 +25,9 @@ func Wait(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// Idle calls f, in which a handler waits for something that the test will do: receive from a channel, say. A [Gate] is better: the server knows when one opens. ctx is the handler's; until f
-// returns the server settles without it, also when ctx has ended. With another context it just calls f.
+// Idle calls f, in which a handler waits for something that the test will do: receive from a channel, say. A [Gate] is better: the
+// server knows when one opens. ctx is the handler's; until f returns the server settles without it, also when ctx has ended. As with
+// [Wait] that holds for the whole handler. With another context it just calls f.
 func Idle(ctx context.Context, f func()) {
 	a := attemptOf(ctx)
 	if a == nil {
@@ -119,7 +120,7 @@ func (e *engine) own(ctx context.Context) *attempt {
 func (e *engine) settle() bool {
 	e.tb.Helper()
 	e.skipPauses()
-	ok := e.until(func() bool { return e.active == 0 })
+	ok := e.until(e.limit, func() bool { return e.active == 0 })
 	if !ok {
 		e.tb.Errorf("sdktest: the server has not settled within %s: %s. A handler that waits for the test has to say so: "+
 			"wait in sdktest.Wait, sdktest.Idle or Clock.Sleep", e.limit, e.working())
@@ -127,10 +128,10 @@ func (e *engine) settle() bool {
 	return ok
 }
 
-// until waits until a condition holds, at most as long as the limit. The lock is held, but for the wait.
-func (e *engine) until(condition func() bool) bool {
+// until waits until a condition holds, at most so long by the machine's clock. The lock is held, but for the wait.
+func (e *engine) until(patience time.Duration, condition func() bool) bool {
 	late := false
-	limit := time.AfterFunc(e.limit, func() {
+	limit := time.AfterFunc(patience, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		late = true

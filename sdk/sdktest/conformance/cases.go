@@ -20,6 +20,7 @@ func cases() map[string]func(*scene) {
 		"an addressed agent has it":            addresses,
 
 		"an agent asks":                 asks,
+		"the answer to an answer":       takesInput,
 		"an answer twice":               answersTwice,
 		"an answer does not fit":        answersWrongly,
 		"nobody answers":                isNotAnswered,
@@ -32,6 +33,7 @@ func cases() map[string]func(*scene) {
 		"completed in spite of it":       completesCancelled,
 		"cancelled after its end":        cancelsEnded,
 
+		"the answer to a request":   isCreated,
 		"the same request again":    replays,
 		"a finished task anew":      retriesTask,
 		"retries that are refused":  refusesRetries,
@@ -41,6 +43,7 @@ func cases() map[string]func(*scene) {
 
 		"progress":                    progresses,
 		"progress over two attempts":  progressesTwice,
+		"progress that is followed":   follows,
 		"lists by every filter":       filters,
 		"lists in their order":        orders,
 		"pages":                       pages,

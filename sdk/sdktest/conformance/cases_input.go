@@ -38,6 +38,18 @@ func asks(s *scene) {
 	s.like("asks_answered", s.ended(task.ID))
 }
 
+// takesInput answers when nobody is there to go on; why the next attempt waits is left out.
+func takesInput(s *scene) {
+	stop := s.Agent(sdk.RoleCoder, "ann", asking(opened()))
+	task := s.delegate()
+	s.asked(task.ID)
+	stop()
+	answered, err := s.client.ProvideInput(s.Context(), task.ID, "input-0-1", json.RawMessage(`{"port":80}`))
+	s.do(err)
+	answered.WaitingFor = nil
+	s.like("takes_input", answered)
+}
+
 func answersTwice(s *scene) {
 	gate := sdktest.NewGate()
 	s.Agent(sdk.RoleCoder, "ann", asking(gate))

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,6 +50,27 @@ func progressesTwice(s *scene) {
 		got = append(got, fmt.Sprintf("%d.%d %v %v", p.Stage, p.Attempt, p.Percentage, p.Overall))
 	}
 	if d := cmp.Diff([]string{"0.1 60 60", "0.2 10 60"}, got); d != "" || ended.Progress.Overall != 60 {
+		s.Error(d)
+	}
+}
+
+// follows lets an agent report again as soon as the caller has seen the report before: each is answered once, also one that says the
+// same as the one before.
+func follows(s *scene) {
+	gates := []*sdktest.Gate{sdktest.NewGate(), sdktest.NewGate(), sdktest.NewGate()}
+	s.Agent(sdk.RoleCoder, "ann", sdktest.Script(sdktest.Attempt().Progress(10, "reading").Until(gates[0]).
+		Progress(50, "writing").Until(gates[1]).Progress(50, "writing").Until(gates[2]).Complete("done")))
+	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	defer cancel()
+	got := []string{}
+	for p, err := range s.client.FollowTask(ctx, s.delegate().ID) {
+		s.do(err)
+		if len(got) < len(gates) {
+			gates[len(got)].Open()
+		}
+		got = append(got, fmt.Sprintf("%d.%d %v %s", p.Stage, p.Attempt, p.Percentage, p.Phase))
+	}
+	if d := cmp.Diff([]string{"0.1 10 reading", "0.1 50 writing", "0.1 50 writing"}, got); d != "" {
 		s.Error(d)
 	}
 }

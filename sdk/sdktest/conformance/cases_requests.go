@@ -10,6 +10,15 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk/sdktest"
 )
 
+// isCreated leaves out how far the run has come by the time of the answer: it may have asked for an attempt already.
+func isCreated(s *scene) {
+	task := s.delegate(func(r *sdk.TaskRequest) {
+		r.Metadata, r.Input, r.Description = map[string]string{"team": "web"}, json.RawMessage(`[1]`), "In full."
+	})
+	task.Attempt, task.Attempts, task.WaitingFor = 0, []sdk.Attempt{}, nil
+	s.like("is_created", task)
+}
+
 func replays(s *scene) {
 	create := func(key, title string) (*sdk.Task, error) {
 		return s.client.CreateTask(s.Context(), sdk.TaskRequest{Type: sdk.TypeCodeWrite, Title: title, Input: json.RawMessage(`{"a":1}`)}, sdk.IdempotencyKey(key))

@@ -3,6 +3,8 @@
 //
 // Whole tasks are compared, as the API answers them, with the files in testdata; ids, times and durations are masked there, but not
 // whether they are set.
+//
+// It is for sdk/sdktest and dev/e2e, and exported for nobody else: it may change with any release.
 package conformance
 
 import (
