@@ -37,17 +37,28 @@ func (e *Engine) listTurn(ctx context.Context, project string) (leave func(), er
 			fmt.Sprintf("the project asks for more than %d pages of tasks a second; go on after Retry-After", listsPerSecond))
 	}
 	const busy = "the pages of tasks that are asked for already take long; go on after Retry-After"
-	select {
-	case own.open <- struct{}{}:
-	case <-soon.Done():
+	if !enter(soon, own.open) {
 		return nil, noTurn(ctx, retryAfter, busy)
 	}
-	select {
-	case e.listing <- struct{}{}:
-		return func() { <-e.listing; <-own.open }, nil
-	case <-soon.Done():
+	if !enter(soon, e.listing) {
 		<-own.open
 		return nil, noTurn(ctx, retryAfter, busy)
+	}
+	return func() { <-e.listing; <-own.open }, nil
+}
+
+// enter takes a place, waiting for one until ctx ends. A place that is free is taken whatever ctx says: the turn was worth waiting for.
+func enter(ctx context.Context, places chan<- struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -85,9 +85,10 @@ func TestRefusedTurnsSayWhen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := listEngine(t, &visibility{})
+		e.cfg.CallTimeout = 5*time.Second - 100*time.Millisecond // between two turns, so that no wait ends with a turn
 		var all sync.WaitGroup
 		defer all.Wait()
-		for range listsAtOnce + 5*listsPerSecond { // as many as are let wait
+		for range listsAtOnce + 5*listsPerSecond - 1 { // as many as are let wait
 			all.Go(func() {
 				if _, err := e.ListTasks(t.Context(), "p", sdk.TaskFilter{}, ""); err != nil {
 					t.Error(err)
