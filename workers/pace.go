@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+
+	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 const (
@@ -60,11 +62,15 @@ func beatTry(lease time.Duration) time.Duration {
 // the agent by then.
 func lapseAfter(lease time.Duration) time.Duration { return lease / 10 * 9 }
 
+// mostCertain bounds the time of which half is certain: a cancelled run is closed after [workflows.CancelGrace], agent or not, so an
+// attempt that came longer ago than that may be nobody's.
+const mostCertain = 2 * (workflows.CancelGrace - 1500*time.Millisecond)
+
 // certainFor is how long after its poll was sent an attempt is taken for ours without a word from Temporal: half of the time until the
 // lease lapses, or until one of its timeouts ends it if that is less, so that there is as long again for the first heartbeat. At most 0
 // says never. It counts by Temporal's clock alone.
 func certainFor(info *activity.Info, lease time.Duration) time.Duration {
-	whole := lapseAfter(lease)
+	whole := min(lapseAfter(lease), mostCertain)
 	if info.StartToCloseTimeout > 0 {
 		whole = min(whole, info.StartToCloseTimeout)
 	}

@@ -204,5 +204,6 @@ func serves(p *taskqueuepb.PollerInfo, v *taskqueuepb.TaskQueueVersioningInfo) b
 		}
 		return version.GetDeploymentName() == o.GetDeploymentName() && version.GetBuildId() == o.GetBuildId()
 	}
-	return is(v.GetCurrentDeploymentVersion()) || v.GetRampingVersionPercentage() > 0 && is(v.GetRampingDeploymentVersion())
+	ramped := v.GetRampingVersionPercentage()
+	return ramped < 100 && is(v.GetCurrentDeploymentVersion()) || ramped > 0 && is(v.GetRampingDeploymentVersion())
 }

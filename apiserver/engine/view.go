@@ -44,9 +44,6 @@ func (r run) base() sdk.Task {
 		t.Role = t.Fallback[s.Stage-1].Role
 	}
 	t.InputRequest, t.WaitingFor = s.InputRequest, s.WaitingFor
-	if s.Stage > 0 && s.Stage <= len(t.Fallback) {
-		t.Role = t.Fallback[s.Stage-1].Role
-	}
 	if s.MaxAttempts > 0 {
 		t.MaxAttempts = s.MaxAttempts
 	}

@@ -18,7 +18,7 @@ func lock(ctx context.Context, path string) (release func() error, err error) {
 	if err := mayGive(path); err != nil {
 		return nil, err // before there is a lock file that its owner could not open
 	}
-	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := openLock(path + ".lock")
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +41,23 @@ func lock(ctx context.Context, path string) (release func() error, err error) {
 			return nil, errors.Join(ctx.Err(), f.Close())
 		}
 	}
+}
+
+// openLock opens or makes a lock file. It follows no link and takes nothing but an empty file of one name: whoever may write to the
+// folder could otherwise have another file given away.
+func openLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	var is unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &is); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if is.Mode&unix.S_IFMT != unix.S_IFREG || is.Size != 0 || is.Nlink != 1 {
+		return nil, errors.Join(fmt.Errorf("%s is no lock file, which is empty and has one name: remove it", path), f.Close())
+	}
+	return f, nil
 }
 
 // mayGive answers an error when the file at path belongs to another user than this process may give files to.

@@ -101,6 +101,9 @@ func areHeaders(s string) bool {
 		return true
 	}
 	for pair := range strings.SplitSeq(s, ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue // which the SDK skips too
+		}
 		name, value, ok := strings.Cut(pair, "=")
 		value, err := url.PathUnescape(value)
 		if !ok || err != nil || !httpguts.ValidHeaderFieldName(strings.TrimSpace(name)) || !httpguts.ValidHeaderFieldValue(strings.TrimSpace(value)) {

@@ -21,7 +21,7 @@ func (s *Server) Settle() {
 }
 
 // AwaitTask waits until a task of the server's project meets a condition, and answers it as it then stands. It moves no clock. The
-// condition is asked anew after whatever happens, and may call the server itself. It fails the test when that takes longer than
+// condition is asked anew after something has happened, and may call the server itself. It fails the test when that takes longer than
 // [Patience].
 func (s *Server) AwaitTask(id string, condition func(sdk.Task) bool) sdk.Task {
 	s.tb.Helper()
