@@ -2,6 +2,7 @@ package sdk_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -35,7 +36,14 @@ func TestEventPatterns(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{">", "a.>", "a.*.b", "*.b", "A.b", "a b", "a..b", "a.", ".*", "**", "a%2eb", ",", strings.Repeat("a,", 21)} {
+	var many []string
+	for i := range sdk.MaxEventPatterns + 1 {
+		many = append(many, fmt.Sprint("a", i))
+	}
+	if list, err := sdk.ParseEventPatterns(strings.Join(many[1:], ",")); err != nil || len(list) != sdk.MaxEventPatterns {
+		t.Errorf("as many patterns as there may be: %v, %v", list, err)
+	}
+	for _, bad := range []string{">", "a.>", "a.*.b", "*.b", "A.b", "a b", "a..b", "a.", ".*", "**", "a%2eb", ",", strings.Join(many, ",")} {
 		if list, err := sdk.ParseEventPatterns(bad); !errors.Is(err, sdk.ErrInvalidInput) {
 			t.Errorf("%q gives %v, %v", bad, list, err)
 		}
