@@ -62,7 +62,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"@/eventlog/..."},
-		only: []string{"@/eventlog/...", "@/sdk/...", "github.com/nats-io/...", "github.com/gofrs/flock", "github.com/google/uuid"},
+		only: []string{"@/eventlog/...", "@/sdk/...", "github.com/nats-io/...", "github.com/gofrs/flock", "github.com/google/uuid", "golang.org/x/sync/..."},
 		why:  "the event log knows events and NATS: tasks, HTTP and Temporal are other people's business",
 	},
 	{

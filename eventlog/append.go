@@ -44,7 +44,7 @@ func (l *Log) Append(ctx context.Context, project string, events []sdk.Event) ([
 	}
 	places, err := p.append(ctx, w)
 	if err != nil {
-		return nil, fault(err)
+		return nil, fault(ctx, err)
 	}
 	acks := make([]Ack, len(places))
 	for i, at := range places {

@@ -17,7 +17,7 @@ type Config struct {
 	Replicas  int    `env:"ROLECALL_NATS_REPLICAS" envDefault:"1" doc:"Copies of each stream in an external cluster: 1, 3 or 5."`
 
 	MaxAge      time.Duration `env:"ROLECALL_EVENT_MAX_AGE" envDefault:"720h" doc:"How long an event is kept; at least 1h."`
-	MaxBytes    int64         `env:"ROLECALL_EVENT_MAX_BYTES" envDefault:"10737418240" doc:"How many bytes of events a project keeps; at least 1048576."`
+	MaxBytes    int64         `env:"ROLECALL_EVENT_MAX_BYTES" envDefault:"10737418240" doc:"How many bytes of events a project keeps; at least 1048576. An external NATS sets them aside for each project."`
 	DedupWindow time.Duration `env:"ROLECALL_EVENT_DEDUP_WINDOW" envDefault:"10m" doc:"For how long the same source and id are one event; 1s to 24h."`
 
 	// Dir is where an embedded log keeps its files.

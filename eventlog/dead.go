@@ -2,19 +2,21 @@ package eventlog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
-	deadStream  = "rolecall-DEAD" // no project's: their names are lower case
+	deadStream  = "rolecall_dead" // no project's: their streams begin with rolecall-
 	deadPrefix  = "rd."
+	deadBytes   = 1 << 30
 	maxDead     = 1000 // kept of each subscription, the newest
 	deadPage    = 200
+	buryAgain   = 5 * time.Second
 	headerPlace = "Rolecall-Sequence"
 	headerTries = "Rolecall-Deliveries"
 )
@@ -27,34 +29,27 @@ type Dead struct {
 	position   uint64
 }
 
-func deadSubject(project, name string) string { return deadPrefix + project + "." + name }
+// allDead is the subject of all dead events of a subscription.
+func allDead(project, name string) string { return deadPrefix + project + "." + name + ".*" }
 
-func (l *Log) deadStream(ctx context.Context) (jetstream.Stream, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return l.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+func (l *Log) deadConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
 		Name: deadStream, Description: "Events that no receiver of a subscription acknowledged.", Subjects: []string{deadPrefix + ">"},
-		MaxMsgsPerSubject: maxDead, MaxAge: l.cfg.MaxAge, MaxBytes: l.cfg.MaxBytes, MaxMsgSize: maxMessage, Replicas: l.cfg.Replicas,
-		Storage: jetstream.FileStorage, Duplicates: l.cfg.DedupWindow,
-	})
+		MaxMsgsPerSubject: 1, MaxAge: l.cfg.MaxAge, MaxBytes: deadBytes, MaxMsgSize: maxMessage, Replicas: l.cfg.Replicas,
+		Storage: jetstream.FileStorage,
+	}
 }
 
-// bury keeps an event among the dead ones of a subscription.
+// bury keeps an event among the dead ones of a subscription, once however often it is buried.
 func (l *Log) bury(ctx context.Context, project, name string, r *Record, deliveries int) error {
-	if _, err := l.deadStream(ctx); err != nil {
-		return fmt.Errorf("keep a dead event: %w", err)
-	}
-	m := messageOf(deadSubject(project, name), r)
+	m := messageOf(fmt.Sprintf("%s%s.%s.%d", deadPrefix, project, name, r.Sequence), r)
 	m.Header.Set(headerPlace, strconv.FormatUint(r.Sequence, 10))
 	m.Header.Set(headerTries, strconv.Itoa(deliveries))
-	m.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s/%s/%d", project, name, r.Sequence))
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	if _, err := l.js.PublishMsg(ctx, m); err != nil {
+	if err := l.aside(ctx, l.deadConfig(), []*nats.Msg{m}); err != nil {
 		return fmt.Errorf("keep a dead event: %w", err)
 	}
 	l.log.Warn("an event was given out too often and is dead", "project", project, "subscription", name, "sequence", r.Sequence, "deliveries", deliveries)
-	return nil
+	return l.purgeDead(ctx, project, name, jetstream.WithPurgeKeep(maxDead))
 }
 
 // ListDead answers the dead events of a subscription, oldest first, those after a cursor of an earlier answer (0 at first). next is
@@ -63,27 +58,26 @@ func (l *Log) ListDead(ctx context.Context, project, name string, after uint64) 
 	if _, err := l.GetSubscription(ctx, project, name); err != nil {
 		return nil, 0, err
 	}
-	stream, err := l.js.Stream(ctx, deadStream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	subject := allDead(project, name)
+	last, err := l.look(ctx, deadStream, ask{Last: subject})
+	if isGone(err) || err == nil && (last == nil || last.Sequence <= after) {
 		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, 0, fault(err)
+		return nil, 0, fault(ctx, err)
 	}
-	subject := deadSubject(project, name)
-	last, err := lastMessage(ctx, stream, subject)
-	if err != nil || last == nil || last.Sequence <= after {
-		return nil, 0, fault(err)
-	}
-	r, err := newReader(ctx, stream, []string{subject}, after, time.Time{}, last.Sequence)
+	stream, err := l.js.Stream(ctx, deadStream)
 	if err != nil {
-		return nil, 0, fault(err)
+		return nil, 0, fault(ctx, err)
 	}
+	r := l.newReader(reading{
+		stream: stream, subject: subject, from: start{after: after}, upTo: last.Sequence, created: stream.CachedInfo().Created, patchy: true,
+	})
 	defer r.close()
 	for {
 		page, err := r.page(ctx)
 		if err != nil {
-			return nil, 0, fault(err)
+			return nil, 0, fault(ctx, err)
 		}
 		if len(page) == 0 {
 			return list, 0, nil
@@ -93,31 +87,38 @@ func (l *Log) ListDead(ctx context.Context, project, name string, after uint64) 
 				return list, list[deadPage-1].position, nil
 			}
 			d := Dead{Record: t.Record, At: t.at, position: t.Sequence}
-			if err := d.restore(t.msg); err != nil {
-				return nil, 0, fault(err)
+			if err := d.restore(t.header); err != nil {
+				return nil, 0, fault(ctx, err)
 			}
 			list = append(list, d)
 		}
 	}
 }
 
+// dropDead removes the dead events of a subscription.
 func (l *Log) dropDead(ctx context.Context, project, name string) error {
+	return fault(ctx, l.purgeDead(ctx, project, name))
+}
+
+func (l *Log) purgeDead(ctx context.Context, project, name string, keep ...jetstream.StreamPurgeOpt) error {
+	ctx, cancel := l.during(ctx, callTimeout)
+	defer cancel()
 	stream, err := l.js.Stream(ctx, deadStream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil
-	}
 	if err != nil {
-		return fault(err)
+		if isGone(err) {
+			return nil
+		}
+		return err
 	}
-	return fault(stream.Purge(ctx, jetstream.WithPurgeSubject(deadSubject(project, name))))
+	return stream.Purge(ctx, append(keep, jetstream.WithPurgeSubject(allDead(project, name)))...)
 }
 
 // restore reads what burying wrote: where the event stands in its project's log, and how often it was given out.
-func (d *Dead) restore(m jetstream.Msg) (err error) {
-	if d.Record.Sequence, err = strconv.ParseUint(m.Headers().Get(headerPlace), 10, 64); err != nil {
+func (d *Dead) restore(h nats.Header) (err error) {
+	if d.Record.Sequence, err = strconv.ParseUint(h.Get(headerPlace), 10, 64); err != nil {
 		return fmt.Errorf("a dead event without its sequence: %w", err)
 	}
-	if d.Deliveries, err = strconv.Atoi(m.Headers().Get(headerTries)); err != nil {
+	if d.Deliveries, err = strconv.Atoi(h.Get(headerTries)); err != nil {
 		return fmt.Errorf("a dead event without its deliveries: %w", err)
 	}
 	return nil

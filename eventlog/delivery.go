@@ -3,18 +3,14 @@ package eventlog
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/rolecall-dev/rolecall/sdk"
 )
 
 const (
-	maxPull  = 100 // events given out at once
-	pullSkim = 64  // messages looked at in one go
+	maxPull  = 100  // events given out at once
+	pullSkip = 2000 // events looked at for one pull that finds nothing to give out
 	shortest = 10 * time.Millisecond
 )
 
@@ -25,15 +21,8 @@ type Delivery struct {
 	Ticket     Ticket
 }
 
-// Ticket is by what a receiver acknowledges an event. It is good until it expires; then the event goes to another receiver.
-type Ticket struct {
-	Subscription string    `json:"s"`
-	Reply        string    `json:"r"` // where JetStream takes the acknowledgement
-	Expires      time.Time `json:"e"`
-}
-
 // Pull gives out up to most events of a subscription, as soon as there are any, or none when wait has passed. An event that was
-// given out too often before is put among the dead ones instead.
+// given out too often before is put among the dead ones instead. When ctx ends, what came is given back.
 func (l *Log) Pull(ctx context.Context, project, name string, most int, wait time.Duration) ([]Delivery, error) {
 	p, err := l.project(project)
 	if err != nil {
@@ -41,26 +30,18 @@ func (l *Log) Pull(ctx context.Context, project, name string, most int, wait tim
 	}
 	stream, err := p.find(ctx)
 	if err != nil {
-		return nil, fault(err)
+		return nil, fault(ctx, err)
 	}
-	s, err := l.subscription(ctx, stream, name)
+	s, c, err := l.subscription(ctx, stream, name)
 	if err != nil {
 		return nil, err
 	}
-	c, err := stream.Consumer(ctx, consumerPrefix+name)
-	if err != nil {
-		return nil, fault(err)
-	}
 	pull := pull{log: l, project: project, of: s, consumer: c, most: min(most, maxPull)}
-	for until := time.Now().Add(wait); ; {
-		if err := pull.some(ctx, time.Until(until)); err != nil {
-			pull.giveBack()
-			return nil, fault(err)
-		}
-		if len(pull.out) > 0 || time.Until(until) < shortest {
-			return pull.deliveries(), nil
-		}
+	list, err := pull.run(ctx, wait)
+	if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil, noSubscription()
 	}
+	return list, fault(ctx, err)
 }
 
 // pull is one receiver's turn.
@@ -70,134 +51,135 @@ type pull struct {
 	of       Subscription
 	consumer jetstream.Consumer
 	most     int
-	out      []given
 }
 
+// given is an event that came, and when.
 type given struct {
-	Delivery
-	msg jetstream.Msg
+	msg        jetstream.Msg
+	record     *Record
+	deliveries int
+	at         time.Time
 }
 
-// some takes what is there, or waits for the first of it.
-func (p *pull) some(ctx context.Context, wait time.Duration) error {
-	batch, err := p.consumer.FetchNoWait(p.most)
+func (p *pull) run(ctx context.Context, wait time.Duration) ([]Delivery, error) {
+	until := time.Now().Add(wait)
+	for seen := 0; ; {
+		batch, err := p.come(ctx, time.Until(until))
+		if err != nil {
+			p.giveBack(batch)
+			return nil, err
+		}
+		list, err := p.deliver(ctx, batch)
+		if len(list) > 0 || err != nil {
+			return list, err
+		}
+		// Where something came and nothing of it was to be given out, the next may be; else it is over when the time is.
+		if seen += len(batch); seen >= pullSkip || len(batch) == 0 && time.Until(until) < shortest {
+			return nil, nil
+		}
+	}
+}
+
+// come answers what is there, or waits for the first event.
+func (p *pull) come(ctx context.Context, wait time.Duration) ([]given, error) {
+	if p.of.Unacked < maxUnacked { // else the server keeps silent until one is acknowledged
+		at := time.Now()
+		batch, err := p.consumer.FetchNoWait(p.most)
+		if err != nil {
+			return nil, err
+		}
+		if list, err := p.take(ctx, batch, at); len(list) > 0 || err != nil {
+			return list, err
+		}
+	}
+	if wait < shortest {
+		return nil, nil
+	}
+	waiting, cancel := p.log.during(ctx, wait)
+	defer cancel()
+	batch, err := p.consumer.Fetch(1, jetstream.FetchContext(waiting))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	came, err := p.take(ctx, batch)
-	if err != nil || came || wait < shortest {
-		return err
+	list, err := p.take(ctx, batch, time.Time{})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = nil
 	}
-	if batch, err = p.consumer.Fetch(1, jetstream.FetchMaxWait(wait)); err != nil {
-		return err
-	}
-	_, err = p.take(ctx, batch)
-	return err
+	return list, err
 }
 
-// take sorts what came: to be given out, not chosen, or dead. came says that something came.
-func (p *pull) take(ctx context.Context, batch jetstream.MessageBatch) (came bool, err error) {
+// take receives what a fetch brings: at is since when the server may hold an event to be given out, zero for when it comes.
+func (p *pull) take(ctx context.Context, batch jetstream.MessageBatch, at time.Time) (list []given, err error) {
 	for m := range batch.Messages() {
-		came = true
-		if err == nil {
-			err = p.sort(ctx, m)
+		record, meta, err := recordOf(m)
+		if err != nil {
+			p.log.log.Error("a message of the event log cannot be read", "project", p.project, "subscription", p.of.Name, "error", err)
+			continue
 		}
+		g := given{msg: m, record: record, deliveries: int(meta.NumDelivered), at: at}
+		if at.IsZero() {
+			g.at = time.Now()
+		}
+		list = append(list, g)
 	}
-	if failed := batch.Error(); err == nil && failed != nil && !errors.Is(failed, jetstream.ErrNoMessages) {
-		err = failed
+	if err = batch.Error(); errors.Is(err, jetstream.ErrNoMessages) {
+		err = nil
 	}
-	return came, err
+	return list, errors.Join(err, context.Cause(ctx))
 }
 
-func (p *pull) sort(ctx context.Context, m jetstream.Msg) error {
-	record, meta, err := recordOf(m)
+// deliver gives out what is to be given out. What is not chosen is done with; what was given out too often is dead.
+func (p *pull) deliver(ctx context.Context, batch []given) ([]Delivery, error) {
+	var good, again, dead []given
+	for _, g := range batch {
+		switch {
+		case !p.of.Types.Match(g.record.Type):
+			_ = g.msg.Ack() // else it is skipped once more
+		case g.deliveries > p.of.MaxDeliveries:
+			dead = append(dead, g)
+		case g.deliveries > 1:
+			again = append(again, g)
+		default:
+			good = append(good, g)
+		}
+	}
+	fenced, err := p.log.fence(ctx, p.project, p.of, again)
 	if err != nil {
-		return err
+		p.giveBack(again) // those whom they were given before could take them for their own
 	}
-	switch {
-	case !p.of.Types.Match(record.Type):
-		return m.Ack()
-	case int(meta.NumDelivered) > p.of.MaxDeliveries:
-		if err := p.log.bury(ctx, p.project, p.of.Name, record, p.of.MaxDeliveries); err != nil {
-			return err
-		}
-		return m.Term()
+	good = append(good, fenced...)
+	for _, g := range dead {
+		p.bury(ctx, g)
 	}
-	p.out = append(p.out, given{msg: m, Delivery: Delivery{
-		Record: record, Deliveries: int(meta.NumDelivered),
-		Ticket: Ticket{Subscription: p.of.Name, Reply: m.Reply(), Expires: time.Now().Add(p.of.AckWait)},
-	}})
-	return nil
+	if ctx.Err() != nil {
+		p.giveBack(good)
+		return nil, context.Cause(ctx)
+	}
+	list := make([]Delivery, len(good))
+	for i, g := range good {
+		list[i] = Delivery{Record: g.record, Deliveries: g.deliveries, Ticket: p.ticket(g)}
+	}
+	if len(list) > 0 {
+		return list, nil
+	}
+	return nil, err
 }
 
-func (p *pull) deliveries() []Delivery {
-	list := make([]Delivery, len(p.out))
-	for i, g := range p.out {
-		list[i] = g.Delivery
+// bury puts an event among the dead. Where that fails it is tried again later, by whoever is given the event then.
+func (p *pull) bury(ctx context.Context, g given) {
+	err := p.log.bury(ctx, p.project, p.of.Name, g.record, p.of.MaxDeliveries)
+	if err == nil {
+		err = p.log.settle(ctx, g.msg.Reply(), []byte("+TERM"))
 	}
-	return list
+	if err != nil {
+		p.log.log.Error("a dead event cannot be put aside; trying again", "project", p.project, "subscription", p.of.Name, "sequence", g.record.Sequence, "error", err)
+		_ = g.msg.NakWithDelay(buryAgain) // else it comes again when its time has passed
+	}
 }
 
 // giveBack lets others have what the receiver does not get to see.
-func (p *pull) giveBack() {
-	for _, g := range p.out {
+func (p *pull) giveBack(list []given) {
+	for _, g := range list {
 		_ = g.msg.Nak() // else it is given out again when its time has passed
 	}
-}
-
-// Verdict is what a receiver says of an event.
-type Verdict string
-
-// The verdicts. A nack gives the event out again, after a delay; an extension asks for more time.
-const (
-	VerdictAck    Verdict = "ack"
-	VerdictNack   Verdict = "nack"
-	VerdictExtend Verdict = "extend"
-)
-
-// Settle passes a verdict on and answers once it counts. stale says that the ticket came too late: the event may be another's by
-// now. An extension answers the ticket to go on with; the old one keeps its time.
-func (l *Log) Settle(ctx context.Context, project string, t Ticket, v Verdict, delay time.Duration) (next Ticket, stale bool, err error) {
-	if !l.issued(project, t) {
-		return t, false, sdk.Errorf(sdk.CodeInternal, "a ticket that is not of the project %q", project)
-	}
-	if !time.Now().Before(t.Expires) {
-		return t, true, nil
-	}
-	s, err := l.GetSubscription(ctx, project, t.Subscription)
-	if errors.Is(err, sdk.ErrNotFound) {
-		return t, true, nil
-	}
-	if err != nil {
-		return t, false, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	if _, err := l.nc.RequestWithContext(ctx, t.Reply, v.message(delay)); err != nil {
-		return t, false, fault(err)
-	}
-	if v == VerdictExtend {
-		t.Expires = time.Now().Add(s.AckWait)
-	}
-	return t, false, nil
-}
-
-// message is a verdict as JetStream takes it.
-func (v Verdict) message(delay time.Duration) []byte {
-	switch {
-	case v == VerdictExtend:
-		return []byte("+WPI")
-	case v == VerdictNack && delay > 0:
-		return fmt.Appendf(nil, `-NAK {"delay": %d}`, delay.Nanoseconds())
-	case v == VerdictNack:
-		return []byte("-NAK")
-	default:
-		return []byte("+ACK")
-	}
-}
-
-// issued reports whether a ticket is of a subscription of the project.
-func (l *Log) issued(project string, t Ticket) bool {
-	at := "." + streamName(project) + "." + consumerPrefix + t.Subscription + "."
-	return sdk.ValidProject(project) && sdk.ValidID(t.Subscription) && strings.HasPrefix(t.Reply, "$JS.ACK.") && strings.Contains(t.Reply, at)
 }

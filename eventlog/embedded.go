@@ -14,6 +14,10 @@ import (
 const (
 	embeddedStart = 30 * time.Second // for a large store to be read
 	maxPayload    = 2 << 20
+
+	// maxStore is no bound. The server adds up what its streams may take at most and refuses one that would go beyond, by default
+	// beyond three quarters of the free disk; what projects really take is bounded by ROLECALL_EVENT_MAX_BYTES.
+	maxStore = 1 << 60
 )
 
 // startEmbedded starts a NATS server in this process that listens nowhere. Every write is on disk before it is acknowledged.
@@ -27,7 +31,7 @@ func startEmbedded(dir string, logger *slog.Logger) (*server.Server, func() erro
 	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: "rolecall", DontListen: true, NoSigs: true, MaxPayload: maxPayload,
-		JetStream: true, StoreDir: dir, SyncAlways: true, DisableJetStreamBanner: true,
+		JetStream: true, JetStreamMaxStore: maxStore, StoreDir: dir, SyncAlways: true, DisableJetStreamBanner: true,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("the event log's server: %w", err), unlock())

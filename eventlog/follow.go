@@ -14,16 +14,22 @@ const followerQueue = 256
 type Follower struct {
 	project *project
 	filter  Filter
-	story   string // the subject of the only story it follows, "" for any
+	story   string    // the subject of the only story it follows, "" for any
+	since   time.Time // what the log took before is left out
+	created time.Time // when the stream was made that it follows
 
-	queue   chan *Record
-	lagging atomic.Bool // more came than the queue holds: the rest is in the log
+	queue  chan *Record
+	missed atomic.Uint64 // from this sequence on the queue has nothing, since it was full; 0 while it has everything
+	wake   chan struct{} // has something when missed was set and the queue may be empty
+	broken chan struct{} // closed when failed is set
+	failed error         // what ended it
 
-	at      uint64    // everything up to here was answered or left out
-	since   time.Time // where to begin instead, before the first event
-	joined  uint64    // everything after this is in the queue, unless it lags
-	history *reader   // nil when there is nothing to catch up with
-	page    []taken   // read and not yet answered
+	at      uint64  // everything up to here was answered or left out
+	number  int     // of the last event that was answered, where it follows one story
+	begins  bool    // nothing was answered, and whatever is first is as good as what follows at
+	joined  uint64  // everything after this is in the queue, unless it missed some
+	history *reader // nil when there is nothing to catch up with
+	page    []taken // read and not yet answered
 }
 
 // Follow follows a project's log from a position on. It makes the project's stream where there is none. Call [Follower.Close] when
@@ -33,41 +39,39 @@ func (l *Log) Follow(ctx context.Context, project string, filter Filter, from Po
 	if err != nil {
 		return nil, err
 	}
-	f := &Follower{project: p, filter: filter, queue: make(chan *Record, followerQueue)}
+	if err := filter.check(); err != nil {
+		return nil, err
+	}
+	f := &Follower{
+		project: p, filter: filter, since: from.since,
+		queue: make(chan *Record, followerQueue), wake: make(chan struct{}, 1), broken: make(chan struct{}),
+	}
 	if filter.Story != nil {
 		f.story = storySubject(keptPrefix, project, *filter.Story)
 	}
-	if f.joined, err = p.join(ctx, f); err != nil {
-		p.lost(err)
-		return nil, fault(err)
+	_, e, err := p.ensured(ctx)
+	if err != nil {
+		return nil, fault(ctx, err)
 	}
-	if err := f.start(ctx, from); err != nil {
-		f.Close()
-		return nil, fault(err)
+	begin, err := p.start(ctx, from, e)
+	if err != nil {
+		return nil, fault(ctx, err)
+	}
+	f.at, f.begins, f.created = begin.after, begin.loose, e.created
+	if f.joined, err = p.join(f, e); err != nil {
+		return nil, fault(ctx, err)
 	}
 	return f, nil
 }
 
-func (f *Follower) start(ctx context.Context, from Position) error {
-	s, err := f.project.ensure(ctx)
-	if err != nil {
-		return err
-	}
-	first, _, err := bounds(ctx, s)
-	if err != nil {
-		return err
-	}
-	f.at, f.since, err = from.begin(first, f.joined)
-	return err
-}
-
-// Next answers the next event, as soon as there is one. It answers history_expired when what comes next is not kept any more, and
-// ctx's error when that ends first; then it can be called again.
+// Next answers the next event, as soon as there is one. It answers history_expired when what comes next is not kept any more, or
+// when the log was made anew, and ctx's error when that ends first; then, and when the log cannot be reached, it can be called again.
 func (f *Follower) Next(ctx context.Context) (*Record, error) {
 	for {
 		if r, err := f.caughtUp(ctx); r != nil || err != nil {
 			return r, err
 		}
+		missed := f.missed.Load() // the queue is complete up to here
 		select {
 		case r := <-f.queue:
 			if f.takes(r) {
@@ -76,14 +80,22 @@ func (f *Follower) Next(ctx context.Context) (*Record, error) {
 			continue
 		default:
 		}
-		if f.lagging.Load() {
-			f.joined = f.project.rejoin(f)
+		if missed > 0 {
+			f.at = max(f.at, missed-1)
+			if err := f.rejoin(); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		select {
 		case r := <-f.queue:
 			if f.takes(r) {
 				return r, nil
+			}
+		case <-f.wake:
+		case <-f.broken:
+			if len(f.queue) == 0 {
+				return nil, f.failed
 			}
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
@@ -98,10 +110,13 @@ func (f *Follower) takes(r *Record) bool {
 	if r.Sequence == 0 {
 		return true
 	}
-	if r.Sequence <= f.at {
+	if r.Sequence <= f.at || r.at.Before(f.since) {
 		return false
 	}
-	f.at = r.Sequence
+	f.at, f.begins = r.Sequence, false
+	if f.story != "" {
+		f.number = r.number
+	}
 	return true
 }
 
@@ -111,29 +126,24 @@ func (f *Follower) caughtUp(ctx context.Context) (*Record, error) {
 		for len(f.page) > 0 {
 			r := f.page[0].Record
 			f.page = f.page[1:]
-			f.at = max(f.at, r.Sequence)
-			if f.filter.match(r) {
+			if f.takes(r) && f.filter.match(r) {
 				return r, nil
 			}
 		}
+		if f.at >= f.joined && f.history == nil {
+			return nil, nil //nolint:nilnil // nothing to catch up with
+		}
+		if err := f.openHistory(ctx); err != nil {
+			return nil, fault(ctx, err)
+		}
 		if f.history == nil {
-			if f.at >= f.joined {
-				return nil, nil //nolint:nilnil // nothing to catch up with
-			}
-			if err := f.openHistory(ctx); err != nil {
-				return nil, fault(err)
-			}
-			if f.history == nil {
-				continue
-			}
+			continue
 		}
 		var err error
 		if f.page, err = f.history.page(ctx); err != nil {
+			f.page = nil
 			f.closeHistory() // what is answered next begins after what was answered last
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			return nil, fault(err)
+			return nil, fault(ctx, err)
 		}
 		if len(f.page) == 0 {
 			f.at = max(f.at, f.joined)
@@ -144,29 +154,38 @@ func (f *Follower) caughtUp(ctx context.Context) (*Record, error) {
 
 // openHistory begins to read from where the follower is to where the queue begins.
 func (f *Follower) openHistory(ctx context.Context) error {
-	s, err := f.project.ensure(ctx)
+	if f.history != nil {
+		return nil
+	}
+	s, e, err := f.project.ensured(ctx)
 	if err != nil {
 		return err
 	}
-	first, _, err := bounds(ctx, s)
-	if err != nil {
-		f.project.lost(err)
-		return err
+	if !e.created.Equal(f.created) || e.last < f.joined {
+		return renewed(e.first)
 	}
-	if f.at+1 < first {
-		return expired(first)
+	if f.begins {
+		f.at = max(f.at, e.first-1)
 	}
-	upTo, err := f.project.end(ctx, s, f.filter, f.joined)
+	gone := f.at < e.first-1
+	if gone && f.number == 0 { // of a story the numbers say what is gone
+		return expired(e.first)
+	}
+	upTo, err := f.project.end(ctx, f.filter, f.joined)
 	if err != nil {
 		return err
 	}
 	if upTo <= f.at {
-		f.at, f.since = f.joined, time.Time{}
+		if gone {
+			return expired(e.first)
+		}
+		f.at = max(f.at, f.joined)
 		return nil
 	}
-	f.history, err = newReader(ctx, s, f.filter.subjects(f.project.id), f.at, f.since, upTo)
-	f.since = time.Time{}
-	return err
+	f.history = f.project.log.newReader(reading{
+		stream: s, subject: f.filter.subject(f.project.id), from: start{after: f.at, loose: f.begins}, upTo: upTo, created: e.created, number: f.number,
+	})
+	return nil
 }
 
 func (f *Follower) closeHistory() {
@@ -185,28 +204,50 @@ func (f *Follower) Close() {
 	f.closeHistory()
 }
 
-// offer gives a follower a record that its filter chooses, unless it lags. The tail calls it, one call at a time.
+// rejoin lets a follower go on that missed events: it reads those from the log.
+func (f *Follower) rejoin() error {
+	joined, err := f.project.rejoin(f)
+	f.joined = max(f.joined, joined)
+	return err
+}
+
+// offer gives a follower a record that its filter chooses, unless it missed one before. The tail calls it, one call at a time.
 func (f *Follower) offer(r *Record) {
-	if f.lagging.Load() || !f.filter.match(r) {
+	if f.missed.Load() > 0 || !f.filter.match(r) {
 		return
 	}
 	select {
 	case f.queue <- r:
 	default:
 		if r.Sequence > 0 {
-			f.lagging.Store(true)
+			f.missed.Store(r.Sequence)
 		}
 	}
 }
 
-// begin empties the queue; from now on it holds everything. The tail calls it.
-func (f *Follower) begin() {
+// miss says that the queue has nothing from a sequence on. The tail calls it.
+func (f *Follower) miss(sequence uint64) {
+	f.missed.CompareAndSwap(0, sequence)
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// resume empties the queue; from now on it holds everything. The tail calls it.
+func (f *Follower) resume() {
 	for {
 		select {
 		case <-f.queue:
 		default:
-			f.lagging.Store(false)
+			f.missed.Store(0)
 			return
 		}
 	}
+}
+
+// fail ends a follower. The tail calls it, once.
+func (f *Follower) fail(err error) {
+	f.failed = err
+	close(f.broken)
 }

@@ -1,7 +1,7 @@
 package eventlog
 
 import (
-	"github.com/nats-io/nats.go"
+	"context"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -18,10 +18,7 @@ func (l *Log) Announce(project string, story Story, e sdk.Event) error {
 	if err != nil {
 		return err
 	}
-	if !l.nc.IsConnected() {
-		return fault(nats.ErrDisconnected)
-	}
-	return fault(l.nc.PublishMsg(m))
+	return fault(context.Background(), l.nc.PublishMsg(m))
 }
 
 func checkAnnouncement(story Story, e sdk.Event) error {

@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	callTimeout    = 5 * time.Second
-	reconnectWait  = 250 * time.Millisecond
-	reconnectBytes = 1 << 20 // of what is sent while there is no connection; an append fails meanwhile
+	callTimeout   = 5 * time.Second
+	reconnectWait = 250 * time.Millisecond
 )
 
 // Log is the event log of every project. It is safe for concurrent use.
@@ -34,6 +33,9 @@ type Log struct {
 
 	mu       sync.Mutex
 	projects map[string]*project
+	made     map[string]bool // the streams beside the projects' own
+	online   context.Context // ends when the connection is lost
+	offline  context.CancelFunc
 }
 
 // Open opens the log: an embedded one whole, an external one as soon as a server answers or ctx ends. Call [Log.Close] when done.
@@ -42,8 +44,9 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		return nil, fmt.Errorf("the event log's configuration: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	l := &Log{cfg: cfg, log: cfg.Logger, stop: func() error { return nil }, projects: map[string]*project{}}
+	l := &Log{cfg: cfg, log: cfg.Logger, stop: func() error { return nil }, projects: map[string]*project{}, made: map[string]bool{}}
 	l.life, l.end = context.WithCancel(context.Background())
+	l.online, l.offline = context.WithCancel(context.Background())
 	if err := l.open(ctx); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -64,41 +67,10 @@ func (l *Log) open(ctx context.Context) error {
 	if l.nc, err = nats.Connect(url, opts...); err != nil {
 		return fmt.Errorf("connect to NATS: %w", err)
 	}
-	if l.js, err = jetstream.New(l.nc, jetstream.WithDefaultTimeout(callTimeout)); err != nil {
+	if l.js, err = jetstream.New(l.nc, jetstream.WithDefaultTimeout(callTimeout), jetstream.WithPublishAsyncTimeout(releaseAfter)); err != nil {
 		return fmt.Errorf("use JetStream: %w", err)
 	}
 	return l.await(ctx)
-}
-
-// connectOptions say how to connect. The first connection too is tried again and again: NATS may start after this process.
-func (l *Log) connectOptions() []nats.Option {
-	opts := []nats.Option{
-		nats.Name("rolecall"), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectBufSize(reconnectBytes),
-		nats.RetryOnFailedConnect(true), nats.Timeout(callTimeout),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				l.log.Warn("the connection to the event log is lost; trying again", "error", err)
-			}
-		}),
-		nats.ReconnectHandler(func(c *nats.Conn) { l.log.Info("connected to the event log again", "server", c.ConnectedUrlRedacted()) }),
-		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
-			subject := ""
-			if s != nil {
-				subject = s.Subject
-			}
-			l.log.Warn("the event log's connection", "error", err, "subject", subject)
-		}),
-	}
-	if l.cfg.CredsFile != "" {
-		opts = append(opts, nats.UserCredentials(l.cfg.CredsFile))
-	}
-	if l.cfg.CAFile != "" {
-		opts = append(opts, nats.RootCAs(l.cfg.CAFile))
-	}
-	if l.cfg.CertFile != "" {
-		opts = append(opts, nats.ClientCert(l.cfg.CertFile, l.cfg.KeyFile))
-	}
-	return opts
 }
 
 // await waits for JetStream to answer.
@@ -128,10 +100,10 @@ func (l *Log) await(ctx context.Context) error {
 
 // Ready answers nil when the log can be written and read.
 func (l *Log) Ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	call, cancel := l.during(ctx, callTimeout)
 	defer cancel()
-	if _, err := l.js.AccountInfo(ctx); err != nil {
-		return fault(err)
+	if _, err := l.js.AccountInfo(call); err != nil {
+		return fault(ctx, err)
 	}
 	return nil
 }
@@ -145,6 +117,7 @@ func (l *Log) Close() error {
 	if l.nc != nil {
 		l.nc.Close()
 	}
+	l.disconnected()
 	return l.stop()
 }
 

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -24,7 +26,7 @@ func encode(subject string, e sdk.Event) (*nats.Msg, error) {
 	m.Data = data
 	m.Header.Set(headerType, string(e.Type))
 	if e.Subject != "" {
-		m.Header.Set(headerAbout, e.Subject)
+		m.Header.Set(headerAbout, url.PathEscape(e.Subject)) // a header keeps neither outer blanks nor line breaks
 	}
 	if e.Seq > 0 {
 		m.Header.Set(headerSeq, strconv.Itoa(e.Seq))
@@ -60,8 +62,18 @@ type Record struct {
 	Type     sdk.EventType
 	Data     []byte // the event as JSON, without its sequence
 
-	subject string // of a kept event's message, or where it would be kept
-	about   string // the event's own subject
+	subject string    // of a kept event's message, or where it would be kept
+	about   string    // the event's own subject, as its header has it
+	number  int       // within its story; 0 for one of no story
+	at      time.Time // when the log took it; zero for one that is not kept
+}
+
+func newRecord(subject string, sequence uint64, at time.Time, h nats.Header, data []byte) *Record {
+	number, _ := strconv.Atoi(h.Get(headerSeq)) // only a story's events have one
+	return &Record{
+		Sequence: sequence, Type: sdk.EventType(h.Get(headerType)), Data: data,
+		subject: subject, about: h.Get(headerAbout), number: number, at: at,
+	}
 }
 
 // JSON is the event as it goes over the wire, with its sequence.
@@ -95,10 +107,7 @@ func recordOf(m jetstream.Msg) (*Record, *jetstream.MsgMetadata, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &Record{
-		Sequence: meta.Sequence.Stream, Type: sdk.EventType(m.Headers().Get(headerType)), Data: m.Data(),
-		subject: m.Subject(), about: m.Headers().Get(headerAbout),
-	}, meta, nil
+	return newRecord(m.Subject(), meta.Sequence.Stream, meta.Timestamp, m.Headers(), m.Data()), meta, nil
 }
 
 // messageOf is a record as a message with another subject.
@@ -114,8 +123,5 @@ func messageOf(subject string, r *Record) *nats.Msg {
 
 // liveRecord reads a message that is not kept.
 func liveRecord(m *nats.Msg) *Record {
-	return &Record{
-		Type: sdk.EventType(m.Header.Get(headerType)), Data: m.Data,
-		subject: keptPrefix + strings.TrimPrefix(m.Subject, livePrefix), about: m.Header.Get(headerAbout),
-	}
+	return newRecord(keptPrefix+strings.TrimPrefix(m.Subject, livePrefix), 0, time.Time{}, m.Header, m.Data)
 }

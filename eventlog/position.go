@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"context"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -22,13 +23,13 @@ const (
 	fromNow
 )
 
-// First is the first event that is kept.
+// First is the first event that is kept when reading begins.
 func First() Position { return Position{} }
 
 // After is the event after a sequence. Reading from before the first event that is kept is history_expired.
 func After(sequence uint64) Position { return Position{kind: fromAfter, after: sequence} }
 
-// Since is the first event that the log took at t or later.
+// Since is the first event that the log took at t or later, of those that are kept when reading begins.
 func Since(t time.Time) Position { return Position{kind: fromSince, since: t} }
 
 // Now is the next event.
@@ -42,19 +43,41 @@ func expired(first uint64) *sdk.Error {
 	return e
 }
 
-// begin answers the position before the first event to read, or the time to begin at, of a log that holds first to last.
-func (p Position) begin(first, last uint64) (after uint64, since time.Time, err error) {
-	switch p.kind {
+// renewed says that the log is not the one that a reader's position is of: it was deleted, or restored as it was before.
+func renewed(first uint64) *sdk.Error {
+	e := sdk.Errorf(sdk.CodeHistoryExpired, "the log was made anew or set back: its first event is %s; read after %s, or since a time",
+		sdk.FormatSequence(first), sdk.FormatSequence(first-1))
+	e.FirstSequence = first
+	return e
+}
+
+// start is where reading begins.
+type start struct {
+	after uint64
+	// loose says that whatever is first when reading begins is as good: retention may have come further than after.
+	loose bool
+}
+
+// start finds a position in the project's log.
+func (p *project) start(ctx context.Context, from Position, e extent) (start, error) {
+	switch from.kind {
 	case fromNow:
-		return last, time.Time{}, nil
+		return start{after: e.last}, nil
 	case fromSince:
-		return first - 1, p.since, nil
-	case fromAfter:
-		if p.after+1 < first {
-			return 0, time.Time{}, expired(first)
+		r, err := p.log.look(ctx, streamName(p.id), ask{Since: &from.since, Next: everything(p.id)})
+		if err != nil {
+			return start{}, err
 		}
-		return p.after, time.Time{}, nil
+		if r == nil {
+			return start{after: e.last}, nil
+		}
+		return start{after: r.Sequence - 1, loose: true}, nil
+	case fromAfter:
+		if from.after < e.first-1 {
+			return start{}, expired(e.first)
+		}
+		return start{after: from.after}, nil
 	default:
-		return first - 1, time.Time{}, nil
+		return start{after: e.first - 1, loose: true}, nil
 	}
 }

@@ -3,9 +3,12 @@ package eventlog
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
+	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -19,10 +22,16 @@ const (
 	headerBatchCommit = "Nats-Batch-Commit"
 )
 
+const (
+	answerTimeout = 2 * time.Second  // for the answer to one message, since the one before it
+	batchTimeout  = 4 * time.Second  // for the answer to a batch
+	releaseAfter  = 30 * time.Second // what the client library keeps of a message that nobody waits for any more
+)
+
 // publishBatch writes messages of one stream all or none, and answers where each is once all are on disk. It is not repeated when
 // the answer does not come: they may have been written.
 func (l *Log) publishBatch(msgs []*nats.Msg) ([]place, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	ctx, cancel := l.during(context.Background(), batchTimeout)
 	defer cancel()
 	id := uuid.NewString()
 	last := len(msgs) - 1
@@ -71,14 +80,15 @@ func batchPlaces(data []byte, count int) ([]place, error) {
 	return places, nil
 }
 
-// publishEach writes messages one after the other and finishes each call. The server writes several calls' at the same time; those
-// of a story wait for one another.
+// publishEach writes messages one by one and finishes each call. The server writes those of several calls at the same time; those of
+// a story wait for one another. It ends soon after the answers do not come any more: nobody holds up the others for long.
 func (l *Log) publishEach(group []*write) {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*callTimeout)
-	defer cancel()
+	var stories sync.WaitGroup
+	defer stories.Wait()
 	futures := make([][]jetstream.PubAckFuture, len(group))
 	for i, w := range group {
 		if w.story {
+			stories.Go(func() { w.finish(l.publishStory(w.msgs)) })
 			continue
 		}
 		var err error
@@ -86,12 +96,15 @@ func (l *Log) publishEach(group []*write) {
 			w.finish(nil, err)
 		}
 	}
+	patience := answerTimeout
 	for i, w := range group {
-		switch {
-		case w.story:
-			w.finish(l.publishStory(ctx, w.msgs))
-		case futures[i] != nil:
-			w.finish(placesOf(ctx, futures[i]))
+		if futures[i] == nil {
+			continue
+		}
+		places, err := l.placesOf(futures[i], patience)
+		w.finish(places, err)
+		if errors.Is(err, nats.ErrTimeout) {
+			patience = 0 // the others were asked at the same time
 		}
 	}
 }
@@ -113,34 +126,55 @@ func alone(m *nats.Msg) *nats.Msg {
 	return &nats.Msg{Subject: m.Subject, Header: maps.Clone(m.Header), Data: m.Data}
 }
 
-func placesOf(ctx context.Context, futures []jetstream.PubAckFuture) ([]place, error) {
+// placesOf waits for the answers to what publishAsync sent, for each as long as patience lasts.
+func (l *Log) placesOf(futures []jetstream.PubAckFuture, patience time.Duration) ([]place, error) {
 	places := make([]place, len(futures))
 	for i, f := range futures {
-		select {
-		case ack := <-f.Ok():
-			places[i] = place{ack.Sequence, ack.Duplicate}
-		case err := <-f.Err():
+		var err error
+		if places[i], err = l.placeOf(f, patience); err != nil {
 			return nil, err
-		case <-ctx.Done():
-			return nil, ctx.Err()
 		}
 	}
 	return places, nil
 }
 
+func (l *Log) placeOf(f jetstream.PubAckFuture, patience time.Duration) (place, error) {
+	ctx, cancel := l.during(context.Background(), max(patience, time.Millisecond))
+	defer cancel()
+	select {
+	case ack := <-f.Ok():
+		return place{ack.Sequence, ack.Duplicate}, nil
+	case err := <-f.Err():
+		return place{}, err
+	case <-ctx.Done():
+		return place{}, nats.ErrTimeout
+	}
+}
+
 // publishStory writes each message as the next after the one before it.
-func (l *Log) publishStory(ctx context.Context, msgs []*nats.Msg) ([]place, error) {
+func (l *Log) publishStory(msgs []*nats.Msg) ([]place, error) {
 	places := make([]place, len(msgs))
 	for i, m := range msgs {
 		m = alone(m)
 		if i > 0 {
 			m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(places[i-1].sequence, 10))
 		}
-		ack, err := l.js.PublishMsg(ctx, m, jetstream.WithRetryAttempts(0))
+		at, err := l.publish(m)
 		if err != nil {
 			return nil, err
 		}
-		places[i].sequence = ack.Sequence
+		places[i] = at
 	}
 	return places, nil
+}
+
+// publish writes one message.
+func (l *Log) publish(m *nats.Msg) (place, error) {
+	ctx, cancel := l.during(context.Background(), answerTimeout)
+	defer cancel()
+	ack, err := l.js.PublishMsg(ctx, m, jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return place{}, err
+	}
+	return place{ack.Sequence, ack.Duplicate}, nil
 }

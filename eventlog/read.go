@@ -36,39 +36,39 @@ func (l *Log) Read(ctx context.Context, project string, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
+	if err := q.check(); err != nil {
+		return Page{}, err
+	}
 	s, err := p.find(ctx)
 	if err != nil || s == nil {
-		return Page{}, fault(err)
+		return Page{}, fault(ctx, err)
 	}
 	page, err := p.read(ctx, s, q)
-	if err != nil {
+	if isGone(err) {
 		p.lost(err)
-		return Page{}, fault(err)
+		return Page{}, nil
 	}
-	return page, nil
+	return page, fault(ctx, err)
 }
 
 func (p *project) read(ctx context.Context, s jetstream.Stream, q Query) (Page, error) {
-	first, last, err := bounds(ctx, s)
+	e, err := p.log.extent(ctx, s)
 	if err != nil {
 		return Page{}, err
 	}
-	after, since, err := q.From.begin(first, last)
+	from, err := p.start(ctx, q.From, e)
 	if err != nil {
 		return Page{}, err
 	}
-	upTo, err := p.end(ctx, s, q.Filter, last)
+	upTo, err := p.end(ctx, q.Filter, e.last)
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Next: max(after, last)}
-	if upTo <= after {
+	page := Page{Next: max(from.after, e.last)}
+	if upTo <= from.after {
 		return page, nil
 	}
-	r, err := newReader(ctx, s, q.subjects(p.id), after, since, upTo)
-	if err != nil {
-		return Page{}, err
-	}
+	r := p.log.newReader(reading{stream: s, subject: q.subject(p.id), from: from, upTo: upTo, created: e.created})
 	defer r.close()
 	began, seen := time.Now(), 0
 	for {
@@ -100,33 +100,33 @@ func (p *project) read(ctx context.Context, s jetstream.Stream, q Query) (Page, 
 }
 
 // end is the last position that reading by the filter can come to, as the stream's leader knows it.
-func (p *project) end(ctx context.Context, s jetstream.Stream, f Filter, last uint64) (uint64, error) {
-	subjects := f.subjects(p.id)
-	if subjects[0] == everything(p.id) {
+func (p *project) end(ctx context.Context, f Filter, last uint64) (uint64, error) {
+	subject := f.subject(p.id)
+	if subject == everything(p.id) {
 		return last, nil
 	}
-	m, err := lastMessage(ctx, s, subjects[0])
-	if err != nil || m == nil {
+	r, err := p.log.look(ctx, streamName(p.id), ask{Last: subject})
+	if err != nil || r == nil {
 		return 0, err
 	}
-	return min(m.Sequence, last), nil
+	return min(r.Sequence, last), nil
 }
 
 // Terminal answers the last event of a story if it is of one of the types, else nil.
 func (l *Log) Terminal(ctx context.Context, project string, story Story, types ...sdk.EventType) (*Record, error) {
-	p, err := l.project(project)
-	if err != nil {
+	if _, err := l.project(project); err != nil {
 		return nil, err
 	}
-	s, err := p.find(ctx)
-	if err != nil || s == nil {
-		return nil, fault(err)
+	if err := (Filter{Story: &story}).check(); err != nil {
+		return nil, err
 	}
-	m, err := lastMessage(ctx, s, storySubject(keptPrefix, project, story))
-	if err != nil || m == nil {
-		return nil, fault(err)
+	r, err := l.look(ctx, streamName(project), ask{Last: storySubject(keptPrefix, project, story)})
+	if isGone(err) || err == nil && r == nil {
+		return nil, nil //nolint:nilnil // that nothing was told is an answer
 	}
-	r := &Record{Sequence: m.Sequence, Type: sdk.EventType(m.Header.Get(headerType)), Data: m.Data, subject: m.Subject, about: m.Header.Get(headerAbout)}
+	if err != nil {
+		return nil, fault(ctx, err)
+	}
 	if slices.Contains(types, r.Type) {
 		return r, nil
 	}

@@ -31,15 +31,37 @@ func TestAStoryIsToldOnce(t *testing.T) {
 	l := open(t, Config{})
 	story := aTask("one")
 	for _, part := range [][2]int{{1, 2}, {1, 2}, {1, 4}, {3, 3}, {4, 6}, {7, 7}, {2, 7}} {
-		if err := l.AppendStory(bounded(t), "p", story, chapters(part[0], part[1])); err != nil {
+		if err := l.AppendStory(bounded(t), "p", StoryPart{Story: story, Events: chapters(part[0], part[1])}); err != nil {
 			t.Fatalf("%v: %v", part, err)
 		}
 	}
 	if got, want := ids(t, l, "p", Query{Filter: Filter{Story: &story}}), numbered(1, 7); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if err := l.AppendStory(bounded(t), "p", story, chapters(9, 9)); !errors.Is(err, sdk.ErrConflict) {
+	if err := l.AppendStory(bounded(t), "p", StoryPart{Story: story, Events: chapters(9, 9)}); !errors.Is(err, sdk.ErrConflict) {
 		t.Errorf("an event after a gap: %v", err)
+	}
+	late := aTask("late")
+	if err := l.AppendStory(bounded(t), "p", StoryPart{Story: late, Events: chapters(3, 3)}); !errors.Is(err, sdk.ErrConflict) {
+		t.Errorf("a story that begins with a gap: %v", err)
+	}
+	if err := l.AppendStory(bounded(t), "p", StoryPart{Story: late, Events: chapters(4, 4), Acknowledged: 2}); !errors.Is(err, sdk.ErrConflict) {
+		t.Errorf("a story that goes on after a gap: %v", err)
+	}
+	for _, part := range [][2]int{{1, 2}, {3, 3}} {
+		if err := l.AppendStory(bounded(t), "p", StoryPart{Story: late, Events: chapters(part[0], part[1])}); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, want := ids(t, l, "p", Query{Filter: Filter{Story: &late}}), numbered(1, 3); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	old := aTask("old") // retention has left nothing of it
+	if err := l.AppendStory(bounded(t), "p", StoryPart{Story: old, Events: chapters(8, 9), Acknowledged: 7}); err != nil {
+		t.Error(err)
+	}
+	if got, want := ids(t, l, "p", Query{Filter: Filter{Story: &old}}), numbered(8, 9); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
@@ -52,7 +74,7 @@ func TestAStoryFromManyPlacesAtOnce(t *testing.T) {
 		for range writers {
 			work.Go(func() {
 				for n := 1; n <= length; n++ {
-					if err := l.AppendStory(t.Context(), "p", aTask(fmt.Sprint(s)), chapters(max(1, n-2), n)); err != nil {
+					if err := l.AppendStory(t.Context(), "p", StoryPart{Story: aTask(fmt.Sprint(s)), Events: chapters(max(1, n-2), n)}); err != nil {
 						t.Error(err)
 						return
 					}
@@ -75,7 +97,7 @@ func TestStoriesAreApart(t *testing.T) {
 	for _, story := range []Story{aTask("a"), aTask("aa"), {KindSession, "a"}, {KindPlan, "a"}} {
 		e := told(1, sdk.EventTaskCreated)
 		e.ID = string(story.Kind) + story.ID
-		if err := l.AppendStory(bounded(t), "p", story, []sdk.Event{e}); err != nil {
+		if err := l.AppendStory(bounded(t), "p", StoryPart{Story: story, Events: []sdk.Event{e}}); err != nil {
 			t.Fatal(err)
 		}
 		if got := ids(t, l, "p", Query{Filter: Filter{Story: &story}}); !slices.Equal(got, []string{e.ID}) {
@@ -83,7 +105,7 @@ func TestStoriesAreApart(t *testing.T) {
 		}
 	}
 	for _, bad := range []Story{{}, {KindTask, ""}, {KindTask, "*"}, {KindTask, "a.b"}, {KindTask, ">"}, {"e", "a"}} {
-		if err := l.AppendStory(bounded(t), "p", bad, chapters(1, 1)); !errors.Is(err, sdk.ErrInternal) {
+		if err := l.AppendStory(bounded(t), "p", StoryPart{Story: bad, Events: chapters(1, 1)}); !errors.Is(err, sdk.ErrInternal) {
 			t.Errorf("story %+v: %v", bad, err)
 		}
 	}
@@ -102,13 +124,13 @@ func TestTerminalLooksAtTheLastEvent(t *testing.T) {
 	if r, err := l.Terminal(bounded(t), "p", story, ends...); r != nil || err != nil {
 		t.Errorf("before anything: %v, %v", r, err)
 	}
-	if err := l.AppendStory(bounded(t), "p", story, chapters(1, 2)); err != nil {
+	if err := l.AppendStory(bounded(t), "p", StoryPart{Story: story, Events: chapters(1, 2)}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := l.Terminal(bounded(t), "p", story, ends...); r != nil || err != nil {
 		t.Errorf("before the end: %v, %v", r, err)
 	}
-	if err := l.AppendStory(bounded(t), "p", story, []sdk.Event{told(3, sdk.EventTaskFailed)}); err != nil {
+	if err := l.AppendStory(bounded(t), "p", StoryPart{Story: story, Events: []sdk.Event{told(3, sdk.EventTaskFailed)}}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := l.Terminal(bounded(t), "p", story, ends...); err != nil || r == nil || r.Type != sdk.EventTaskFailed {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +16,9 @@ import (
 
 // MaxSubscriptions is how many durable subscriptions a project can have.
 const MaxSubscriptions = 100
+
+// MaxAckWait is the longest time that a receiver can have for an event before it asks for more.
+const MaxAckWait = 12 * time.Hour
 
 const (
 	consumerPrefix = "sub-"
@@ -52,7 +57,7 @@ func (s Subscription) consumer(project string, start jetstream.ConsumerConfig) (
 		return start, err
 	}
 	start.Durable = consumerPrefix + s.Name
-	start.FilterSubjects = Filter{Types: s.Types}.subjects(project)
+	start.FilterSubject = Filter{Types: s.Types}.subject(project)
 	start.AckPolicy = jetstream.AckExplicitPolicy
 	start.AckWait = s.AckWait + ackMargin
 	start.MaxDeliver = -1 // dead events are put aside by whoever is given them once too often
@@ -68,25 +73,34 @@ func (l *Log) PutSubscription(ctx context.Context, project string, s Subscriptio
 	if err != nil {
 		return s, false, err
 	}
-	if !sdk.ValidID(s.Name) || s.MaxDeliveries < 1 || s.AckWait <= 0 {
+	if !sdk.ValidID(s.Name) || s.MaxDeliveries < 1 || s.AckWait <= 0 || s.AckWait > MaxAckWait {
 		return s, false, sdk.Errorf(sdk.CodeInternal, "a subscription that is not valid: %+v", s)
+	}
+	if err := (Filter{Types: s.Types}).check(); err != nil {
+		return s, false, err
+	}
+	if at, err := sdk.ParseSequence(s.From); err == nil {
+		s.From = strconv.FormatUint(at, 10)
 	}
 	stream, err := p.ensure(ctx)
 	if err != nil {
-		return s, false, fault(err)
+		return s, false, fault(ctx, err)
 	}
-	had, err := l.subscription(ctx, stream, s.Name)
+	had, _, err := l.subscription(ctx, stream, s.Name)
 	switch {
 	case errors.Is(err, sdk.ErrNotFound):
+		if err := l.dropDead(ctx, project, s.Name); err != nil {
+			return s, false, err // they would be of another one
+		}
 		s, err = p.createSubscription(ctx, stream, s)
-		return s, err == nil, fault(err)
+		return s, err == nil, fault(ctx, err)
 	case err != nil:
 		return s, false, err
 	case had.From != s.From:
 		return s, false, sdk.Errorf(sdk.CodeConflict, "the subscription %s began from %s; delete it to begin from %s", s.Name, had.From, s.From)
 	}
 	s, err = p.updateSubscription(ctx, stream, s)
-	return s, false, fault(err)
+	return s, false, fault(ctx, err)
 }
 
 func (p *project) createSubscription(ctx context.Context, stream jetstream.Stream, s Subscription) (Subscription, error) {
@@ -97,7 +111,7 @@ func (p *project) createSubscription(ctx context.Context, stream jetstream.Strea
 	if len(all) >= MaxSubscriptions {
 		return s, sdk.Errorf(sdk.CodeConflict, "the project has %d subscriptions already; delete one that is not needed", MaxSubscriptions)
 	}
-	start, err := startOf(ctx, stream, s.From)
+	start, err := p.startOf(ctx, stream, s.From)
 	if err != nil {
 		return s, err
 	}
@@ -113,7 +127,7 @@ func (p *project) createSubscription(ctx context.Context, stream jetstream.Strea
 }
 
 // startOf is where a new consumer begins.
-func startOf(ctx context.Context, stream jetstream.Stream, from string) (cfg jetstream.ConsumerConfig, err error) {
+func (p *project) startOf(ctx context.Context, stream jetstream.Stream, from string) (cfg jetstream.ConsumerConfig, err error) {
 	switch from {
 	case "now":
 		cfg.DeliverPolicy = jetstream.DeliverNewPolicy
@@ -126,12 +140,15 @@ func startOf(ctx context.Context, stream jetstream.Stream, from string) (cfg jet
 	if err != nil {
 		return cfg, err
 	}
-	first, _, err := bounds(ctx, stream)
+	e, err := p.log.extent(ctx, stream)
 	if err != nil {
 		return cfg, err
 	}
-	if at+1 < first {
-		return cfg, expired(first)
+	if at < e.first-1 {
+		return cfg, expired(e.first)
+	}
+	if at == math.MaxUint64 {
+		at-- // there is nothing after it
 	}
 	cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, at+1
 	return cfg, nil
@@ -162,24 +179,31 @@ func (l *Log) GetSubscription(ctx context.Context, project, name string) (Subscr
 	}
 	stream, err := p.find(ctx)
 	if err != nil {
-		return Subscription{}, fault(err)
+		return Subscription{}, fault(ctx, err)
 	}
-	return l.subscription(ctx, stream, name)
+	s, _, err := l.subscription(ctx, stream, name)
+	return s, err
 }
 
-func (l *Log) subscription(ctx context.Context, stream jetstream.Stream, name string) (Subscription, error) {
-	none := sdk.Errorf(sdk.CodeNotFound, "there is no such subscription in this project")
+func noSubscription() error {
+	return sdk.Errorf(sdk.CodeNotFound, "there is no such subscription in this project")
+}
+
+func (l *Log) subscription(ctx context.Context, stream jetstream.Stream, name string) (Subscription, jetstream.Consumer, error) {
 	if stream == nil || !sdk.ValidID(name) {
-		return Subscription{}, none
+		return Subscription{}, nil, noSubscription()
 	}
-	c, err := stream.Consumer(ctx, consumerPrefix+name)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return Subscription{}, none
+	call, cancel := l.during(ctx, callTimeout)
+	defer cancel()
+	c, err := stream.Consumer(call, consumerPrefix+name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || isGone(err) {
+		return Subscription{}, nil, noSubscription()
 	}
 	if err != nil {
-		return Subscription{}, fault(err)
+		return Subscription{}, nil, fault(ctx, err)
 	}
-	return subscriptionOf(c.CachedInfo())
+	s, err := subscriptionOf(c.CachedInfo())
+	return s, c, err
 }
 
 // ListSubscriptions answers a project's subscriptions by name.
@@ -190,10 +214,10 @@ func (l *Log) ListSubscriptions(ctx context.Context, project string) ([]Subscrip
 	}
 	stream, err := p.find(ctx)
 	if err != nil || stream == nil {
-		return nil, fault(err)
+		return nil, fault(ctx, err)
 	}
 	all, err := p.subscriptions(ctx, stream)
-	return all, fault(err)
+	return all, fault(ctx, err)
 }
 
 func (p *project) subscriptions(ctx context.Context, stream jetstream.Stream) ([]Subscription, error) {
@@ -222,13 +246,13 @@ func (l *Log) DeleteSubscription(ctx context.Context, project, name string) erro
 	}
 	stream, err := p.find(ctx)
 	if err != nil {
-		return fault(err)
+		return fault(ctx, err)
 	}
-	if _, err := l.subscription(ctx, stream, name); err != nil {
+	if _, _, err := l.subscription(ctx, stream, name); err != nil {
 		return err
 	}
 	if err := stream.DeleteConsumer(ctx, consumerPrefix+name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return fault(err)
+		return fault(ctx, err)
 	}
 	return l.dropDead(ctx, project, name)
 }

@@ -11,46 +11,44 @@ import (
 )
 
 const (
-	tailPull  = 500 // events asked for ahead
-	tailRetry = 500 * time.Millisecond
+	tailPull      = 500 // events asked for ahead
+	tailRetry     = 100 * time.Millisecond
+	tailHeartbeat = 5 * time.Second // of the server, while nothing comes
 )
 
 // tail follows the end of a project's log once for all who follow it here. It gives each what its filter chooses, and waits for
-// none: who is slow is told that it lags, and reads what it missed.
+// none: who is slow misses events, and reads them from the log.
 type tail struct {
 	project *project
 	stop    context.CancelFunc
 
 	mu        sync.Mutex
-	at        uint64 // everything up to here was given out
+	at        uint64    // everything up to here was given out
+	created   time.Time // when the stream was made that at is a position of
 	followers map[*Follower]struct{}
 	stories   map[string]map[*Follower]struct{} // of one story alone, by its subject
 }
 
-// join adds a follower and answers the position after which it will be given everything.
-func (p *project) join(ctx context.Context, f *Follower) (uint64, error) {
-	s, err := p.ensure(ctx)
-	if err != nil {
-		return 0, err
-	}
+// join adds a follower of a stream that holds e, and answers the position after which it will be given everything.
+func (p *project) join(f *Follower, e extent) (uint64, error) {
 	p.following.Lock()
 	defer p.following.Unlock()
 	if p.tail == nil {
-		_, last, err := bounds(ctx, s)
-		if err != nil {
-			return 0, err
-		}
-		if p.tail, err = p.newTail(s, last); err != nil {
+		var err error
+		if p.tail, err = p.newTail(e); err != nil {
 			return 0, err
 		}
 	}
-	return p.tail.add(f), nil
+	return p.tail.add(f)
 }
 
-// rejoin lets a follower that lagged go on.
-func (p *project) rejoin(f *Follower) uint64 {
+// rejoin lets a follower go on that missed events.
+func (p *project) rejoin(f *Follower) (uint64, error) {
 	p.following.Lock()
 	defer p.following.Unlock()
+	if p.tail == nil {
+		return 0, closed()
+	}
 	return p.tail.add(f)
 }
 
@@ -64,16 +62,19 @@ func (p *project) leave(f *Follower) {
 	}
 }
 
-func (p *project) newTail(s jetstream.Stream, at uint64) (*tail, error) {
+func (p *project) newTail(e extent) (*tail, error) {
 	ctx, stop := context.WithCancel(p.log.life)
-	t := &tail{project: p, stop: stop, at: at, followers: map[*Follower]struct{}{}, stories: map[string]map[*Follower]struct{}{}}
+	t := &tail{
+		project: p, stop: stop, at: e.last, created: e.created,
+		followers: map[*Follower]struct{}{}, stories: map[string]map[*Follower]struct{}{},
+	}
 	live, err := p.log.nc.Subscribe(livePrefix+p.id+".>", t.takeLive)
 	if err != nil {
 		stop()
-		return nil, err
+		return nil, fmt.Errorf("follow the event log: %w", err)
 	}
 	context.AfterFunc(ctx, func() { _ = live.Unsubscribe() }) // it fails only where the connection is closed
-	if !p.log.spawn(func() { t.run(ctx, s) }) {
+	if !p.log.spawn(func() { t.run(ctx) }) {
 		stop()
 		return nil, closed()
 	}
@@ -81,54 +82,116 @@ func (p *project) newTail(s jetstream.Stream, at uint64) (*tail, error) {
 }
 
 // run gives out what comes until ctx ends, through every loss of the connection.
-func (t *tail) run(ctx context.Context, s jetstream.Stream) {
-	for ctx.Err() == nil {
-		err := t.pull(ctx, s)
+func (t *tail) run(ctx context.Context) {
+	said := false
+	for {
+		began := t.position()
+		err := t.pull(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		t.project.log.log.Warn("following the event log was interrupted; trying again", "project", t.project.id, "error", err)
+		if said = said && t.position() == began; !said {
+			t.project.log.log.Warn("following the event log was interrupted; trying again", "project", t.project.id, "error", err)
+			said = true
+		}
+		t.project.lost(err)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(tailRetry):
 		}
-		t.project.lost(jetstream.ErrStreamNotFound)
-		if again, err := t.project.ensure(ctx); err == nil {
-			s = again
-		}
 	}
 }
 
-func (t *tail) pull(ctx context.Context, s jetstream.Stream) error {
-	c, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: t.position() + 1, InactiveThreshold: readerIdle,
-	})
+// pull gives out what comes until something fails: the consumer, the connection, or a message on the way.
+func (t *tail) pull(ctx context.Context) error {
+	s, e, err := t.project.ensured(ctx)
 	if err != nil {
-		return fmt.Errorf("follow the event log: %w", err)
+		return err
 	}
-	messages, err := c.Messages(jetstream.PullMaxMessages(tailPull))
+	t.meet(e)
+	ctx, cancel := t.project.log.while(ctx)
+	defer cancel()
+	c, err := t.consumer(ctx, s)
 	if err != nil {
-		return fmt.Errorf("follow the event log: %w", err)
+		return err
+	}
+	defer t.project.log.dismiss(c)
+	messages, err := c.Messages(jetstream.PullMaxMessagesWithBytesLimit(tailPull, fetchBytes), jetstream.PullHeartbeat(tailHeartbeat))
+	if err != nil {
+		return err
 	}
 	defer messages.Stop()
-	for {
+	for delivered := uint64(1); ; delivered++ {
 		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return fmt.Errorf("follow the event log: %w", err)
-		}
-		record, _, err := recordOf(m)
 		if err != nil {
 			return err
 		}
+		record, meta, err := recordOf(m)
+		if err != nil {
+			return err
+		}
+		if meta.Sequence.Consumer != delivered {
+			return fmt.Errorf("the consumer's message %d came after its message %d", meta.Sequence.Consumer, delivered-1)
+		}
 		t.give(record)
 	}
+}
+
+func (t *tail) consumer(ctx context.Context, s jetstream.Stream) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return s.CreateConsumer(ctx, consumerFrom(t.position(), everything(t.project.id)))
 }
 
 func (t *tail) position() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.at
+}
+
+// meet compares where the tail is with what the stream holds, before it goes on. A stream that was made anew, or set back, ends who
+// follows: their positions are of another one.
+func (t *tail) meet(e extent) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.created.Equal(t.created) && e.last >= t.at {
+		t.skip(e.first - 1)
+		return
+	}
+	for f := range t.all {
+		f.fail(renewed(e.first))
+	}
+	clear(t.followers)
+	clear(t.stories)
+	t.at, t.created = e.last, e.created
+}
+
+// skip says that everything up to a sequence is gone, as far as it was not given out.
+func (t *tail) skip(upTo uint64) {
+	if upTo <= t.at {
+		return
+	}
+	for f := range t.all {
+		f.miss(t.at + 1)
+	}
+	t.at = upTo
+}
+
+// all yields every follower.
+func (t *tail) all(yield func(*Follower) bool) {
+	for f := range t.followers {
+		if !yield(f) {
+			return
+		}
+	}
+	for _, of := range t.stories {
+		for f := range of {
+			if !yield(f) {
+				return
+			}
+		}
+	}
 }
 
 // takeLive gives out what is not kept.
@@ -144,6 +207,7 @@ func (t *tail) give(r *Record) {
 		if r.Sequence <= t.at {
 			return
 		}
+		t.skip(r.Sequence - 1) // what is between was removed before it came here
 		t.at = r.Sequence
 	}
 	for f := range t.stories[r.subject] {
@@ -154,20 +218,23 @@ func (t *tail) give(r *Record) {
 	}
 }
 
-// add adds a follower, or lets one go on that lagged.
-func (t *tail) add(f *Follower) uint64 {
+// add adds a follower, or lets one go on that missed events.
+func (t *tail) add(f *Follower) (uint64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f.begin()
+	if f.failed != nil {
+		return 0, f.failed
+	}
+	f.resume()
 	if f.story == "" {
 		t.followers[f] = struct{}{}
-		return t.at
+		return t.at, nil
 	}
 	if t.stories[f.story] == nil {
 		t.stories[f.story] = map[*Follower]struct{}{}
 	}
 	t.stories[f.story][f] = struct{}{}
-	return t.at
+	return t.at, nil
 }
 
 // remove answers how many followers are left.
