@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rolecall-dev/rolecall/sdk"
 )
 
 const (
@@ -38,8 +40,10 @@ func (l *Log) Pull(ctx context.Context, project, name string, most int, wait tim
 	}
 	pull := pull{log: l, project: project, of: s, consumer: c, most: min(most, maxPull)}
 	list, err := pull.run(ctx, wait)
-	if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return nil, noSubscription()
+	if err != nil && ctx.Err() == nil {
+		if _, _, gone := l.subscription(ctx, stream, name); errors.Is(gone, sdk.ErrNotFound) {
+			return nil, gone
+		}
 	}
 	return list, fault(ctx, err)
 }

@@ -44,17 +44,24 @@ func expect(t *testing.T, f *Follower, first, last uint64) {
 	}
 }
 
+// publish appends numbered events, again where the log is too busy to answer in time: those that it has are not doubled.
 func publish(t *testing.T, l *Log, from, to int) {
 	t.Helper()
+	ctx := bounded(t)
 	var events []sdk.Event
 	for i := from; i <= to; i++ {
 		events = append(events, anEvent(fmt.Sprint(i), "x.y"))
-		if len(events) == 500 || i == to {
-			if _, err := l.Append(bounded(t), "p", events); err != nil {
-				t.Fatal(err)
-			}
-			events = nil
+		if len(events) < 500 && i < to {
+			continue
 		}
+		_, err := l.Append(ctx, "p", events)
+		for errors.Is(err, sdk.ErrUnavailable) && ctx.Err() == nil && l.life.Err() == nil {
+			_, err = l.Append(ctx, "p", events)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = nil
 	}
 }
 

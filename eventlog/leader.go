@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -77,10 +78,23 @@ func (l *Log) extent(ctx context.Context, s jetstream.Stream) (extent, error) {
 	return extent{first: max(info.State.FirstSeq, 1), last: info.State.LastSeq, created: info.Created}, nil
 }
 
+// consumerFrom makes a consumer for one reader, which sees a loss by its gap: nothing is sent twice.
+func (l *Log) consumerFrom(ctx context.Context, s jetstream.Stream, after uint64, subject string) (jetstream.Consumer, error) {
+	name := uuid.NewString()
+	c, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		Name: name, FilterSubject: subject, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: readerIdle,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
+	})
+	if err != nil {
+		l.dismiss(s.CachedInfo().Config.Name, name) // it may be there all the same
+		return nil, err
+	}
+	return c, nil
+}
+
 // dismiss lets the server forget a consumer that nobody reads from any more. It does not wait: else the server forgets it by itself.
-func (l *Log) dismiss(c jetstream.Consumer) {
-	info := c.CachedInfo()
-	_ = l.nc.Publish("$JS.API.CONSUMER.DELETE."+info.Stream+"."+info.Name, nil)
+func (l *Log) dismiss(stream, consumer string) {
+	_ = l.nc.Publish("$JS.API.CONSUMER.DELETE."+stream+"."+consumer, nil)
 }
 
 // isGone reports whether an error says that a stream is not there.

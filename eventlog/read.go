@@ -83,7 +83,7 @@ func (p *project) read(ctx context.Context, s jetstream.Stream, q Query) (Page, 
 			if !q.Until.IsZero() && t.at.After(q.Until) {
 				return page, nil
 			}
-			if !q.match(t.Record) {
+			if !q.match(t.Record) || t.at.Before(q.From.since) {
 				continue
 			}
 			if len(page.Records) == q.Limit {

@@ -160,20 +160,12 @@ func (r *reader) open(ctx context.Context) error {
 	}
 	ctx, cancel := r.log.during(ctx, callTimeout)
 	defer cancel()
-	c, err := r.stream.CreateConsumer(ctx, consumerFrom(r.at, r.subject))
+	c, err := r.log.consumerFrom(ctx, r.stream, r.at, r.subject)
 	if err != nil {
 		return err
 	}
 	r.consumer, r.made, r.delivered, r.pending = c, true, 0, c.CachedInfo().NumPending
 	return nil
-}
-
-// consumerFrom is a consumer for one reader, which sees a loss by its gap: nothing is sent twice.
-func consumerFrom(after uint64, subject string) jetstream.ConsumerConfig {
-	return jetstream.ConsumerConfig{
-		FilterSubject: subject, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: readerIdle,
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
-	}
 }
 
 // more asks the stream's leader whether there is more to read: the consumer may be of a copy that is behind.
@@ -221,7 +213,7 @@ func (r *reader) whole(base uint64, page []taken) bool {
 
 func (r *reader) drop() {
 	if r.consumer != nil {
-		r.log.dismiss(r.consumer)
+		r.log.dismiss(r.name, r.consumer.CachedInfo().Name)
 		r.consumer = nil
 	}
 }

@@ -116,7 +116,7 @@ func (t *tail) pull(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer t.project.log.dismiss(c)
+	defer t.project.log.dismiss(streamName(t.project.id), c.CachedInfo().Name)
 	messages, err := c.Messages(jetstream.PullMaxMessagesWithBytesLimit(tailPull, fetchBytes), jetstream.PullHeartbeat(tailHeartbeat))
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (t *tail) pull(ctx context.Context) error {
 func (t *tail) consumer(ctx context.Context, s jetstream.Stream) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return s.CreateConsumer(ctx, consumerFrom(t.position(), everything(t.project.id)))
+	return t.project.log.consumerFrom(ctx, s, t.position(), everything(t.project.id))
 }
 
 func (t *tail) position() uint64 {

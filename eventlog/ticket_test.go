@@ -176,6 +176,28 @@ func TestAPullThatIsCancelledTakesNothing(t *testing.T) {
 	}
 }
 
+func TestAPullEndsWithItsSubscription(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	subscribe(t, l, Subscription{})
+	ended := make(chan error, 1)
+	go func() {
+		_, err := l.Pull(t.Context(), "p", "work", 1, time.Minute)
+		ended <- err
+	}()
+	if err := l.DeleteSubscription(bounded(t), "p", "work"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, sdk.ErrNotFound) {
+			t.Errorf("the pull: %v", err)
+		}
+	case <-bounded(t).Done():
+		t.Error("the pull goes on")
+	}
+}
+
 func TestAPullFindsTheOnlyEventItChooses(t *testing.T) {
 	t.Parallel()
 	l := open(t, Config{})
