@@ -61,6 +61,17 @@ var rules = []rule{
 		why:     "imports run one way: cmd, then apiserver and workers, then workflows, then activities, then sdk",
 	},
 	{
+		from: []string{"@/eventlog/..."},
+		only: []string{"@/eventlog/...", "@/sdk/...", "github.com/nats-io/...", "github.com/gofrs/flock", "github.com/google/uuid", "golang.org/x/sync/..."},
+		why:  "the event log knows events and NATS: tasks, HTTP and Temporal are other people's business",
+	},
+	{
+		from:   []string{"@/..."},
+		except: []string{"@/eventlog/...", "@/dev/..."},
+		never:  []string{"github.com/nats-io/..."},
+		why:    "NATS is the event log's own business",
+	},
+	{
 		from:   []string{"@/..."},
 		except: []string{"@/apiserver"},
 		never:  []string{"github.com/gin-gonic/...", "github.com/danielgtaylor/huma/..."},

@@ -91,7 +91,9 @@ type Error struct {
 	Status     int           // the HTTP status; 0 when it was not learnt over HTTP
 	Instance   string        // the request's id, to be found in the server's log
 	RetryAfter time.Duration // how long to wait before trying again; 0 when the server did not say
-	Cause      error         // what went wrong below, when there was no answer to rebuild the error from
+
+	FirstSequence uint64 // with history_expired: the first event that is kept; else 0
+	Cause         error  // what went wrong below, when there was no answer to rebuild the error from
 }
 
 // Fault is one wrong field: where (a JSON path such as $.timeouts.queueMs) and what.

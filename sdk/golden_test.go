@@ -104,8 +104,15 @@ func wireTypes() map[string]any {
 		"problem": sdk.Problem{
 			Type: "urn:rolecall:problem:invalid_input", Title: "The request is not valid", Status: 422, Detail: "look at errors",
 			Instance: "req-1", Code: "invalid_input", Errors: []sdk.Fault{{Path: "$.title", Message: "is required"}},
+			FirstSequence: sdk.FormatSequence(42),
 		},
-		"task_page": wholeTaskPage(), "bare_task_page": sdk.TaskPage{Items: []sdk.TaskSummary{}}, "bare_task_summary": sdk.TaskSummary{},
+		"event": sdk.Event{
+			SpecVersion: "1.0", ID: "task.1", Source: "urn:rolecall:task:1", Type: sdk.EventTaskProgress, Subject: "task/1", Time: noon(0), DataContentType: "application/json",
+			Organization: "acme", Project: "shop", Agent: "bob", Task: "1", Session: "s", Plan: "p", CorrelationID: "c", CausationID: "e", OriginSource: "urn:other",
+			Dropped: sdk.CodePayloadTooLarge, Seq: 3, Data: json.RawMessage(`{"a":1}`), Sequence: sdk.FormatSequence(42),
+		},
+		"bare_event": sdk.Event{},
+		"task_page":  wholeTaskPage(), "bare_task_page": sdk.TaskPage{Items: []sdk.TaskSummary{}}, "bare_task_summary": sdk.TaskSummary{},
 		"bare_task_request": sdk.TaskRequest{Type: "code.write", Title: "t"}, "bare_task": sdk.Task{}, "bare_attempt": sdk.Attempt{},
 		"bare_progress": sdk.Progress{}, "bare_result": sdk.Result{}, "bare_assignment": sdk.Assignment{},
 	}

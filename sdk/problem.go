@@ -25,6 +25,8 @@ type Problem struct {
 	Instance string  `json:"instance,omitempty" doc:"The request's id, as in X-Request-Id and in the server's log."`
 	Code     Code    `json:"code" doc:"The kind of problem as a stable word." example:"invalid_input"`
 	Errors   []Fault `json:"errors,omitempty" doc:"Every wrong field, by its JSON path."`
+
+	FirstSequence string `json:"firstSequence,omitempty" doc:"With history_expired: the first event that is kept."`
 }
 
 // HTTPStatus is the status that goes with the code; 500 for one that is no code of a refused request.
@@ -82,6 +84,9 @@ func (e *Error) Problem() Problem {
 		Type: problemTypePrefix + string(e.Code), Title: title, Status: status, Detail: e.Message,
 		Instance: e.Instance, Code: e.Code, Errors: e.Faults,
 	}
+	if e.FirstSequence > 0 {
+		p.FirstSequence = FormatSequence(e.FirstSequence)
+	}
 	if e.Code == CodeInternal {
 		p.Detail, p.Errors = "the cause is in the server's log under the id given as instance", nil
 	}
@@ -117,6 +122,9 @@ func ErrorFromProblem(status int, header http.Header, body []byte) *Error {
 	}
 	if p.Instance != "" {
 		e.Instance = p.Instance
+	}
+	if first, err := ParseSequence(p.FirstSequence); err == nil {
+		e.FirstSequence = first
 	}
 	return e
 }

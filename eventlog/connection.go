@@ -1,0 +1,89 @@
+package eventlog
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// pingEvery finds out about a connection that nobody closed and nothing comes over; it is given up at the third ping.
+const pingEvery = 10 * time.Second
+
+// noBuffer lets nothing be sent later than it was meant: what is written while there is no connection fails at once.
+const noBuffer = -1
+
+// connectOptions say how to connect. The first connection too is tried again and again: NATS may start after this process.
+func (l *Log) connectOptions() []nats.Option {
+	opts := []nats.Option{
+		nats.Name("rolecall"), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectBufSize(noBuffer),
+		nats.RetryOnFailedConnect(true), nats.Timeout(callTimeout), nats.PingInterval(pingEvery),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			l.disconnected()
+			if err != nil {
+				l.log.Warn("the connection to the event log is lost; trying again", "error", err)
+			}
+		}),
+		nats.ConnectHandler(func(*nats.Conn) { l.connected() }),
+		nats.ReconnectHandler(func(c *nats.Conn) {
+			l.connected()
+			l.log.Info("connected to the event log again", "server", c.ConnectedUrlRedacted())
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
+			subject := ""
+			if s != nil {
+				subject = s.Subject
+			}
+			l.log.Warn("the event log's connection", "error", err, "subject", subject)
+		}),
+	}
+	if l.cfg.CredsFile != "" {
+		opts = append(opts, nats.UserCredentials(l.cfg.CredsFile))
+	}
+	if l.cfg.CAFile != "" {
+		opts = append(opts, nats.RootCAs(l.cfg.CAFile))
+	}
+	if l.cfg.CertFile != "" {
+		opts = append(opts, nats.ClientCert(l.cfg.CertFile, l.cfg.KeyFile))
+	}
+	return opts
+}
+
+// connected begins the life of a connection where the one before it has ended.
+func (l *Log) connected() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.online.Err() != nil {
+		l.online, l.offline = context.WithCancel(context.Background())
+	}
+}
+
+// disconnected ends it, and with it every call that waits for an answer over it.
+func (l *Log) disconnected() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.offline()
+}
+
+// while lets ctx end with the connection: what was asked over one that is lost is not answered.
+func (l *Log) while(ctx context.Context) (context.Context, context.CancelFunc) {
+	l.mu.Lock()
+	online := l.online
+	l.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(online, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
+// during is while, for a time.
+func (l *Log) during(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	ctx, end := l.while(ctx)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	return ctx, func() {
+		cancel()
+		end()
+	}
+}
