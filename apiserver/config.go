@@ -14,6 +14,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/apiserver/seal"
+	"github.com/rolecall-dev/rolecall/eventlog"
 )
 
 // Config sets a [Server] up.
@@ -26,7 +27,7 @@ type Config struct {
 	// Empty: the file lease-keys in DataDir, which is made where there is none. It is read once, and only where there are API keys.
 	LeaseKeysFile string `env:"ROLECALL_LEASE_KEYS_FILE" json:"leaseKeysFile" doc:"The file of keys that seal what the API hands out, such as the keys of attempts; the same for all API processes, read at their start. Empty: one of this data directory alone, made where there is none."`
 	// DataDir is the directory for what outlives the process. Empty: nothing does.
-	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" json:"dataDir" doc:"Directory for what outlives the process: the records of a worker's running attempts, the sealing keys of an API process that is given none."`
+	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" json:"dataDir" doc:"Directory for what outlives the process: the records of a worker's running attempts, the sealing keys of an API process that is given none, the events of an embedded log."`
 	// RateLimit is how many requests a second one key may make; 0 is no limit. A request that waits counts once.
 	RateLimit float64 `env:"ROLECALL_RATE_LIMIT" envDefault:"100" json:"rateLimit" doc:"Requests a second that one API key may make; a wait counts once. 0: no limit."`
 	// RateBurst is how many requests a key that was quiet may make at once, at least 1 where there is a RateLimit.
@@ -38,6 +39,8 @@ type Config struct {
 	// ShutdownGrace bounds the time open requests get when the server stops. 0 is the default of 10 s.
 	ShutdownGrace time.Duration `env:"ROLECALL_SHUTDOWN_GRACE" envDefault:"10s" json:"shutdownGrace" doc:"How long open requests may take to end when the server stops. Waits are answered at once."`
 
+	// Events is the event log; nil: event routes answer unavailable.
+	Events *eventlog.Log `env:"-" json:"-"`
 	// Metrics takes the server's metrics; one serves one server. Default nil: they are not shown.
 	Metrics prometheus.Registerer `env:"-" json:"-"`
 	// TracerProvider makes the spans of requests; each goes on with its caller's trace. Default nil: none, and traceparent is not read.

@@ -1,5 +1,5 @@
 // Package dev starts rolecall on one machine as a set of processes, for tests and demonstrations: Temporal with its Web UI, the
-// API, the control worker and role workers, each a process of its own on free loopback ports, which can be killed, suspended and
+// event log, the API, the control worker and role workers, each a process of its own on free loopback ports, which can be killed, suspended and
 // started again on the same port and data.
 //
 //	stack := dev.ForTest(t, dev.Options{})

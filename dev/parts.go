@@ -12,10 +12,10 @@ import (
 )
 
 // addrs are the addresses of a stack; a restarted process gets the same.
-type addrs struct{ temporal, ui, api string }
+type addrs struct{ temporal, ui, events, api string }
 
 func reserveAddrs() (a addrs, err error) {
-	for _, addr := range []*string{&a.temporal, &a.ui, &a.api} {
+	for _, addr := range []*string{&a.temporal, &a.ui, &a.events, &a.api} {
 		got, err := loopback.Reserve(loopback.Host + ":0")
 		if err != nil {
 			return a, fmt.Errorf("dev: %w", err)
@@ -41,6 +41,8 @@ func (s *Stack) environ() []string {
 		"ROLECALL_DATA_DIR="+filepath.Join(s.dir, "data"),
 		"ROLECALL_DEV_TEMPORAL_ADDR="+s.addrs.temporal,
 		"ROLECALL_DEV_UI_ADDR="+s.addrs.ui,
+		"ROLECALL_DEV_EVENTS_ADDR="+s.addrs.events,
+		"ROLECALL_NATS_URL="+s.EventsURL(),
 		"ROLECALL_TEMPORAL_UI_URL="+s.UIURL(),
 		"EVENTS_SERVICE_URL="+s.URL(),
 		"TEMPORAL_ADDRESS="+s.addrs.temporal,
@@ -70,6 +72,20 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 	ready := s.readyFile("temporal")
 	s.TemporalServer, err = s.Start(ctx, Command{
 		Name: "temporal", Path: path, Args: []string{"--only", "temporal", "--ready-file", string(ready)},
+		Ready: func(_ context.Context, run Run) error { return ready.check(run) },
+	})
+	return err
+}
+
+// StartEvents starts the event log, for a stack begun without. Its state is in the data directory.
+func (s *Stack) StartEvents(ctx context.Context) error {
+	path, err := Build(ctx, RolecallDev)
+	if err != nil {
+		return err
+	}
+	ready := s.readyFile("events")
+	s.Events, err = s.Start(ctx, Command{
+		Name: "events", Path: path, Args: []string{"--only", "events", "--ready-file", string(ready)},
 		Ready: func(_ context.Context, run Run) error { return ready.check(run) },
 	})
 	return err

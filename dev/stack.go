@@ -18,8 +18,8 @@ import (
 type Options struct {
 	// Dir holds state and logs. Default a temporary directory that [Stack.Close] removes.
 	Dir string
-	// NoControl leaves out the control worker, NoAPI the API; each can be started later.
-	NoControl, NoAPI bool
+	// NoEvents leaves out the event log, NoControl the control worker, NoAPI the API; each can be started later.
+	NoEvents, NoControl, NoAPI bool
 	// Env is added to the environment of every process, as KEY=value.
 	Env []string
 	// Report is told what is being waited for, such as the first build. Optional.
@@ -29,6 +29,7 @@ type Options struct {
 // Stack is rolecall on one machine. Its parts are processes that a test may kill and start again.
 type Stack struct {
 	TemporalServer *Process // Temporal and its Web UI
+	Events         *Process // the event log; nil until it has been started
 	API            *Process // nil until it has been started
 	Control        *Process // the control worker; nil until it has been started
 
@@ -64,6 +65,11 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	}
 	if s.client, err = sdk.NewClient(sdk.Config{URL: s.URL()}); err != nil {
 		return nil, fmt.Errorf("dev: API client: %w", err)
+	}
+	if !o.NoEvents {
+		if err := s.StartEvents(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if !o.NoControl {
 		if err := s.StartControl(ctx); err != nil {
@@ -112,6 +118,9 @@ func (s *Stack) prepare(ctx context.Context) error {
 // URL is the address of the API.
 func (s *Stack) URL() string { return "http://" + s.addrs.api }
 
+// EventsURL is the address of the event log, a NATS.
+func (s *Stack) EventsURL() string { return "nats://" + s.addrs.events }
+
 // TemporalAddr is where Temporal's clients and workers connect.
 func (s *Stack) TemporalAddr() string { return s.addrs.temporal }
 
@@ -145,7 +154,7 @@ func (s *Stack) add(p *Process) error {
 // closeGrace is how long a process may take to end when the stack is closed.
 const closeGrace = 10 * time.Second
 
-// Close ends every process: all but Temporal at once, then Temporal. It is safe to call more than once.
+// Close ends every process: all but Temporal and the event log at once, then those two. It is safe to call more than once.
 func (s *Stack) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,15 +165,14 @@ func (s *Stack) Close() error {
 	if s.temporal != nil {
 		s.temporal.Close()
 	}
-	var others sync.WaitGroup
-	for _, p := range s.processes {
-		if p != s.TemporalServer {
-			others.Go(func() { p.end(closeGrace) })
+	for _, last := range []bool{false, true} {
+		var ending sync.WaitGroup
+		for _, p := range s.processes {
+			if last == (p == s.TemporalServer || p == s.Events) {
+				ending.Go(func() { p.end(closeGrace) })
+			}
 		}
-	}
-	others.Wait()
-	if s.TemporalServer != nil {
-		s.TemporalServer.end(closeGrace)
+		ending.Wait()
 	}
 	s.spawner.close()
 	if s.removeDir {

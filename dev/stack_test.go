@@ -43,7 +43,7 @@ func TestEveryPartCanBeKilledAndStartedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	complete(t, stack, "before")
-	for name, p := range map[string]*dev.Process{"worker": worker, "API": stack.API, "control worker": stack.Control, "Temporal": stack.TemporalServer} {
+	for name, p := range map[string]*dev.Process{"worker": worker, "API": stack.API, "control worker": stack.Control, "event log": stack.Events, "Temporal": stack.TemporalServer} {
 		before := p.Pid()
 		if err := p.Kill(); err != nil {
 			t.Fatalf("kill the %s: %v", name, err)
@@ -59,7 +59,7 @@ func TestEveryPartCanBeKilledAndStartedAgain(t *testing.T) {
 		}
 	}
 	complete(t, stack, "after")
-	for name, p := range map[string]*dev.Process{"worker": worker, "API": stack.API, "control worker": stack.Control} {
+	for name, p := range map[string]*dev.Process{"worker": worker, "API": stack.API, "control worker": stack.Control, "event log": stack.Events} {
 		if err := p.Stop(t.Context()); err != nil {
 			t.Errorf("SIGTERM to the %s: %v", name, err)
 		}

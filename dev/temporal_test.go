@@ -26,7 +26,7 @@ import (
 // temporalOnly is a stack of Temporal and its Web UI.
 func temporalOnly(t *testing.T) *dev.Stack {
 	t.Helper()
-	return dev.ForTest(t, dev.Options{NoControl: true, NoAPI: true})
+	return dev.ForTest(t, dev.Options{NoEvents: true, NoControl: true, NoAPI: true})
 }
 
 // startRun starts a run that nobody works on, under a search attribute of ours.
@@ -173,6 +173,14 @@ func TestRolecallDevRefusesWithAReason(t *testing.T) {
 			say: []string{addr, "in use", "ROLECALL_DEV_UI_ADDR"},
 		},
 		"the API's port is taken": {env: []string{"ROLECALL_ADDR=" + addr}, code: 1, say: []string{addr, "in use", "ROLECALL_ADDR"}},
+		"the event log's port is taken": {
+			env: []string{"ROLECALL_DEV_EVENTS_ADDR=" + addr}, args: []string{"--only", "events"}, code: 1,
+			say: []string{addr, "in use", "ROLECALL_DEV_EVENTS_ADDR"},
+		},
+		"an event log others could reach": {
+			env: []string{"ROLECALL_DEV_EVENTS_ADDR=0.0.0.0:0"}, args: []string{"--only", "events"}, code: 1,
+			say: []string{"0.0.0.0:0", "loopback", "ROLECALL_DEV_EVENTS_ADDR"},
+		},
 		"an address others could reach": {
 			env: []string{"ROLECALL_DEV_TEMPORAL_ADDR=0.0.0.0:7233"}, args: []string{"--only", "temporal"}, code: 1,
 			say: []string{"0.0.0.0:7233", "loopback"},
@@ -185,7 +193,7 @@ func TestRolecallDevRefusesWithAReason(t *testing.T) {
 			env: []string{"ROLECALL_DATA_DIR=" + dataWith("certainly not SQLite, and long enough to look at")}, args: []string{"--only", "temporal"}, code: 1,
 			say: []string{"temporal.db", "not a database", "ROLECALL_DATA_DIR"},
 		},
-		"an unknown part":      {args: []string{"--only", "nats"}, code: 2, say: []string{"nats", "temporal"}},
+		"an unknown part":      {args: []string{"--only", "nats"}, code: 2, say: []string{"nats", "temporal", "events"}},
 		"an argument too many": {args: []string{"now"}, code: 2, say: []string{"now"}},
 		"an unknown log level": {env: []string{"ROLECALL_LOG_LEVEL=loud"}, args: []string{"--only", "temporal"}, code: 1, say: []string{"loud"}},
 	} {

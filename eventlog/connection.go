@@ -2,6 +2,9 @@ package eventlog
 
 import (
 	"context"
+	"errors"
+	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,7 +20,7 @@ const noBuffer = -1
 func (l *Log) connectOptions() []nats.Option {
 	opts := []nats.Option{
 		nats.Name("rolecall"), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectBufSize(noBuffer),
-		nats.RetryOnFailedConnect(true), nats.Timeout(callTimeout), nats.PingInterval(pingEvery),
+		nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort(), nats.Timeout(callTimeout), nats.PingInterval(pingEvery),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			l.disconnected()
 			if err != nil {
@@ -30,6 +33,9 @@ func (l *Log) connectOptions() []nats.Option {
 			l.log.Info("connected to the event log again", "server", c.ConnectedUrlRedacted())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
+			if isRefusal(err) && l.refused.Swap(true) {
+				return // it is tried again and again
+			}
 			subject := ""
 			if s != nil {
 				subject = s.Subject
@@ -49,8 +55,38 @@ func (l *Log) connectOptions() []nats.Option {
 	return opts
 }
 
+// isRefusal reports whether an error says that the server does not let this client in.
+func isRefusal(err error) bool {
+	for _, refusal := range []error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+// dialer makes the connections to an external NATS, in the background: it makes none before begin, so that opening a log waits for no
+// server and no name.
+type dialer struct {
+	net.Dialer
+	begun atomic.Bool
+}
+
+func newDialer() *dialer { return &dialer{Dialer: net.Dialer{Timeout: callTimeout}} }
+
+func (d *dialer) begin() { d.begun.Store(true) }
+
+// Dial connects to one server.
+func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	if !d.begun.Load() {
+		return nil, errors.New("the event log is being opened")
+	}
+	return d.Dialer.Dial(network, address)
+}
+
 // connected begins the life of a connection where the one before it has ended.
 func (l *Log) connected() {
+	l.refused.Store(false)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.online.Err() != nil {

@@ -187,10 +187,7 @@ func TestALostAnswerHoldsNobodyUp(t *testing.T) {
 func TestALogThatIsAwayAnswersAtOnceAndCloses(t *testing.T) {
 	t.Parallel()
 	server := newExternal(t)
-	l, err := Open(t.Context(), Config{URL: server.ClientURL(), Logger: quiet()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := open(t, Config{URL: server.ClientURL()})
 	publish(t, l, 1, 3)
 	f := follow(t, l, Filter{}, Now())
 	if err := l.js.DeleteStream(bounded(t), streamName("p")); err != nil {

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -20,37 +23,92 @@ const (
 	maxStore = 1 << 60
 )
 
-// startEmbedded starts a NATS server in this process that listens nowhere. Every write is on disk before it is acknowledged.
-func startEmbedded(dir string, logger *slog.Logger) (*server.Server, func() error, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("the event log's directory: %w", err)
-	}
-	unlock, err := lockDir(filepath.Join(dir, "lock"))
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := server.NewServer(&server.Options{
-		ServerName: "rolecall", DontListen: true, NoSigs: true, MaxPayload: maxPayload,
-		JetStream: true, JetStreamMaxStore: maxStore, StoreDir: dir, SyncAlways: true, DisableJetStreamBanner: true,
-	})
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("the event log's server: %w", err), unlock())
-	}
-	s.SetLoggerV2(natsLogger{logger.With("part", "nats")}, false, false, false)
-	s.Start()
-	stop := func() error {
-		s.Shutdown()
-		s.WaitForShutdown()
-		return unlock()
-	}
-	if !s.ReadyForConnections(embeddedStart) {
-		return nil, nil, errors.Join(fmt.Errorf("the event log in %s did not start within %s; its log says why", dir, embeddedStart), stop())
-	}
-	if !s.JetStreamEnabled() {
-		return nil, nil, errors.Join(fmt.Errorf("the event log in %s could not be opened; its log says why", dir), stop())
-	}
-	return s, stop, nil
+// ServerConfig is a NATS server in this process.
+type ServerConfig struct {
+	// Dir is where it keeps its files, which no other process may use at the same time. Required.
+	Dir string
+	// Addr is the host:port where it listens, port 0 a free one. Whoever reaches it may do everything: it is for loopback addresses.
+	// Empty: it listens nowhere.
+	Addr string
+	// Logger gets the server's log. Default [slog.Default].
+	Logger *slog.Logger
 }
+
+func (c ServerConfig) options() (*server.Options, error) {
+	o := &server.Options{
+		ServerName: "rolecall", DontListen: c.Addr == "", NoSigs: true, MaxPayload: maxPayload,
+		JetStream: true, JetStreamMaxStore: maxStore, StoreDir: c.Dir, SyncAlways: true, DisableJetStreamBanner: true,
+	}
+	if c.Addr == "" {
+		return o, nil
+	}
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("the event log's address: %w", err)
+	}
+	if o.Port, err = strconv.Atoi(port); err != nil {
+		return nil, fmt.Errorf("the event log's address %q: %w", c.Addr, err)
+	}
+	if o.Port == 0 {
+		o.Port = server.RANDOM_PORT
+	}
+	o.Host = host
+	return o, nil
+}
+
+// Server is a NATS server with JetStream. Every write is on disk before it is acknowledged.
+type Server struct {
+	nats *server.Server
+	stop func() error
+}
+
+// StartServer starts a server and returns when it can be used. Call [Server.Stop] when done.
+func StartServer(cfg ServerConfig) (*Server, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	opts, err := cfg.options()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the event log's directory: %w", err)
+	}
+	unlock, err := lockDir(filepath.Join(cfg.Dir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	n, err := server.NewServer(opts)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the event log's server: %w", err), unlock())
+	}
+	n.SetLoggerV2(natsLogger{cfg.Logger.With("part", "nats")}, false, false, false)
+	n.Start()
+	s := &Server{nats: n, stop: sync.OnceValue(func() error {
+		n.Shutdown()
+		n.WaitForShutdown()
+		return unlock()
+	})}
+	if !n.ReadyForConnections(embeddedStart) {
+		return nil, errors.Join(fmt.Errorf("the event log in %s did not start within %s; its log says why", cfg.Dir, embeddedStart), s.Stop())
+	}
+	if !n.JetStreamEnabled() {
+		return nil, errors.Join(fmt.Errorf("the event log in %s could not be opened; its log says why", cfg.Dir), s.Stop())
+	}
+	return s, nil
+}
+
+// URL is where clients connect; empty for a server that listens nowhere.
+func (s *Server) URL() string {
+	at := s.nats.Addr()
+	if at == nil {
+		return ""
+	}
+	return "nats://" + at.String()
+}
+
+// Stop ends the server and lets its directory go. It is safe to call more than once.
+func (s *Server) Stop() error { return s.stop() }
 
 // natsLogger passes on what matters of the server's talk.
 type natsLogger struct{ log *slog.Logger }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,6 +18,9 @@ import (
 const (
 	callTimeout   = 5 * time.Second
 	reconnectWait = 250 * time.Millisecond
+
+	// looksBeforeWarning leaves a connection that is being made the time to be.
+	looksBeforeWarning = 4
 )
 
 // Log is the event log of every project. It is safe for concurrent use.
@@ -26,6 +30,8 @@ type Log struct {
 	js   jetstream.JetStream
 	log  *slog.Logger
 	stop func() error // ends an embedded server
+
+	refused atomic.Bool // the log has said that its credentials are, since it was connected
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
@@ -38,7 +44,8 @@ type Log struct {
 	offline  context.CancelFunc
 }
 
-// Open opens the log: an embedded one whole, an external one as soon as a server answers or ctx ends. Call [Log.Close] when done.
+// Open opens the log; call [Log.Close] when done. An embedded one has read its files and can be used, unless ctx ended before. An
+// external one need not be there: until it is, what needs it is refused as unavailable. [Log.Await] waits for it.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("the event log's configuration: %w", err)
@@ -47,48 +54,72 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	l := &Log{cfg: cfg, log: cfg.Logger, stop: func() error { return nil }, projects: map[string]*project{}, made: map[string]bool{}}
 	l.life, l.end = context.WithCancel(context.Background())
 	l.online, l.offline = context.WithCancel(context.Background())
-	if err := l.open(ctx); err != nil {
+	open := l.openExternal
+	if cfg.URL == "" {
+		open = func() error { return l.openEmbedded(ctx) }
+	}
+	if err := open(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-func (l *Log) open(ctx context.Context) error {
-	opts, url := l.connectOptions(), l.cfg.URL
-	if url == "" {
-		s, stop, err := startEmbedded(l.cfg.Dir, l.log)
-		if err != nil {
-			return err
-		}
-		l.stop = stop
-		opts = append(opts, nats.InProcessServer(s))
+func (l *Log) openEmbedded(ctx context.Context) error {
+	s, err := StartServer(ServerConfig{Dir: l.cfg.Dir, Logger: l.log})
+	if err != nil {
+		return err
 	}
-	var err error
-	if l.nc, err = nats.Connect(url, opts...); err != nil {
+	l.stop = s.Stop
+	if err := l.connect(append(l.connectOptions(), nats.InProcessServer(s.nats))); err != nil {
+		return err
+	}
+	return l.Await(ctx)
+}
+
+func (l *Log) openExternal() error {
+	d := newDialer()
+	if err := l.connect(append(l.connectOptions(), nats.SetCustomDialer(d), nats.SkipHostLookup())); err != nil {
+		return err
+	}
+	d.begin()
+	if err := l.nc.ForceReconnect(); err != nil {
+		return fmt.Errorf("connect to NATS: %w", err)
+	}
+	l.spawn(func() {
+		if err := l.Await(l.life); err != nil && l.life.Err() == nil {
+			l.log.Error("the event log can not be used", "error", err)
+		}
+	})
+	return nil
+}
+
+func (l *Log) connect(opts []nats.Option) (err error) {
+	if l.nc, err = nats.Connect(l.cfg.URL, opts...); err != nil {
 		return fmt.Errorf("connect to NATS: %w", err)
 	}
 	if l.js, err = jetstream.New(l.nc, jetstream.WithDefaultTimeout(callTimeout), jetstream.WithPublishAsyncTimeout(releaseAfter)); err != nil {
 		return fmt.Errorf("use JetStream: %w", err)
 	}
-	return l.await(ctx)
+	return nil
 }
 
-// await waits for JetStream to answer.
-func (l *Log) await(ctx context.Context) error {
-	said := false
+// Await waits until the log can be written and read. It fails when ctx ends, and at once where the NATS has no JetStream.
+func (l *Log) Await(ctx context.Context) error {
 	again := time.NewTicker(reconnectWait)
 	defer again.Stop()
-	for {
+	for looks := 1; ; looks++ {
 		err := l.Ready(ctx)
 		if err == nil {
+			if looks > looksBeforeWarning {
+				l.log.Info("the event log can be reached")
+			}
 			return nil
 		}
 		if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 			return fmt.Errorf("the NATS at ROLECALL_NATS_URL has no JetStream for this user: %w", err)
 		}
-		if !said {
-			l.log.Warn("the event log cannot be reached; waiting for it", "error", err)
-			said = true
+		if looks == looksBeforeWarning {
+			l.log.Warn("the event log can not be reached; waiting for it", "error", err)
 		}
 		select {
 		case <-ctx.Done():

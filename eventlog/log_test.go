@@ -35,6 +35,9 @@ func open(t *testing.T, cfg Config) *Log {
 			t.Error(err)
 		}
 	})
+	if err := l.Await(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
 	return l
 }
 

@@ -42,15 +42,23 @@ func settingsOf(all []variable, lookup func(string) (string, bool)) []setting {
 	return out
 }
 
-// redacted is a value that may be shown.
+// redacted is a value that may be shown, one by one where it is a comma-separated list.
 func redacted(v variable, value string) string {
 	if v.Secret {
 		return "(hidden)"
 	}
-	if u, err := url.Parse(value); err == nil && u.User != nil {
-		return u.Redacted()
+	list := strings.Split(value, ",")
+	for i, one := range list {
+		u, err := url.Parse(one)
+		if err != nil || u.User == nil {
+			continue
+		}
+		if _, ok := u.User.Password(); !ok {
+			u.User = url.User("xxxxx") // a token of NATS
+		}
+		list[i] = u.Redacted()
 	}
-	return value
+	return strings.Join(list, ",")
 }
 
 func settingsText(settings []setting) string {

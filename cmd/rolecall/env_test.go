@@ -110,6 +110,7 @@ func TestSettingsHideSecrets(t *testing.T) {
 	t.Parallel()
 	present := map[string]string{
 		"EVENTS_API_KEY": "rk_secret", "TEMPORAL_API_KEY": "tk_secret", "EVENTS_SERVICE_URL": "http://user:secret@host", "PROJECT_ID": "shop", "AGENT_ID": "",
+		"ROLECALL_NATS_URL": "nats://user:secret@one:4222,nats://tk_secret@two:4222",
 	}
 	settings := settingsOf(variables(), func(name string) (string, bool) { v, ok := present[name]; return v, ok })
 	got := map[string]string{}
@@ -120,6 +121,7 @@ func TestSettingsHideSecrets(t *testing.T) {
 	}
 	want := map[string]string{
 		"EVENTS_API_KEY": "(hidden)", "TEMPORAL_API_KEY": "(hidden)", "EVENTS_SERVICE_URL": "http://user:xxxxx@host", "PROJECT_ID": "shop",
+		"ROLECALL_NATS_URL": "nats://user:xxxxx@one:4222,nats://xxxxx@two:4222",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -16,7 +16,7 @@ func TestServeShowsItsMetrics(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	file := filepath.Join(t.TempDir(), "ready.json")
-	cmd := program(ctx, []string{"ROLECALL_ADDR=127.0.0.1:0", "ROLECALL_METRICS_ADDR=127.0.0.1:0", nowhere}, "serve", "--ready-file", file)
+	cmd := program(ctx, []string{"ROLECALL_ADDR=127.0.0.1:0", "ROLECALL_METRICS_ADDR=127.0.0.1:0", "ROLECALL_DATA_DIR=" + t.TempDir(), nowhere}, "serve", "--ready-file", file)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestATakenMetricsAddressThatWasAskedForIsAFault(t *testing.T) {
 		{"serve", "--control"}, {"worker", "--role", "coder", "--agent", "command", "--", "true"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		cmd := program(ctx, []string{"ROLECALL_METRICS_ADDR=" + l.Addr().String(), "ROLECALL_DATA_DIR=" + t.TempDir(), nowhere}, args...)
+		cmd := program(ctx, []string{"ROLECALL_METRICS_ADDR=" + l.Addr().String(), "ROLECALL_DATA_DIR=" + t.TempDir(), nowhere, noEvents}, args...)
 		out, err := cmd.CombinedOutput()
 		cancel()
 		if err == nil || cmd.ProcessState.ExitCode() != exitFailed || !strings.Contains(string(out), l.Addr().String()+" is taken") || !strings.Contains(string(out), "ROLECALL_METRICS_ADDR") {

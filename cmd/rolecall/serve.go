@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 	"github.com/rolecall-dev/rolecall/apiserver"
 	"github.com/rolecall-dev/rolecall/apiserver/engine"
 	"github.com/rolecall-dev/rolecall/cmd/telemetry"
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
@@ -29,7 +31,10 @@ func serveCommand(c *console) *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the HTTP API and run the control worker",
 		Long: `Serve the HTTP API and run the control worker, both unless one is named, until SIGINT or SIGTERM. Then open requests get
-ROLECALL_SHUTDOWN_GRACE to end; a second signal ends the process at once. It starts while Temporal is away and waits for it.`,
+ROLECALL_SHUTDOWN_GRACE to end; a second signal ends the process at once. It starts while Temporal is away and waits for it.
+
+Both keep the events of tasks in one log: the NATS at ROLECALL_NATS_URL, which may be away for a while, or one of this process alone in
+ROLECALL_DATA_DIR. So --api and --control need ROLECALL_NATS_URL.`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			both := api == control
@@ -55,6 +60,7 @@ type serve struct {
 	api, control  bool
 	apiConfig     apiserver.Config
 	controlConfig workers.ControlConfig
+	events        eventlog.Config
 	shows         telemetry.Config
 	temporal      client.Options
 	log           *slog.Logger
@@ -64,7 +70,7 @@ type serve struct {
 func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 	s := &serve{api: api, control: control, ready: announcer{c, readyFile}}
 	var logging logConfig
-	err := readEnvironment(&logging, &s.apiConfig, &s.controlConfig, &s.shows)
+	err := readEnvironment(&logging, &s.apiConfig, &s.controlConfig, &s.events, &s.shows)
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +84,13 @@ func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 	if s.temporal.Identity == "" {
 		s.temporal.Identity = processIdentity("rolecall-serve")
 	}
-	s.controlConfig.Logger = s.log
-	err = s.shows.Validate()
+	s.controlConfig.Logger, s.events.Logger = s.log, s.log.With("part", "events")
+	s.events.Dir = filepath.Join(s.apiConfig.DataDir, eventsDir)
+	err = errors.Join(s.shows.Validate(), s.events.Validate())
+	if s.events.URL == "" && !(api && control) {
+		err = errors.Join(err, errors.New("serve --api and serve --control write and read one event log: set ROLECALL_NATS_URL to a NATS with JetStream, "+
+			"the same for both, or run both in one process with rolecall serve, which has a log of its own"))
+	}
 	if api {
 		err = errors.Join(err, s.apiConfig.Validate())
 	}
@@ -91,6 +102,9 @@ func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 	}
 	return s, nil
 }
+
+// eventsDir is where an embedded event log is in the data directory.
+const eventsDir = "events"
 
 // processIdentity names this process among Temporal's pollers.
 func processIdentity(what string) string {
@@ -114,6 +128,12 @@ func (s *serve) run(ctx context.Context) (err error) {
 	s.temporal = shown.Instrument(s.temporal)
 	s.controlConfig.Temporal = s.temporal
 	s.apiConfig.Metrics, s.apiConfig.TracerProvider = shown.Registerer(), shown.TracerProvider()
+	events, err := eventlog.Open(ctx, s.events)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, events.Close()) }()
+	s.apiConfig.Events = events
 	now := readiness{MetricsURL: shown.MetricsURL()}
 	var listener net.Listener
 	if s.api {

@@ -19,6 +19,9 @@ import (
 // nowhere is an address at which no Temporal is.
 const nowhere = "TEMPORAL_ADDRESS=127.0.0.1:1"
 
+// noEvents is an address at which no event log is.
+const noEvents = "ROLECALL_NATS_URL=nats://127.0.0.1:1"
+
 // ready waits for a program's ready file.
 func ready(ctx context.Context, t *testing.T, file string) readiness {
 	t.Helper()
@@ -63,7 +66,7 @@ func get(ctx context.Context, t *testing.T, url string) (status int, body string
 func started(ctx context.Context, t *testing.T, args ...string) (*exec.Cmd, readiness, *bytes.Buffer) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ready.json")
-	cmd := program(ctx, []string{"ROLECALL_ADDR=127.0.0.1:0", "ROLECALL_LOG_FORMAT=json", nowhere}, append([]string{"serve", "--ready-file", file}, args...)...)
+	cmd := program(ctx, []string{"ROLECALL_ADDR=127.0.0.1:0", "ROLECALL_LOG_FORMAT=json", "ROLECALL_DATA_DIR=" + t.TempDir(), nowhere}, append([]string{"serve", "--ready-file", file}, args...)...)
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
@@ -101,6 +104,29 @@ func TestServeWithoutTemporal(t *testing.T) {
 	}
 }
 
+// TestServeWithoutItsEventLog: the API alone starts while the log is away, and stops when told.
+func TestServeWithoutItsEventLog(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	file := filepath.Join(t.TempDir(), "ready.json")
+	cmd := program(ctx, []string{"ROLECALL_ADDR=127.0.0.1:0", "ROLECALL_DATA_DIR=" + t.TempDir(), nowhere, noEvents}, "serve", "--api", "--ready-file", file)
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := get(ctx, t, ready(ctx, t, file).APIURL+"/healthz"); status != http.StatusOK {
+		t.Errorf("healthz answers %d %s", status, body)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v\n%s", err, &log)
+	}
+}
+
 func TestServeNamesATakenPort(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -110,7 +136,7 @@ func TestServeNamesATakenPort(t *testing.T) {
 	t.Cleanup(func() { _ = l.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	out, err := program(ctx, []string{"ROLECALL_ADDR=" + l.Addr().String(), nowhere}, "serve", "--api").CombinedOutput()
+	out, err := program(ctx, []string{"ROLECALL_ADDR=" + l.Addr().String(), nowhere, noEvents}, "serve", "--api").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), l.Addr().String()+" is taken") || !strings.Contains(string(out), "ROLECALL_ADDR") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -140,6 +166,9 @@ func TestWrongConfigurationIsUsage(t *testing.T) {
 			[]string{"worker", "--role", "coder", "--agent", "command", "--", "true"},
 			[]string{"OTEL_EXPORTER_OTLP_ENDPOINT must be an http", "OTEL_EXPORTER_OTLP_PROTOCOL"},
 		},
+		"an API alone":    {nil, []string{"serve", "--api"}, []string{"ROLECALL_NATS_URL"}},
+		"control alone":   {nil, []string{"serve", "--control"}, []string{"ROLECALL_NATS_URL"}},
+		"wrong log":       {[]string{"ROLECALL_NATS_REPLICAS=2", "ROLECALL_EVENT_MAX_AGE=1s"}, []string{"serve"}, []string{"ROLECALL_NATS_REPLICAS", "ROLECALL_EVENT_MAX_AGE"}},
 		"half a version":  {[]string{"TEMPORAL_WORKER_BUILD_ID=b"}, []string{"serve", "--control"}, []string{"TEMPORAL_WORKER_DEPLOYMENT_NAME"}},
 		"no adapter":      {nil, []string{"worker", "--role", "coder"}, []string{"--agent command"}},
 		"no such adapter": {nil, []string{"worker", "--role", "coder", "--agent", "nobody"}, []string{"--agent pi"}},

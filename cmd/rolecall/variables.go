@@ -8,6 +8,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/apiserver"
 	"github.com/rolecall-dev/rolecall/cmd/telemetry"
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
@@ -56,6 +57,7 @@ type traceVariables struct {
 type devVariables struct {
 	TemporalAddr string `env:"ROLECALL_DEV_TEMPORAL_ADDR" envDefault:"127.0.0.1:7233" doc:"Where make dev's Temporal listens; a loopback address."`
 	UIAddr       string `env:"ROLECALL_DEV_UI_ADDR" envDefault:"127.0.0.1:8233" doc:"Where make dev's Temporal UI listens; a loopback address."`
+	EventsAddr   string `env:"ROLECALL_DEV_EVENTS_ADDR" envDefault:"127.0.0.1:4222" doc:"Where rolecall-dev --only events, an event log for the parts that run as processes of their own, listens; a loopback address."`
 	DataDir      string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" doc:"Directory for what outlives the process."`
 }
 
@@ -71,6 +73,7 @@ func sections() []section {
 		{"client", reflect.TypeFor[sdk.Config]()},
 		{"serve", reflect.TypeFor[apiserver.Config]()},
 		{"serve", reflect.TypeFor[workers.ControlConfig]()},
+		{"serve", reflect.TypeFor[eventlog.Config]()},
 		{"worker", reflect.TypeFor[workers.Config]()},
 		{"worker", reflect.TypeFor[command.Config]()},
 		{"worker", reflect.TypeFor[pi.Config]()},
@@ -84,6 +87,7 @@ func sections() []section {
 		{"serve", reflect.TypeFor[temporalVariables]()},
 		{"worker", reflect.TypeFor[temporalVariables]()},
 		{"dev", reflect.TypeFor[apiserver.Config]()},
+		{"dev", reflect.TypeFor[eventlog.Config]()},
 		{"keys", reflect.TypeFor[keysConfig]()},
 		{"dev", reflect.TypeFor[logConfig]()},
 		{"dev", reflect.TypeFor[devVariables]()},

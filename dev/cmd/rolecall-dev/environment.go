@@ -26,7 +26,8 @@ func parseConfig() (Config, error) {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return c, fmt.Errorf("ROLECALL_LOG_FORMAT must be text or json, not %q", c.LogFormat)
 	}
-	return c, errors.Join(c.API.Validate(), c.Shows.Validate())
+	c.Events.Dir = c.eventsDir()
+	return c, errors.Join(c.API.Validate(), c.Events.Validate(), c.Shows.Validate())
 }
 
 // named makes an error of a field one of its variable.

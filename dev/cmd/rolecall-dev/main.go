@@ -1,8 +1,9 @@
-// Command rolecall-dev runs rolecall on one machine from one command: Temporal with its Web UI, the control worker and the API,
-// until it is interrupted. What it keeps survives a restart.
+// Command rolecall-dev runs rolecall on one machine from one command: Temporal with its Web UI, the event log, the control worker and
+// the API, until it is interrupted. What it keeps survives a restart.
 //
 //	rolecall-dev                   everything
 //	rolecall-dev --only temporal   Temporal and its Web UI alone
+//	rolecall-dev --only events     the event log alone, for ROLECALL_NATS_URL of the other parts
 package main
 
 import (

@@ -11,8 +11,9 @@ import (
 
 // readiness is what a program that started this one reads: as a line of JSON (--json) or a file (--ready-file).
 type readiness struct {
-	TemporalAddr string `json:"temporalAddr"`
-	UIURL        string `json:"uiUrl"`
+	TemporalAddr string `json:"temporalAddr,omitempty"`
+	UIURL        string `json:"uiUrl,omitempty"`
+	EventsURL    string `json:"eventsUrl,omitempty"` // of an event log that runs alone
 	APIURL       string `json:"apiUrl,omitempty"`
 	MetricsURL   string `json:"metricsUrl,omitempty"`
 	PID          int    `json:"pid"`
@@ -46,7 +47,13 @@ func (r readiness) text(c Config) string {
 	if r.MetricsURL != "" {
 		out += fmt.Sprintf("  Metrics      %s\n", r.MetricsURL)
 	}
-	return out + fmt.Sprintf("  Temporal     %s\n  Temporal UI  %s\n  Data         %s\n\nCtrl-C stops it.\n", r.TemporalAddr, r.UIURL, c.DataDir)
+	if r.TemporalAddr != "" {
+		out += fmt.Sprintf("  Temporal     %s\n  Temporal UI  %s\n", r.TemporalAddr, r.UIURL)
+	}
+	if r.EventsURL != "" {
+		out += fmt.Sprintf("  Event log    %s\n", r.EventsURL)
+	}
+	return out + fmt.Sprintf("  Data         %s\n\nCtrl-C stops it.\n", c.DataDir)
 }
 
 // writeWhole lets a reader see the whole content or no file.

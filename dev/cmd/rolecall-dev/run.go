@@ -9,6 +9,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/dev/temporal"
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -23,16 +24,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	log := c.logger(stderr)
+	c.Events.Logger = log.With("part", "events")
 	ready := readiness{PID: os.Getpid()}
 	announce := func() error { return ready.announce(f, c, stdout) }
-	if f.only == onlyTemporal {
-		return withTemporal(ctx, c, log, &ready, func(*temporal.Server) error {
-			if err := announce(); err != nil {
-				return err
-			}
-			<-ctx.Done()
-			return nil
-		})
+	untilDone := func() error {
+		if err := announce(); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	}
+	switch f.only {
+	case onlyTemporal:
+		return withTemporal(ctx, c, log, &ready, func(*temporal.Server) error { return untilDone() })
+	case onlyEvents:
+		return serveEvents(c, log, &ready, untilDone)
 	}
 	listener, err := listenAPI(ctx, c.API.Addr)
 	if err != nil {
@@ -47,6 +53,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, shown.Close()) }()
+	events, err := eventlog.Open(ctx, c.Events)
+	if err != nil {
+		return ignoreInterrupt(ctx, err)
+	}
+	defer func() { err = errors.Join(err, events.Close()) }()
+	c.API.Events = events
 	return withTemporal(ctx, c, log, &ready, func(server *temporal.Server) error {
 		p := newParts(c, listener, server, shown, log)
 		ready.APIURL, ready.MetricsURL = p.url(), shown.MetricsURL()

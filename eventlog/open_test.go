@@ -1,0 +1,98 @@
+package eventlog
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// TestALogMayBeOpenedBeforeItsServerIsThere: it is refused at once what it can not do yet, and then it can.
+func TestALogMayBeOpenedBeforeItsServerIsThere(t *testing.T) {
+	t.Parallel()
+	server := newExternal(t)
+	server.stop()
+	l, err := Open(t.Context(), Config{URL: server.ClientURL(), Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	began := time.Now()
+	if _, err := l.Append(bounded(t), "p", []sdk.Event{anEvent("a", "x.y")}); !errors.Is(err, sdk.ErrUnavailable) {
+		t.Errorf("append: %v", err)
+	}
+	if _, err := l.Read(bounded(t), "p", Query{Limit: 1}); !errors.Is(err, sdk.ErrUnavailable) {
+		t.Errorf("read: %v", err)
+	}
+	if err := l.Ready(bounded(t)); !errors.Is(err, sdk.ErrUnavailable) {
+		t.Errorf("ready: %v", err)
+	}
+	if took := time.Since(began); took > callTimeout {
+		t.Errorf("it took %v", took)
+	}
+	server.start()
+	if err := l.Await(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(bounded(t), "p", []sdk.Event{anEvent("b", "x.y")}); err != nil {
+		t.Error(err)
+	}
+	if got := ids(t, l, "p", Query{}); len(got) != 1 || got[0] != "b" {
+		t.Errorf("kept: %q", got)
+	}
+}
+
+// TestOpeningWaitsForNoServer: one that takes the connection and says nothing, as a suspended one does.
+func TestOpeningWaitsForNoServer(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	began := time.Now()
+	l, err := Open(t.Context(), Config{URL: "nats://" + silent.Addr().String(), Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took >= callTimeout {
+		t.Errorf("it took %v", took)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 2*callTimeout {
+		t.Errorf("opening and closing took %v", took)
+	}
+}
+
+func TestAServerThatListens(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := StartServer(ServerConfig{Dir: dir, Addr: "127.0.0.1:0", Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop() })
+	publish(t, open(t, Config{URL: s.URL()}), 1, 3)
+	expect(t, follow(t, open(t, Config{URL: s.URL()}), Filter{}, After(0)), 1, 3)
+	if _, err := StartServer(ServerConfig{Dir: dir, Addr: "127.0.0.1:0", Logger: quiet()}); err == nil || !strings.Contains(err.Error(), "held by another process") {
+		t.Errorf("a second server in the same directory: %v", err)
+	}
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+	publish(t, open(t, Config{Dir: dir}), 4, 5) // its files are those of an embedded log
+}
+
+func TestAServerRefusesWhatIsNoAddress(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"127.0.0.1", "127.0.0.1:nats"} {
+		if s, err := StartServer(ServerConfig{Dir: t.TempDir(), Addr: addr, Logger: quiet()}); err == nil {
+			t.Errorf("%s was taken: %v", addr, s.Stop())
+		}
+	}
+}
