@@ -177,7 +177,7 @@ func TestPiGoesOnAfterItsWorkerWasKilled(t *testing.T) {
 	pi, tool := s.inItsTool(1)
 	s.heartbeatTells(created.ID, `{"session":"`+piSession+`"}`, toolTokens)
 	s.do(first.Kill())
-	s.eventually("the end of pi", 2*time.Second, pi.nothingLeft)
+	s.eventually("the end of pi", busy(2*time.Second), pi.nothingLeft)
 	s.do(tool.gone())
 	s.piWorker("second", "sigterm-tool", "resume-1")
 

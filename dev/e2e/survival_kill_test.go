@@ -40,7 +40,7 @@ func killInTheMiddle(t *testing.T, flags []string) {
 	}
 	killed := time.Now()
 	s.do(first.Kill())
-	stopped := s.eventually("the end of the first agent's processes", 2*time.Second, parent.nothingLeft)
+	stopped := s.eventually("the end of the first agent's processes", busy(2*time.Second), parent.nothingLeft)
 	s.do(child.gone())
 	s.started("0.2.pid")
 	s.ticking("0.2", 25)
@@ -55,17 +55,18 @@ func killInTheMiddle(t *testing.T, flags []string) {
 	}
 	quiet := s.silentBefore("0.1", "0.2")
 	takeover := task.Attempts[1].StartedAt.Sub(killed)
-	if takeover > heartbeat+slack {
-		t.Errorf("the second worker took over after %s, more than %s", takeover, heartbeat+slack)
+	if takeover > heartbeat+busy(slack) {
+		t.Errorf("the second worker took over after %s, more than %s", takeover, heartbeat+busy(slack))
 	}
 	t.Logf("taken over %s after the kill; processes gone after %s; nothing ticked for %s", takeover, stopped, quiet)
 }
 
-// TestSecondAttemptKilledAtItsStart kills the second of three attempts within 100 ms of its start. Whether that succeeds is the
+// TestSecondAttemptKilledAtItsStart kills the second of three attempts within 100 ms of its start, on a machine that is free. Whether that succeeds is the
 // machine's doing, too: where it was slower the whole is done again.
 func TestSecondAttemptKilledAtItsStart(t *testing.T) {
 	t.Parallel()
-	const early, tries = 100 * time.Millisecond, 3
+	const tries = 3
+	early := busy(100 * time.Millisecond)
 	for range tries {
 		lived := killAtItsStart(t)
 		t.Logf("the second attempt was killed %s after its start", lived)
@@ -89,11 +90,11 @@ func killAtItsStart(t *testing.T) time.Duration {
 	s.heartbeatHolds(task.ID, `{"step":7}`)
 	second := s.coder("second")
 	s.do(first.Kill())
-	s.eventually("the end of the first agent's processes", 2*time.Second, parent.nothingLeft)
+	s.eventually("the end of the first agent's processes", busy(2*time.Second), parent.nothingLeft)
 	s.at("0.2.pid", patience)
 	s.do(second.Kill())
 	killed := time.Now()
-	s.eventually("the end of the second agent's processes", 2*time.Second, s.nothingLeft)
+	s.eventually("the end of the second agent's processes", busy(2*time.Second), s.nothingLeft)
 	s.coder("third")
 	s.started("0.3.pid")
 	s.ticking("0.3", 25)
