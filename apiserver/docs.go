@@ -53,10 +53,8 @@ type docsField struct {
 func docsOf(api *huma.OpenAPI) docs {
 	d := docs{Title: api.Info.Title, Description: api.Info.Description}
 	for path, item := range api.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
-			if op != nil {
-				d.Operations = append(d.Operations, docsOperationOf(path, op))
-			}
+		for _, op := range operationsOf(item) {
+			d.Operations = append(d.Operations, docsOperationOf(path, op))
 		}
 	}
 	slices.SortFunc(d.Operations, func(a, b docsOperation) int { return strings.Compare(a.Path+a.Method, b.Path+b.Method) })
