@@ -40,8 +40,8 @@ type docsOperation struct {
 }
 
 type docsSchema struct {
-	Name   string
-	Fields []docsField
+	Name, About string
+	Fields      []docsField
 }
 
 // docsField is a parameter, an answer or a field; Link names the schema it holds.
@@ -86,7 +86,7 @@ func docsOperationOf(path string, op *huma.Operation) docsOperation {
 }
 
 func docsSchemaOf(name string, s *huma.Schema) docsSchema {
-	out := docsSchema{Name: name}
+	out := docsSchema{Name: name, About: s.Description}
 	for field, p := range s.Properties {
 		kind, link := kindOf(p)
 		about := p.Description

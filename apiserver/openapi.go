@@ -90,6 +90,8 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 		}
 	}
 	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
+	describeSubscriptions(schemas, api.Paths)
+	describeEventData(schemas)
 	sent := map[string]bool{}
 	for _, item := range api.Paths {
 		for _, op := range operationsOf(item) {
