@@ -40,7 +40,8 @@ type Config struct {
 	// ShutdownGrace bounds the time open requests get when the server stops. 0 is the default of 10 s.
 	ShutdownGrace time.Duration `env:"ROLECALL_SHUTDOWN_GRACE" envDefault:"10s" json:"shutdownGrace" doc:"How long open requests may take to end when the server stops. Waits are answered at once."`
 
-	// Events is the event log; nil: event routes answer unavailable.
+	// Events is the event log, which the server does not close. Default nil: the server has none, and its routes of events answer
+	// unavailable.
 	Events *eventlog.Log `env:"-" json:"-"`
 	// Metrics takes the server's metrics; one serves one server. Default nil: they are not shown.
 	Metrics prometheus.Registerer `env:"-" json:"-"`

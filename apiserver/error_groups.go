@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	errorScanEvents = 50_000 // looked at for one answer
+	errorScanEvents = 50_000 // looked at for one answer, about
 	errorScanTime   = 2 * time.Second
 	errorScanPage   = 500
 	maxErrorGroups  = 5000
@@ -37,11 +37,13 @@ func failureTypes() sdk.EventPatterns {
 // read enters the failures that the log took since a time. truncated says that there were too many events to look at all of them;
 // the newest are missing then.
 func (g *errorGroups) read(ctx context.Context, log *eventlog.Log, project string, since time.Time) (truncated bool, err error) {
-	from := eventlog.Since(since)
-	for began, seen := time.Now(), 0; ; {
-		page, err := log.Read(ctx, project, eventlog.Query{Filter: eventlog.Filter{Types: failureTypes()}, From: from, Limit: errorScanPage})
-		if gone, ok := errors.AsType[*sdk.Error](err); ok && gone.Code == sdk.CodeHistoryExpired && gone.FirstSequence > 0 && time.Since(began) < errorScanTime {
-			from = eventlog.After(gone.FirstSequence - 1) // retention was faster: what is left counts
+	query := eventlog.Query{Filter: eventlog.Filter{Types: failureTypes()}, From: eventlog.Since(since), Limit: errorScanPage}
+	began, first := time.Now(), uint64(0)
+	for {
+		page, err := log.Read(ctx, project, query)
+		late := time.Since(began) >= errorScanTime
+		if gone, ok := errors.AsType[*sdk.Error](err); ok && gone.Code == sdk.CodeHistoryExpired && gone.FirstSequence > 0 && !late {
+			query.From = eventlog.After(gone.FirstSequence - 1) // retention was faster: what is left counts
 			continue
 		}
 		if err != nil {
@@ -50,14 +52,19 @@ func (g *errorGroups) read(ctx context.Context, log *eventlog.Log, project strin
 		for _, r := range page.Records {
 			g.add(r)
 		}
-		seen += page.Seen
 		if !page.More {
 			return g.full, nil
 		}
-		if seen >= errorScanEvents || time.Since(began) >= errorScanTime {
+		if late || len(page.Records) < errorScanPage { // the log has a bound of its own on what it looks at for a page
 			return true, nil
 		}
-		from = eventlog.After(page.Next)
+		if first == 0 {
+			first = page.Records[0].Sequence
+		}
+		if page.Next-first >= errorScanEvents {
+			return true, nil
+		}
+		query.From = eventlog.After(page.Next)
 	}
 }
 

@@ -27,7 +27,6 @@ type Query struct {
 type Page struct {
 	Records []*Record
 	Next    uint64 // read on after this sequence
-	Seen    int    // how many events were looked at
 	More    bool   // whether there may be more; a page can be short, even empty, where the filter leaves much out
 }
 
@@ -71,7 +70,7 @@ func (p *project) read(ctx context.Context, s jetstream.Stream, q Query) (Page, 
 	}
 	r := p.log.newReader(reading{stream: s, subject: q.subject(p.id), from: from, upTo: upTo, created: e.created})
 	defer r.close()
-	began := time.Now()
+	began, seen := time.Now(), 0
 	for {
 		part, err := r.page(ctx)
 		if err != nil {
@@ -80,7 +79,7 @@ func (p *project) read(ctx context.Context, s jetstream.Stream, q Query) (Page, 
 		if len(part) == 0 {
 			return page, nil
 		}
-		for i, t := range part {
+		for _, t := range part {
 			if !q.Until.IsZero() && t.at.After(q.Until) {
 				return page, nil
 			}
@@ -88,13 +87,12 @@ func (p *project) read(ctx context.Context, s jetstream.Stream, q Query) (Page, 
 				continue
 			}
 			if len(page.Records) == q.Limit {
-				page.Seen += i
 				page.Next, page.More = page.Records[q.Limit-1].Sequence, true
 				return page, nil
 			}
 			page.Records = append(page.Records, t.Record)
 		}
-		if page.Seen += len(part); page.Seen >= scanEvents || time.Since(began) > scanTime {
+		if seen += len(part); seen >= scanEvents || time.Since(began) > scanTime {
 			page.Next, page.More = r.at, true
 			return page, nil
 		}
