@@ -28,11 +28,11 @@ type atWork struct {
 	taken  time.Time
 }
 
-func newAtWork(t testing.TB) *atWork {
+func newAtWork(t testing.TB, change ...func(*Config)) *atWork {
 	t.Helper()
 	a := &atWork{keyring: newKeyring(t), tasks: newMemoryTasks(), logs: &bytes.Buffer{}, taken: time.Now()}
 	a.worker, a.minter = a.create(t, keys.Request{Organization: "acme", Projects: []string{"shop", "till"}, Scopes: []keys.Scope{keys.ScopeWork}})
-	a.server = a.keyring.server(t, a.tasks, a.logs)
+	a.server = a.keyring.server(t, a.tasks, a.logs, change...)
 	a.task = taskFrom(t, call(a.server, http.MethodPost, "/v1/tasks", okBody, bearing(a.shop)...), http.StatusCreated)
 	a.tasks.change("shop", a.task.ID, false, func(task *sdk.Task) { task.CreatedAt = a.taken })
 	a.take(0, 1, a.taken)

@@ -20,7 +20,10 @@ import (
 // TestAttemptKeyMay asks every route of the server, so that a new one that changes something is refused until it is thought of.
 func TestAttemptKeyMay(t *testing.T) {
 	t.Parallel()
-	a := newAtWork(t)
+	a := newAtWork(t, withLog(t))
+	if w := call(a.server, http.MethodPut, "/v1/subscriptions/coder", `{}`, bearing(a.shop)...); w.Code != http.StatusCreated {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
 	key := a.minted(t, 0, 1).Key
 	sibling := taskFrom(t, call(a.server, http.MethodPost, "/v1/tasks", okBody, bearing(a.shop)...), http.StatusCreated)
 	child := taskFrom(t, call(a.server, http.MethodPost, "/v1/tasks", okBody, bearing(a.shop)...), http.StatusCreated)

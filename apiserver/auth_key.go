@@ -11,27 +11,6 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// scopeOf is the scope that a route asks of a key. A route that no line is about is read by whoever may look, and changed by whoever
-// may delegate.
-func scopeOf(method, route string) keys.Scope {
-	changes := method != http.MethodGet
-	for _, work := range []string{"/v1/agents", "/v1/leases", "/v1/roles"} {
-		if changes && (route == work || strings.HasPrefix(route, work+"/")) {
-			return keys.ScopeWork
-		}
-	}
-	switch {
-	case changes && strings.HasPrefix(route, "/v1/tasks/") && (strings.HasSuffix(route, "/output") || strings.HasSuffix(route, "/key")): // its worker's
-		return keys.ScopeWork
-	case changes && route == "/v1/events":
-		return keys.ScopePublish
-	case changes:
-		return keys.ScopeDelegate
-	default:
-		return keys.ScopeRead
-	}
-}
-
 // authenticateKey says for which project of its key a request is. The answer to a project that is not the key's follows from the key
 // alone, so that it does not tell whether there is such a project.
 func (s *Server) authenticateKey(r *http.Request, scope keys.Scope) (caller, *sdk.Error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
@@ -82,7 +83,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 	for _, scope := range keys.Scopes() {
 		with[scope], _ = ring.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}, Scopes: []keys.Scope{scope}})
 	}
-	s := ring.server(t, newMemoryTasks(), io.Discard)
+	s := ring.server(t, newMemoryTasks(), io.Discard, withLog(t))
 	task := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", okBody, bearing(ring.shop)...), http.StatusCreated)
 	for _, r := range routesOf(t, s) {
 		for scope, secret := range with {
@@ -100,30 +101,35 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 	}
 }
 
+// TestScopes: what a key may do follows from one table. A route that is not in it can not be served: New refuses it.
 func TestScopes(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct {
-		method, route string
-		want          keys.Scope
-	}{
-		{http.MethodGet, "/v1/tasks/:id", keys.ScopeRead},
-		{http.MethodGet, "/v1/agents", keys.ScopeRead},
-		{http.MethodPost, "/v1/tasks", keys.ScopeDelegate},
-		{http.MethodPost, "/v1/tasks/:id/retry", keys.ScopeDelegate},
-		{http.MethodDelete, "/v1/sessions/:id", keys.ScopeDelegate},
-		{http.MethodPost, "/v1/plans", keys.ScopeDelegate},
-		{http.MethodPost, "/v1/agentsome", keys.ScopeDelegate},
-		{http.MethodPost, "/v1/tasks/{id}/output", keys.ScopeWork},
-		{http.MethodPost, "/v1/tasks/:id/key", keys.ScopeWork},
-		{http.MethodPost, "/v1/agents", keys.ScopeWork},
-		{http.MethodDelete, "/v1/agents/:id", keys.ScopeWork},
-		{http.MethodPost, "/v1/roles/{role}/claim", keys.ScopeWork},
-		{http.MethodPost, "/v1/leases/:lease/complete", keys.ScopeWork},
-		{http.MethodPost, "/v1/events", keys.ScopePublish},
+	for route, want := range map[string]keys.Scope{
+		"GET /v1/tasks/:id":                           keys.ScopeRead,
+		"POST /v1/tasks":                              keys.ScopeDelegate,
+		"POST /v1/tasks/:id/retry":                    keys.ScopeDelegate,
+		"POST /v1/tasks/:id/output":                   keys.ScopeWork,
+		"POST /v1/tasks/:id/key":                      keys.ScopeWork,
+		"POST /v1/events":                             keys.ScopePublish,
+		"POST /v1/subscriptions/:name/pull":           keys.ScopeRead,
+		"PUT /v1/subscriptions/:name":                 keys.ScopePublish,
+		routeOf("DELETE", "/v1/subscriptions/{name}"): keys.ScopePublish,
+		"POST /v1/tasks/:id/unheard":                  "",
+		"DELETE /v1/tasks/:id":                        "",
 	} {
-		if got := scopeOf(tc.method, tc.route); got != tc.want {
-			t.Errorf("%s %s asks for %s, want %s", tc.method, tc.route, got, tc.want)
+		if got, known := scopeOf(route); got != want || known != (want != "") {
+			t.Errorf("%s asks for %q, %v, want %q", route, got, known, want)
 		}
+	}
+	for _, r := range routesOf(t, newTestServer(t, newMemoryTasks(), io.Discard)) {
+		if got, known := scopeOf(routeOf(r.method, r.path)); !known || string(got) != r.scope {
+			t.Errorf("%s %s asks for %q, %v; the document says %q", r.method, r.path, got, known, r.scope)
+		}
+	}
+	api := apiConfig().OpenAPI
+	api.Paths = map[string]*huma.PathItem{"/v1/tasks/{id}/unheard": {Put: &huma.Operation{Method: http.MethodPut}}}
+	if _, _, err := document(api); err == nil || !strings.Contains(err.Error(), "has no scope") {
+		t.Errorf("a route without a scope: %v", err)
 	}
 }
 

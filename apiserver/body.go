@@ -34,6 +34,14 @@ func readBody(c *gin.Context) requestBody {
 	return requestBody{raw: raw}
 }
 
+// orEmpty is the body of a request that may be left out whole: none is an empty object.
+func (b requestBody) orEmpty() requestBody {
+	if b.err == nil && len(b.raw) == 0 {
+		b.raw = []byte("{}")
+	}
+	return b
+}
+
 // decoded is a body as a value, with everything that is wrong with its shape. The value holds what is right.
 type decoded[T any] struct {
 	value  T

@@ -40,8 +40,8 @@ type docsOperation struct {
 }
 
 type docsSchema struct {
-	Name   string
-	Fields []docsField
+	Name, About string
+	Fields      []docsField
 }
 
 // docsField is a parameter, an answer or a field; Link names the schema it holds.
@@ -53,10 +53,8 @@ type docsField struct {
 func docsOf(api *huma.OpenAPI) docs {
 	d := docs{Title: api.Info.Title, Description: api.Info.Description}
 	for path, item := range api.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
-			if op != nil {
-				d.Operations = append(d.Operations, docsOperationOf(path, op))
-			}
+		for _, op := range operationsOf(item) {
+			d.Operations = append(d.Operations, docsOperationOf(path, op))
 		}
 	}
 	slices.SortFunc(d.Operations, func(a, b docsOperation) int { return strings.Compare(a.Path+a.Method, b.Path+b.Method) })
@@ -88,7 +86,7 @@ func docsOperationOf(path string, op *huma.Operation) docsOperation {
 }
 
 func docsSchemaOf(name string, s *huma.Schema) docsSchema {
-	out := docsSchema{Name: name}
+	out := docsSchema{Name: name, About: s.Description}
 	for field, p := range s.Properties {
 		kind, link := kindOf(p)
 		about := p.Description

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -75,7 +76,13 @@ func routesOf(t testing.TB, s *Server) []route {
 	if len(found) < 5 {
 		t.Fatalf("%d routes", len(found))
 	}
+	slices.SortFunc(found, func(a, b route) int { return cmp.Compare(a.turn(), b.turn()) })
 	return found
+}
+
+// turn is when a route is asked among the others, so that what is named is there: what makes it is the first, what removes it the last.
+func (r route) turn() int {
+	return slices.Index([]string{http.MethodPut, http.MethodPost, http.MethodGet, http.MethodDelete}, r.method)
 }
 
 // of is the route's address for a task; other parts of a path are filled in with something valid.
@@ -101,6 +108,8 @@ func (r route) body() string {
 		return okBody
 	case strings.HasSuffix(r.path, "/input"):
 		return `{"requestId":"q","answer":1}`
+	case strings.HasSuffix(r.path, "/ack"), strings.HasSuffix(r.path, "/nack"), strings.HasSuffix(r.path, "/extend"):
+		return `{"acks":["none"]}`
 	case strings.HasSuffix(r.path, "/key"):
 		return `{"stage":0,"attempt":1}`
 	default:

@@ -118,9 +118,15 @@ func (s *Server) guard(c *gin.Context) {
 		c.Next()
 		return
 	}
-	who, err := s.authenticate(c.Request, scopeOf(c.Request.Method, c.FullPath()))
+	route := c.Request.Method + " " + c.FullPath()
+	scope, known := scopeOf(route)
+	if !known {
+		s.refuse(c, sdk.Errorf(sdk.CodeInternal, "the route %s has no scope", route))
+		return
+	}
+	who, err := s.authenticate(c.Request, scope)
 	if err == nil && who.attempt != nil {
-		err = s.checkAttemptMay(c.Request.Context(), who, c.Request.Method+" "+c.FullPath(), c.Param("id"))
+		err = s.checkAttemptMay(c.Request.Context(), who, route, c.Param("id"))
 	}
 	if who.key != "" { // also of a request that is refused, so that the log can tell whose it was
 		c.Request = c.Request.WithContext(withCaller(c.Request.Context(), who))

@@ -32,7 +32,10 @@ func apiConfig() huma.Config {
 					"its instance is the request's id, which is in X-Request-Id and in the server's log.",
 			},
 			Components: &huma.Components{Schemas: schemas},
-			Tags:       []*huma.Tag{{Name: "tasks", Description: "One task is one piece of work, done by an agent of its role."}},
+			Tags: []*huma.Tag{
+				{Name: "tasks", Description: "One task is one piece of work, done by an agent of its role."},
+				{Name: "events", Description: "The log of a project: what happened to its tasks, and what callers published."},
+			},
 		},
 		Formats:       huma.DefaultFormats,
 		DefaultFormat: "application/json",
@@ -40,7 +43,11 @@ func apiConfig() huma.Config {
 }
 
 func operation(method, path, id, summary string, status int) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"tasks"}, DefaultStatus: status}
+	tag := "events"
+	if strings.HasPrefix(path, "/v1/tasks") {
+		tag = "tasks"
+	}
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag}, DefaultStatus: status}
 }
 
 // document finishes the OpenAPI document with what huma does not read off the handlers, and answers it with its page.
@@ -55,11 +62,12 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 		Type: "http", Scheme: "bearer", Description: "An API key, where the server has keys, or the key of an attempt. An operation names the scope that the key needs.",
 	}}
 	for path, item := range api.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
-			if op == nil {
-				continue
+		for _, op := range operationsOf(item) {
+			scope, known := scopeOf(routeOf(op.Method, path))
+			if !known {
+				return nil, nil, fmt.Errorf("%s %s has no scope: give it one in scopeOf", op.Method, path)
 			}
-			op.Security = []map[string][]string{{securityKey: {string(scopeOf(op.Method, path))}}, {}}
+			op.Security = []map[string][]string{{securityKey: {string(scope)}}, {}}
 			op.Responses["default"] = failure
 			op.Parameters = append(op.Parameters, scopeParams()...)
 		}
@@ -82,10 +90,14 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 		}
 	}
 	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
+	describeSubscriptions(schemas, api.Paths)
+	describeEventData(schemas)
 	sent := map[string]bool{}
 	for _, item := range api.Paths {
-		if item.Post != nil {
-			reach(schemas, item.Post.RequestBody.Content["application/json"].Schema, sent)
+		for _, op := range operationsOf(item) {
+			if op.RequestBody != nil {
+				reach(schemas, op.RequestBody.Content["application/json"].Schema, sent)
+			}
 		}
 	}
 	for name, s := range schemas.Map() {
@@ -99,6 +111,16 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	}
 	page, err = docsPage(api)
 	return spec, page, err
+}
+
+// operationsOf are the operations of a path, in the order of the methods' names.
+func operationsOf(item *huma.PathItem) (found []*huma.Operation) {
+	for _, op := range []*huma.Operation{item.Delete, item.Get, item.Post, item.Put} {
+		if op != nil {
+			found = append(found, op)
+		}
+	}
+	return found
 }
 
 func scopeParams() []*huma.Param {

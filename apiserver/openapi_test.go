@@ -40,7 +40,7 @@ func TestOpenAPI(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(doc.OpenAPI, "3.1") || len(doc.Paths) != 7 {
+	if !strings.HasPrefix(doc.OpenAPI, "3.1") || len(doc.Paths) != 15 {
 		t.Errorf("OpenAPI %q with %d paths", doc.OpenAPI, len(doc.Paths))
 	}
 	for path, methods := range doc.Paths {
@@ -48,7 +48,7 @@ func TestOpenAPI(t *testing.T) {
 			if op.Responses["default"].Content["application/problem+json"].Schema["$ref"] != "#/components/schemas/Problem" {
 				t.Errorf("%s %s does not say how it fails", method, path)
 			}
-			if method == "post" && op.RequestBody.Content["application/json"].Schema["$ref"] == nil {
+			if (method == "post" || method == "put") && op.RequestBody.Content["application/json"].Schema["$ref"] == nil {
 				t.Errorf("%s %s does not say what it takes", method, path)
 			}
 		}
@@ -96,7 +96,7 @@ func TestDocsNeedNothingElse(t *testing.T) {
 	if strings.Contains(page, "<script") || strings.Contains(page, "http://") || strings.Contains(page, "https://") {
 		t.Error("the page loads something")
 	}
-	for _, part := range []string{"/v1/tasks/{id}/cancel", "waitMs", "Idempotency-Key", `id="schema-TaskRequest"`, "initialIntervalMs", `id="schema-Problem"`} {
+	for _, part := range []string{"/v1/tasks/{id}/cancel", `<span class="method">DELETE</span> <code>/v1/subscriptions/{name}`, `<span class="method">PUT</span>`, "task.input_required", "waitMs", "Idempotency-Key", `id="schema-TaskRequest"`, "initialIntervalMs", `id="schema-Problem"`} {
 		if !strings.Contains(page, part) {
 			t.Errorf("the page does not tell of %s", part)
 		}

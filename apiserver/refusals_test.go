@@ -212,10 +212,10 @@ func TestEveryRouteRefusesUnknownParameters(t *testing.T) {
 	for path, methods := range doc.Paths {
 		for method := range methods {
 			body := ""
-			if method == "post" {
+			if method == "post" || method == "put" {
 				body = okBody
 			}
-			target := strings.ReplaceAll(path, "{id}", "a") + "?dryRun=true"
+			target := strings.NewReplacer("{id}", "a", "{name}", "a").Replace(path) + "?dryRun=true"
 			p := problemOf(t, call(s, strings.ToUpper(method), target, body))
 			named := slices.ContainsFunc(p.Errors, func(f sdk.Fault) bool { return f.Path == "query.dryRun" })
 			if p.Code != sdk.CodeInvalidInput || !named {

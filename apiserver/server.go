@@ -37,7 +37,7 @@ type Server struct {
 	projects *projects
 	keys     *keys.Store // nil without keys
 	limits   *limits
-	seals    *seal.Ring // nil without keys
+	seals    *seal.Ring // nil without keys and events
 	attempts *limits    // of the keys of attempts
 	metrics  *metrics
 	tracer   trace.Tracer
@@ -48,6 +48,7 @@ type Server struct {
 	draining context.Context // ends when the server stops: waits are answered then
 	drain    context.CancelFunc
 	waits    waits
+	scans    *scans
 	ready    readiness
 }
 
@@ -61,6 +62,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout}
 	s.waits.ofKey, s.waits.ofAttempt = map[string]int{}, map[string]int{}
+	s.scans = newScans()
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	if cfg.KeysFile != "" {
@@ -68,6 +70,9 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 		if s.keys, err = keys.Open(cfg.KeysFile, logger); err != nil {
 			return nil, err
 		}
+	}
+	if cfg.KeysFile != "" || cfg.Events != nil {
+		var err error
 		if s.seals, err = sealingKeys(cfg, logger); err != nil {
 			return nil, err
 		}
@@ -106,7 +111,7 @@ func sealingKeys(cfg Config, logger *slog.Logger) (ring *seal.Ring, err error) {
 		return nil, err
 	}
 	if made {
-		logger.Warn("made sealing keys for this server alone: another one takes no key of an attempt that this one made, and the other way round; "+
+		logger.Warn("made sealing keys for this server alone: another one takes no key of an attempt and no ack that this one made, and the other way round; "+
 			"give all of them one file in ROLECALL_LEASE_KEYS_FILE", "file", path)
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {

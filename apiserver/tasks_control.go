@@ -32,10 +32,7 @@ func (in *cancelTaskInput) Resolve(ctx huma.Context) []error {
 }
 
 func (s *Server) cancelTask(ctx context.Context, in *cancelTaskInput) (*taskOutput, error) {
-	if in.body.err == nil && len(in.body.raw) == 0 {
-		in.body.raw = []byte("{}")
-	}
-	d, fault := decode[cancelRequest](in.body)
+	d, fault := decode[cancelRequest](in.body.orEmpty())
 	if fault != nil {
 		return nil, s.problem(ctx, fault)
 	}

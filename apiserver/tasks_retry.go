@@ -33,10 +33,7 @@ func (in *retryTaskInput) Resolve(ctx huma.Context) []error {
 }
 
 func (s *Server) retryTask(ctx context.Context, in *retryTaskInput) (*createTaskOutput, error) {
-	if in.body.err == nil && len(in.body.raw) == 0 {
-		in.body.raw = []byte("{}")
-	}
-	d, fault := decode[retryRequest](in.body)
+	d, fault := decode[retryRequest](in.body.orEmpty())
 	if fault != nil {
 		return nil, s.problem(ctx, fault)
 	}

@@ -16,7 +16,7 @@ const (
 	deadBytes   = 1 << 30
 	maxDead     = 1000 // kept of each subscription, the newest
 	deadPage    = 200
-	buryAgain   = 5 * time.Second
+	pageBytes   = 4 << 20 // of the events of a page, beyond which it takes no more
 	headerPlace = "Rolecall-Sequence"
 	headerTries = "Rolecall-Deliveries"
 )
@@ -52,7 +52,7 @@ func (l *Log) bury(ctx context.Context, project, name string, r *Record, deliver
 	return l.purgeDead(ctx, project, name, jetstream.WithPurgeKeep(maxDead))
 }
 
-// ListDead answers the dead events of a subscription, oldest first, those after a cursor of an earlier answer (0 at first). next is
+// ListDead answers a page of the dead events of a subscription, oldest first, those after a cursor of an earlier answer (0 at first). next is
 // 0 at the end.
 func (l *Log) ListDead(ctx context.Context, project, name string, after uint64) (list []Dead, next uint64, err error) {
 	if _, err := l.GetSubscription(ctx, project, name); err != nil {
@@ -74,7 +74,7 @@ func (l *Log) ListDead(ctx context.Context, project, name string, after uint64) 
 		stream: stream, subject: subject, from: start{after: after}, upTo: last.Sequence, created: stream.CachedInfo().Created, patchy: true,
 	})
 	defer r.close()
-	for {
+	for bytes := 0; ; {
 		page, err := r.page(ctx)
 		if err != nil {
 			return nil, 0, fault(ctx, err)
@@ -83,9 +83,10 @@ func (l *Log) ListDead(ctx context.Context, project, name string, after uint64) 
 			return list, 0, nil
 		}
 		for _, t := range page {
-			if len(list) == deadPage {
-				return list, list[deadPage-1].position, nil
+			if n := len(list); n == deadPage || bytes > pageBytes {
+				return list, list[n-1].position, nil
 			}
+			bytes += len(t.Data)
 			d := Dead{Record: t.Record, At: t.at, position: t.Sequence}
 			if err := d.restore(t.header); err != nil {
 				return nil, 0, fault(ctx, err)

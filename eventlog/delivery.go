@@ -14,6 +14,8 @@ const (
 	maxPull  = 100  // events given out at once
 	pullSkip = 2000 // events looked at for one pull that finds nothing to give out
 	shortest = 10 * time.Millisecond
+
+	againLater = 5 * time.Second // after which what could not be done is tried again
 )
 
 // Delivery is an event that was given to one receiver of a subscription.
@@ -149,7 +151,7 @@ func (p *pull) deliver(ctx context.Context, batch []given) ([]Delivery, error) {
 	}
 	fenced, err := p.log.fence(ctx, p.project, p.of, again)
 	if err != nil {
-		p.giveBack(again) // those whom they were given before could take them for their own
+		p.giveBackLater(again) // those whom they were given before could take them for their own
 	}
 	good = append(good, fenced...)
 	for _, g := range dead {
@@ -177,7 +179,7 @@ func (p *pull) bury(ctx context.Context, g given) {
 	}
 	if err != nil {
 		p.log.log.Error("a dead event cannot be put aside; trying again", "project", p.project, "subscription", p.of.Name, "sequence", g.record.Sequence, "error", err)
-		_ = g.msg.NakWithDelay(buryAgain) // else it comes again when its time has passed
+		p.giveBackLater([]given{g})
 	}
 }
 
@@ -185,5 +187,12 @@ func (p *pull) bury(ctx context.Context, g given) {
 func (p *pull) giveBack(list []given) {
 	for _, g := range list {
 		_ = g.msg.Nak() // else it is given out again when its time has passed
+	}
+}
+
+// giveBackLater does so after a while: each time that an event is given out counts, and what cannot be done now should not use them up.
+func (p *pull) giveBackLater(list []given) {
+	for _, g := range list {
+		_ = g.msg.NakWithDelay(againLater) // else it is given out again when its time has passed
 	}
 }

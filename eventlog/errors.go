@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,8 +27,12 @@ const (
 	codeStoreFull      = 10077 // maximum bytes exceeded
 	codeNoResources    = 10047
 	codeNoStorage      = 10023
+	codeConsumerStore  = 10012 // a subscription's files cannot be written, as while another process ends it
 	codeDuplicateNow   = 10158 // the same id is being written
 )
+
+// tooManyPulls is what JetStream says to more than maxPulls; the client library has no error of its own for it.
+const tooManyPulls = "Exceeded MaxWaiting"
 
 func unavailable(message string) *sdk.Error {
 	e := sdk.Errorf(sdk.CodeUnavailable, "%s", message)
@@ -53,7 +58,7 @@ func fault(ctx context.Context, err error) error {
 	switch api, _ := errors.AsType[*jetstream.APIError](err); {
 	case isCode(err, codeStoreFull, codeNoResources, codeNoStorage):
 		message = "the event log has no room; its operator has to give it more"
-	case isCode(err, codeTooManyBatches) || errors.Is(err, jetstream.ErrTooManyStalledMsgs):
+	case isCode(err, codeTooManyBatches) || errors.Is(err, jetstream.ErrTooManyStalledMsgs) || strings.Contains(err.Error(), tooManyPulls):
 		message = "the event log has too much to do; try again"
 	case isCode(err, codeDuplicateNow):
 		message = "the same event is being written; try again"

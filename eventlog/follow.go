@@ -20,7 +20,7 @@ type Follower struct {
 
 	queue  chan *Record
 	missed atomic.Uint64 // from this sequence on the queue has nothing, since it was full; 0 while it has everything
-	wake   chan struct{} // has something when missed was set and the queue may be empty
+	wake   chan struct{} // has something when missed was set: the queue may be empty by then
 	broken chan struct{} // closed when failed is set
 	failed error         // what ended it
 
@@ -220,7 +220,7 @@ func (f *Follower) offer(r *Record) {
 	case f.queue <- r:
 	default:
 		if r.Sequence > 0 {
-			f.missed.Store(r.Sequence)
+			f.miss(r.Sequence) // which wakes it: it may have emptied the queue since it was full
 		}
 	}
 }

@@ -165,7 +165,7 @@ func (l *Log) project(id string) (*project, error) {
 	}
 	p := l.projects[id]
 	if p == nil {
-		p = &project{log: l, id: id}
+		p = &project{log: l, id: id, changing: make(chan struct{}, 1)}
 		l.projects[id] = p
 	}
 	return p, nil

@@ -29,6 +29,7 @@ type project struct {
 	queued     int // bytes in queue
 	writing    bool
 
+	changing  chan struct{} // holds one while a subscription is made, changed or ended: JetStream does not take that at once
 	following sync.Mutex
 	tail      *tail // nil while nobody follows
 }

@@ -4,8 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"math"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +22,8 @@ const MaxAckWait = 12 * time.Hour
 const (
 	consumerPrefix = "sub-"
 	metadataKey    = "rolecall"
-	maxUnacked     = 1000 // events of a subscription that are out at once
+	maxUnacked     = 1000   // events of a subscription that are out at once
+	maxPulls       = 16_384 // that wait for events of one subscription, of all servers
 
 	// ackMargin is by how much the server waits longer than the receiver is told, so that an acknowledgement that is taken in time
 	// cannot reach an event that has gone to another receiver meanwhile.
@@ -62,113 +62,9 @@ func (s Subscription) consumer(project string, start jetstream.ConsumerConfig) (
 	start.AckWait = s.AckWait + ackMargin
 	start.MaxDeliver = -1 // dead events are put aside by whoever is given them once too often
 	start.MaxAckPending = maxUnacked
+	start.MaxWaiting = maxPulls
 	start.Metadata = map[string]string{metadataKey: string(metadata)}
 	return start, nil
-}
-
-// PutSubscription makes a subscription, or changes all but the position of the one with its name. created says which. A position
-// before the first kept event is history_expired; another position than the one it was made with is a conflict.
-func (l *Log) PutSubscription(ctx context.Context, project string, s Subscription) (_ Subscription, created bool, err error) {
-	p, err := l.project(project)
-	if err != nil {
-		return s, false, err
-	}
-	if !sdk.ValidID(s.Name) || s.MaxDeliveries < 1 || s.AckWait <= 0 || s.AckWait > MaxAckWait {
-		return s, false, sdk.Errorf(sdk.CodeInternal, "a subscription that is not valid: %+v", s)
-	}
-	if err := (Filter{Types: s.Types}).check(); err != nil {
-		return s, false, err
-	}
-	if at, err := sdk.ParseSequence(s.From); err == nil {
-		s.From = strconv.FormatUint(at, 10)
-	}
-	stream, err := p.ensure(ctx)
-	if err != nil {
-		return s, false, fault(ctx, err)
-	}
-	had, _, err := l.subscription(ctx, stream, s.Name)
-	switch {
-	case errors.Is(err, sdk.ErrNotFound):
-		if err := l.dropDead(ctx, project, s.Name); err != nil {
-			return s, false, err // they would be of another one
-		}
-		s, err = p.createSubscription(ctx, stream, s)
-		return s, err == nil, fault(ctx, err)
-	case err != nil:
-		return s, false, err
-	case had.From != s.From:
-		return s, false, sdk.Errorf(sdk.CodeConflict, "the subscription %s began from %s; delete it to begin from %s", s.Name, had.From, s.From)
-	}
-	s, err = p.updateSubscription(ctx, stream, s)
-	return s, false, fault(ctx, err)
-}
-
-func (p *project) createSubscription(ctx context.Context, stream jetstream.Stream, s Subscription) (Subscription, error) {
-	all, err := p.subscriptions(ctx, stream)
-	if err != nil {
-		return s, err
-	}
-	if len(all) >= MaxSubscriptions {
-		return s, sdk.Errorf(sdk.CodeConflict, "the project has %d subscriptions already; delete one that is not needed", MaxSubscriptions)
-	}
-	start, err := p.startOf(ctx, stream, s.From)
-	if err != nil {
-		return s, err
-	}
-	cfg, err := s.consumer(p.id, start)
-	if err != nil {
-		return s, err
-	}
-	c, err := stream.CreateConsumer(ctx, cfg)
-	if err != nil {
-		return s, err
-	}
-	return subscriptionOf(c.CachedInfo())
-}
-
-// startOf is where a new consumer begins.
-func (p *project) startOf(ctx context.Context, stream jetstream.Stream, from string) (cfg jetstream.ConsumerConfig, err error) {
-	switch from {
-	case "now":
-		cfg.DeliverPolicy = jetstream.DeliverNewPolicy
-		return cfg, nil
-	case "beginning":
-		cfg.DeliverPolicy = jetstream.DeliverAllPolicy
-		return cfg, nil
-	}
-	at, err := sdk.ParseSequence(from)
-	if err != nil {
-		return cfg, err
-	}
-	e, err := p.log.extent(ctx, stream)
-	if err != nil {
-		return cfg, err
-	}
-	if at < e.first-1 {
-		return cfg, expired(e.first)
-	}
-	if at == math.MaxUint64 {
-		at-- // there is nothing after it
-	}
-	cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, at+1
-	return cfg, nil
-}
-
-func (p *project) updateSubscription(ctx context.Context, stream jetstream.Stream, s Subscription) (Subscription, error) {
-	had, err := stream.Consumer(ctx, consumerPrefix+s.Name)
-	if err != nil {
-		return s, err
-	}
-	old := had.CachedInfo().Config
-	cfg, err := s.consumer(p.id, jetstream.ConsumerConfig{DeliverPolicy: old.DeliverPolicy, OptStartSeq: old.OptStartSeq})
-	if err != nil {
-		return s, err
-	}
-	c, err := stream.UpdateConsumer(ctx, cfg)
-	if err != nil {
-		return s, err
-	}
-	return subscriptionOf(c.CachedInfo())
 }
 
 // GetSubscription answers a subscription as it stands.
@@ -217,6 +113,10 @@ func (l *Log) ListSubscriptions(ctx context.Context, project string) ([]Subscrip
 		return nil, fault(ctx, err)
 	}
 	all, err := p.subscriptions(ctx, stream)
+	if isGone(err) {
+		p.lost(err)
+		return nil, nil
+	}
 	return all, fault(ctx, err)
 }
 
@@ -235,6 +135,7 @@ func (p *project) subscriptions(ctx context.Context, stream jetstream.Stream) ([
 		}
 		all = append(all, s)
 	}
+	slices.SortFunc(all, func(a, b Subscription) int { return strings.Compare(a.Name, b.Name) })
 	return all, list.Err()
 }
 
@@ -248,6 +149,10 @@ func (l *Log) DeleteSubscription(ctx context.Context, project, name string) erro
 	if err != nil {
 		return fault(ctx, err)
 	}
+	if err := p.change(ctx); err != nil {
+		return fault(ctx, err)
+	}
+	defer p.changed()
 	if _, _, err := l.subscription(ctx, stream, name); err != nil {
 		return err
 	}

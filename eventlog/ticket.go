@@ -128,7 +128,8 @@ func (l *Log) fenceConfig() jetstream.StreamConfig {
 	}
 }
 
-// fence makes every ticket of before worthless, of events that are being given out again.
+// fence makes every ticket of before worthless, of events that are being given out again, and answers those. It answers none where that
+// cannot be written.
 func (l *Log) fence(ctx context.Context, project string, s Subscription, again []given) ([]given, error) {
 	if len(again) == 0 {
 		return nil, nil
@@ -138,7 +139,10 @@ func (l *Log) fence(ctx context.Context, project string, s Subscription, again [
 		msgs[i] = nats.NewMsg(fenceSubject(project, s.CreatedAt.UnixNano(), s.Name, g.record.Sequence))
 		msgs[i].Data = strconv.AppendInt(nil, int64(g.deliveries), 10)
 	}
-	return again, l.aside(ctx, l.fenceConfig(), msgs)
+	if err := l.aside(ctx, l.fenceConfig(), msgs); err != nil {
+		return nil, err
+	}
+	return again, nil
 }
 
 // spend makes a ticket worthless.

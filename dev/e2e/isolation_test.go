@@ -48,6 +48,8 @@ func (s *scene) operations() (found []operation) {
 	if len(found) < 5 || queries < 10 {
 		s.t.Fatalf("the API has %d routes with %d parameters", len(found), queries)
 	}
+	order := []string{http.MethodPut, http.MethodPost, http.MethodGet, http.MethodDelete} // what is named is there when it is asked for
+	slices.SortFunc(found, func(a, b operation) int { return slices.Index(order, a.method) - slices.Index(order, b.method) })
 	return found
 }
 
@@ -122,6 +124,12 @@ func (s *scene) probed(o operation, name string, p probe, task *sdk.Task, own, f
 		if status != want || strings.Contains(body, task.ID) || strings.Contains(body, task.Title) {
 			s.t.Errorf("%s %s with the other key: %d %s, want %d", r.method, r.path, status, body, want)
 		}
+	}
+	if strings.HasSuffix(o.path, "/dead") {
+		return // whose cursors are its own
+	}
+	if o.path == "/v1/errors" {
+		p.hits = false // the task has not failed
 	}
 	s.eventually(r.path+" with its own key", patience, func() error { // a list follows
 		status, body := s.ask(r, task.ID, own, "")

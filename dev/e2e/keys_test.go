@@ -187,6 +187,8 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 		send = `{"type":"code.write","title":"t"}`
 	case strings.HasSuffix(r.path, "/input"):
 		send = `{"requestId":"q","answer":1}`
+	case strings.HasSuffix(r.path, "/ack"), strings.HasSuffix(r.path, "/nack"), strings.HasSuffix(r.path, "/extend"):
+		send = `{"acks":["none"]}`
 	case strings.HasSuffix(r.path, "/key"):
 		send = `{"stage":0,"attempt":1}`
 	default:

@@ -1,0 +1,40 @@
+package apiserver
+
+import (
+	"strings"
+
+	"github.com/rolecall-dev/rolecall/apiserver/keys"
+)
+
+// scopeOf is the scope that a route asks of a key; known is false for a route that stands in no line, which nobody may use. A route is
+// a method and a path with its parameters, such as GET /v1/tasks/:id.
+func scopeOf(route string) (scope keys.Scope, known bool) {
+	switch route {
+	case "GET /v1/tasks", "GET /v1/tasks/:id", "GET /v1/tasks/:id/progress", "GET /v1/tasks/:id/events",
+		"GET /v1/events", "GET /v1/events/stream", "GET /v1/errors",
+		"GET /v1/subscriptions", "GET /v1/subscriptions/:name", "GET /v1/subscriptions/:name/dead":
+		return keys.ScopeRead, true
+	case "POST /v1/subscriptions/:name/pull", "POST /v1/subscriptions/:name/ack", "POST /v1/subscriptions/:name/nack",
+		"POST /v1/subscriptions/:name/extend": // who reads events reads them this way too, and says how far it came
+		return keys.ScopeRead, true
+	case "POST /v1/tasks", "POST /v1/tasks/:id/cancel", "POST /v1/tasks/:id/input", "POST /v1/tasks/:id/retry":
+		return keys.ScopeDelegate, true
+	case "POST /v1/tasks/:id/output", "POST /v1/tasks/:id/key": // the worker's
+		return keys.ScopeWork, true
+	case "POST /v1/events", "PUT /v1/subscriptions/:name", "DELETE /v1/subscriptions/:name":
+		return keys.ScopePublish, true
+	default:
+		return "", false
+	}
+}
+
+// routeOf is the route of an operation of the OpenAPI document, whose parameters stand in braces.
+func routeOf(method, path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if name, ok := strings.CutPrefix(p, "{"); ok {
+			parts[i] = ":" + strings.TrimSuffix(name, "}")
+		}
+	}
+	return method + " " + strings.Join(parts, "/")
+}
