@@ -25,6 +25,7 @@ type follow struct {
 	path        []string
 	filter      EventFilter
 	story       bool // from the first event of a task's to its terminal one
+	pushed      bool // see Pushed
 	output      func(TaskOutput)
 	interrupted func(error)
 

@@ -88,7 +88,8 @@ func (c *Client) TaskEvents(ctx context.Context, id string, opts ...FollowOption
 type FollowOption func(*follow)
 
 // LiveOutput has the function called with the live output of a task's agent, in the goroutine that takes the events and between them. It is best
-// effort: pieces are left out where the reader or a connection is slow, and none is told twice. Only [Client.TaskEvents] has it.
+// effort: pieces are left out where the reader or a connection is slow, and none is told twice. [Client.TaskEvents] has it, and
+// [Client.TaskUpdates] between its updates.
 func LiveOutput(output func(TaskOutput)) FollowOption {
 	return func(f *follow) { f.output = output }
 }
@@ -102,3 +103,6 @@ func ResumeAfter(sequence string) FollowOption {
 func OnInterruption(interrupted func(error)) FollowOption {
 	return func(f *follow) { f.interrupted = interrupted }
 }
+
+// Pushed has [Client.TaskUpdates] follow the task's events, so that an update comes when something happens and not at the next look.
+func Pushed() FollowOption { return func(f *follow) { f.pushed = true } }
