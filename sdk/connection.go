@@ -12,6 +12,9 @@ import (
 // silence is how long a stream may say nothing before it is taken for dead; the service says something every 15 seconds.
 const silence = 45 * time.Second
 
+// errTold says that there is no more to tell.
+var errTold = errors.New("everything was told")
+
 // connection is one connection of a stream of events.
 type connection struct {
 	*frames
@@ -23,7 +26,8 @@ type connection struct {
 	quiet  *time.Timer // ends the connection when nothing comes
 }
 
-// connect opens a stream; lastID is the position to go on after, "" for where the address says.
+// connect opens a stream; lastID is the position to go on after, "" for where the address says. Where everything was read and nothing
+// more will come it answers errTold.
 func (c *Client) connect(ctx context.Context, address, lastID string) (_ *connection, err error) {
 	cl := call{method: http.MethodGet, url: address}
 	life, hangUp := context.WithCancelCause(ctx)
@@ -48,7 +52,11 @@ func (c *Client) connect(ctx context.Context, address, lastID string) (_ *connec
 		return nil, c.unreachable(ctx, cl, because(life, err))
 	}
 	conn.body = resp.Body
-	if resp.StatusCode != http.StatusOK {
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNoContent:
+		return nil, errTold
+	default:
 		return nil, refusal(resp)
 	}
 	if !isEventStream(resp.Header.Get("Content-Type")) {

@@ -62,24 +62,34 @@ func (f *follow) events(ctx context.Context) iter.Seq2[*Event, error] {
 		defer f.hangUp()
 		if f.conn == nil {
 			if err := f.open(ctx, maxSends); err != nil {
-				yield(nil, err)
+				f.ended(err, yield)
 				return
 			}
 		}
 		for !f.over {
 			e, err := f.next(ctx)
-			if errors.Is(err, io.EOF) || err == nil && !yield(e, nil) {
+			if err != nil {
+				f.ended(err, yield)
 				return
 			}
-			if err != nil {
-				yield(nil, err)
+			if !yield(e, nil) {
 				return
 			}
 		}
 	}
 }
 
-// next answers the next event, or io.EOF where there is none any more.
+// ended tells why there is no more, unless all was told.
+func (f *follow) ended(err error, yield func(*Event, error) bool) {
+	switch {
+	case !errors.Is(err, errTold):
+		yield(nil, err)
+	case !f.story:
+		yield(nil, Errorf(CodeInternal, "%s ended, which a stream of a project's events does not", f.url()))
+	}
+}
+
+// next answers the next event, or errTold where there is none any more.
 func (f *follow) next(ctx context.Context) (*Event, error) {
 	for {
 		if f.conn == nil {
@@ -105,7 +115,7 @@ func (f *follow) next(ctx context.Context) (*Event, error) {
 		case refused != nil:
 			return nil, refused
 		case over:
-			return nil, io.EOF
+			return nil, errTold
 		}
 		if err := f.pause(ctx, &Error{Code: CodeUnavailable, Message: "the stream was cut: " + err.Error(), Cause: err}); err != nil {
 			return nil, err
@@ -113,15 +123,13 @@ func (f *follow) next(ctx context.Context) (*Event, error) {
 	}
 }
 
-// cut closes a connection that has ended. It reports whether there is nothing more: the service ends the stream of a task at once when
-// the task has ended and nothing of it is left to tell.
+// cut closes a connection that has ended. It reports whether there is nothing more: the service ends the stream of a task without a word
+// when the task has ended and no more of it will be told.
 func (f *follow) cut(ctx context.Context, why error) (over bool, err error) {
-	lasted := time.Since(f.conn.opened)
-	f.hangUp()
-	if lasted > longestPause {
+	if time.Since(f.conn.opened) > longestPause {
 		f.retry.reset()
-		return false, nil
 	}
+	f.hangUp()
 	if !f.story || !f.quiet || !errors.Is(why, io.EOF) {
 		return false, nil
 	}

@@ -45,6 +45,10 @@ func TestTaskEventsGoToTheEnd(t *testing.T) {
 	if diff := cmp.Diff(story[2:], tell(t, c, sdk.ResumeAfter("2"))); diff != "" {
 		t.Error(diff)
 	}
+	l.stream = func(_ int, s *stream) { s.WriteHeader(http.StatusNoContent) } // all of it was read
+	if got := tell(t, c, sdk.ResumeAfter("5")); len(got) != 0 {
+		t.Errorf("after its end it goes on with %v", got)
+	}
 	if r := l.requests()[5]; r.URI != "/v1/tasks/t1/events" || r.Header.Get("Last-Event-ID") != sdk.FormatSequence(2) {
 		t.Errorf("resumed with %s after %q", r.URI, r.Header.Get("Last-Event-ID"))
 	}
@@ -91,6 +95,12 @@ func TestTaskWithoutAStory(t *testing.T) {
 	}
 	if got := tell(t, l.serve(t)); len(got) != 0 || looks != 3 || len(l.requests()) != 3 {
 		t.Errorf("%v after %d looks and %d streams", got, looks, len(l.requests()))
+	}
+	l = &eventLog{stream: func(_ int, s *stream) { s.cut() }} // nobody can know
+	for _, err := range l.serve(t).TaskEvents(t.Context(), "t1") {
+		if !errors.Is(err, sdk.ErrUnavailable) {
+			t.Errorf("a service that breaks off: %v", err)
+		}
 	}
 	l = &eventLog{
 		stream: func(_ int, s *stream) { s.begin() },
