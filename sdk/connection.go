@@ -47,7 +47,7 @@ func (c *Client) connect(ctx context.Context, address, lastID string) (_ *connec
 	if lastID != "" {
 		req.Header.Set("Last-Event-ID", lastID)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.http.Do(req) //nolint:bodyclose // the connection's close does that
 	if err != nil {
 		return nil, c.unreachable(ctx, cl, because(life, err))
 	}

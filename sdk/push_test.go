@@ -60,7 +60,7 @@ func TestUpdatesArePushed(t *testing.T) {
 					case tc.refuse != nil:
 						return reply(tc.refuse.Code.HTTPStatus(), tc.refuse.Problem())
 					default:
-						return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: in}, nil
+						return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: in}, nil
 					}
 				})
 				// Without a stream nothing is seen before the minute is over.

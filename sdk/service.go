@@ -1,7 +1,6 @@
 package sdk
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,7 +125,7 @@ func (s *Service) types() EventPatterns {
 	for _, h := range s.handlers {
 		all = append(all, h.pattern)
 	}
-	slices.SortFunc(all, func(a, b EventPattern) int { return cmp.Compare(a, b) })
+	slices.Sort(all)
 	all = slices.Compact(all)
 	return slices.DeleteFunc(slices.Clone(all), func(p EventPattern) bool {
 		return slices.ContainsFunc(all, func(wider EventPattern) bool { return wider != p && wider.covers(p) })

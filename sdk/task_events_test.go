@@ -139,7 +139,7 @@ func TestSilentConnectionIsDead(t *testing.T) {
 					_, _ = io.WriteString(in, "id: 1\ndata: {\"type\":\"a\"}\n\n") // the reader has what it waits for
 				}
 			}()
-			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}, Body: out}, nil
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}, Body: out}, nil
 		})
 		c := client(t, sdk.Config{HTTPClient: &http.Client{Transport: transport}})
 		var why []string
