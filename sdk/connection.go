@@ -44,6 +44,7 @@ func (c *Client) connect(ctx context.Context, address, lastID string) (_ *connec
 	c.headers(req.Header)
 	req.Header.Set("Accept", "text/event-stream, application/problem+json")
 	req.Header.Set("Cache-Control", "no-cache")
+	req.Header.Set("Accept-Encoding", "identity") // a proxy that compresses holds events back
 	if lastID != "" {
 		req.Header.Set("Last-Event-ID", lastID)
 	}
