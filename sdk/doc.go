@@ -19,8 +19,18 @@
 // of its fallback is one more. In each stage agents make attempts; the chain of all of them is [Task.Attempts]. A result of any
 // stage but the first is degraded.
 //
+// # Events
+//
+// What happens is in the project's log as [Event]. [Client.Subscribe] follows it, [Client.TaskEvents] one task, [Client.Events] reads
+// what is there, and [Client.Publish] adds to it. [Client.Durable] is a place in the log that several receivers share, and [Service] the short way
+// to react to events from one:
+//
+//	svc := sdk.NewService(client, "reviews")
+//	svc.OnEvent("code.generated", func(ctx context.Context, e *sdk.Event) error { ... })
+//	err := svc.Run(ctx)
+//
 // # Where to start
 //
 // task.go holds the shapes, errors.go the error vocabulary, validate.go the bounds, handler.go what an agent implements, and
-// client.go, tasks.go, wait.go and options.go what a caller uses.
+// client.go, tasks.go, wait.go and options.go what a caller uses; event.go, subscribe.go, durable.go and service.go are about events.
 package sdk

@@ -56,3 +56,12 @@ func ParseEventPatterns(s string) (EventPatterns, error) {
 func (l EventPatterns) Match(t EventType) bool {
 	return len(l) == 0 || slices.ContainsFunc(l, func(p EventPattern) bool { return p.Matches(t) })
 }
+
+// String is the patterns as [ParseEventPatterns] reads them.
+func (l EventPatterns) String() string {
+	parts := make([]string, len(l))
+	for i, p := range l {
+		parts[i] = string(p)
+	}
+	return strings.Join(parts, ",")
+}

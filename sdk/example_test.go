@@ -8,6 +8,8 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/signal"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -120,4 +122,38 @@ func ExampleHandlerFunc() {
 	})
 	fmt.Printf("%T\n", handler)
 	// Output: sdk.HandlerFunc
+}
+
+// A service reacts to events; instances of the same name share the work, and what happens while none runs is waiting for the next.
+func ExampleService() {
+	client, err := sdk.FromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	svc := sdk.NewService(client, "reviews", sdk.Concurrency(4), sdk.StartFrom("beginning"))
+	svc.OnEvent("code.generated", func(ctx context.Context, e *sdk.Event) error {
+		_, err := client.DelegateToRole(ctx, sdk.RoleReviewer, sdk.TypeCodeReview, "Review task "+e.Task,
+			sdk.Input(e.Data), sdk.IdempotencyKey("review-"+e.ID)) // an event can come more than once
+		return err // gives the event back, to be tried again
+	})
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := svc.Run(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// A follower gets every event that it chooses, over cuts and restarts of the service.
+func ExampleClient_Subscribe() {
+	client, err := sdk.FromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	failures := sdk.EventFilter{Types: sdk.EventPatterns{"task.failed"}, Since: time.Now().Add(-time.Hour)}
+	for e, err := range client.Subscribe(context.Background(), failures) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(e.Sequence, e.Task)
+	}
 }

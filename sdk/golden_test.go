@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -94,7 +95,7 @@ func wholeTaskPage() sdk.TaskPage {
 // wireTypes are the types that cross a wire, whole (every field set) and bare.
 func wireTypes() map[string]any {
 	r := wholeRequest()
-	return map[string]any{
+	all := map[string]any{
 		"task_request": r, "task": wholeTask(), "attempt": wholeAttempt(), "progress": wholeProgress(), "result": wholeResult(),
 		"metrics": wholeResult().Metrics, "task_error": wholeTaskError(), "input_request": wholeInputRequest(), "answer": wholeAnswer(),
 		"waiting_for": wholeWaitingFor(), "links": wholeTask().Links, "assignment": wholeAssignment(), "retry": *r.Retry,
@@ -106,16 +107,14 @@ func wireTypes() map[string]any {
 			Instance: "req-1", Code: "invalid_input", Errors: []sdk.Fault{{Path: "$.title", Message: "is required"}},
 			FirstSequence: sdk.FormatSequence(42),
 		},
-		"event": sdk.Event{
-			SpecVersion: "1.0", ID: "task.1", Source: "urn:rolecall:task:1", Type: sdk.EventTaskProgress, Subject: "task/1", Time: noon(0), DataContentType: "application/json",
-			Organization: "acme", Project: "shop", Agent: "bob", Task: "1", Session: "s", Plan: "p", CorrelationID: "c", CausationID: "e", OriginSource: "urn:other",
-			Dropped: sdk.CodePayloadTooLarge, Seq: 3, Data: json.RawMessage(`{"a":1}`), Sequence: sdk.FormatSequence(42),
-		},
 		"bare_event": sdk.Event{},
 		"task_page":  wholeTaskPage(), "bare_task_page": sdk.TaskPage{Items: []sdk.TaskSummary{}}, "bare_task_summary": sdk.TaskSummary{},
 		"bare_task_request": sdk.TaskRequest{Type: "code.write", Title: "t"}, "bare_task": sdk.Task{}, "bare_attempt": sdk.Attempt{},
 		"bare_progress": sdk.Progress{}, "bare_result": sdk.Result{}, "bare_assignment": sdk.Assignment{},
 	}
+	maps.Copy(all, eventCallTypes())
+	maps.Copy(all, eventDataTypes())
+	return all
 }
 
 // TestWireFormat pins the JSON of every wire type: a name given there is permanent.

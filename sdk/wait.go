@@ -45,19 +45,31 @@ func (c *Client) WaitForTask(ctx context.Context, id string) (*Task, error) {
 // polling interval, sooner after a change, and outlives restarts of the service as [Client.WaitForTask] does. An error ends it,
 // the context's included; breaking out of the loop leaves the task alone.
 func (c *Client) WatchTask(ctx context.Context, id string) iter.Seq2[*Task, error] {
+	return c.watch(ctx, id, nil)
+}
+
+// watch is WatchTask, and looks at once when an event of the task comes, where the options ask for that and the service has them.
+func (c *Client) watch(ctx context.Context, id string, opts []FollowOption) iter.Seq2[*Task, error] {
 	return func(yield func(*Task, error) bool) {
 		if err := checkTaskID(id); err != nil {
 			yield(nil, err)
 			return
 		}
-		l, gap := c.look(id), time.Duration(0)
+		l, gap, pushed := c.look(id), time.Duration(0), c.push(ctx, id, opts)
+		defer pushed.close()
 		var seen *Task
 		for {
-			asked := time.Now()
-			task, err := l.next(ctx, gap)
+			asked, held := time.Now(), gap
+			if pushed.alive() {
+				held = 0
+			}
+			task, err := l.next(ctx, held)
 			if err != nil {
 				yield(nil, err)
 				return
+			}
+			if task.Status.Terminal() {
+				pushed.finish(ctx)
 			}
 			switch changed := !reflect.DeepEqual(seen, task); {
 			case changed && !yield(task, nil), task.Status.Terminal():
@@ -68,11 +80,18 @@ func (c *Client) WatchTask(ctx context.Context, id string) iter.Seq2[*Task, erro
 				gap = min(2*gap, c.pollingInterval())
 			}
 			seen = task
-			if early := gap/2 - time.Since(asked); early > 0 {
-				if stopped := sleep(ctx, early); stopped != nil {
-					yield(nil, l.ended(stopped))
-					return
+			var stopped error
+			if pushed.alive() {
+				var woken bool
+				if woken, stopped = pushed.wait(ctx, gap); woken {
+					gap = firstGap / 2 // what a look answers may be a moment older than the event
 				}
+			} else if early := gap/2 - time.Since(asked); early > 0 {
+				stopped = sleep(ctx, early)
+			}
+			if stopped != nil {
+				yield(nil, l.ended(stopped))
+				return
 			}
 		}
 	}
@@ -86,10 +105,12 @@ type TaskUpdate struct {
 
 // TaskUpdates is [Client.WatchTask] with every recorded progress, also of those that were reported between two looks. While the
 // service can not be asked what was recorded, the progress is left to a later update: the next one, or the last.
-func (c *Client) TaskUpdates(ctx context.Context, id string) iter.Seq2[TaskUpdate, error] {
+//
+// With [Pushed] or [LiveOutput] it follows the task's events beside that, where the service has them, and looks as soon as one comes.
+func (c *Client) TaskUpdates(ctx context.Context, id string, opts ...FollowOption) iter.Seq2[TaskUpdate, error] {
 	return func(yield func(TaskUpdate, error) bool) {
 		var last *Progress
-		for task, err := range c.WatchTask(ctx, id) {
+		for task, err := range c.watch(ctx, id, opts) {
 			if err != nil {
 				yield(TaskUpdate{}, err)
 				return

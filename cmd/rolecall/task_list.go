@@ -134,16 +134,21 @@ func (f *listFlags) filter() (sdk.TaskFilter, error) {
 	if f.since == "" {
 		return filter, nil
 	}
-	if ago, err := time.ParseDuration(f.since); err == nil && ago >= 0 {
-		filter.Since = time.Now().Add(-ago)
-		return filter, nil
+	var err error
+	filter.Since, err = sinceFlag(f.since)
+	return filter, err
+}
+
+// sinceFlag reads a time, or how long ago it was.
+func sinceFlag(value string) (time.Time, error) {
+	if ago, err := time.ParseDuration(value); err == nil && ago >= 0 {
+		return time.Now().Add(-ago), nil
 	}
-	since, err := time.Parse(time.RFC3339, f.since)
+	since, err := time.Parse(time.RFC3339, value)
 	if err != nil {
-		return filter, usagef("--since %q is neither a time such as 2026-01-02T15:04:05Z nor how long ago, such as 24h", f.since)
+		return since, usagef("--since %q is neither a time such as 2026-01-02T15:04:05Z nor how long ago, such as 24h", value)
 	}
-	filter.Since = since
-	return filter, nil
+	return since, nil
 }
 
 // tableRows is how many tasks are held back to be put in line with each other.

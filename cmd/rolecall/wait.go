@@ -108,11 +108,13 @@ type screen struct {
 	follow bool
 	shown  *sdk.Task
 	drawn  bool // the bar is on the terminal
+	output output
 }
 
-// look is one answer of the service, or why there are no more.
+// look is one answer of the service, a piece of the agent's output, or why there are no more.
 type look struct {
 	update sdk.TaskUpdate
+	output *sdk.TaskOutput
 	err    error
 }
 
@@ -126,8 +128,12 @@ func (s *screen) watch(ctx context.Context, client *sdk.Client, id string) (*sdk
 	}()
 	go func() {
 		defer close(looks)
-		for update, err := range client.TaskUpdates(ctx, id) {
-			looks <- look{update, err}
+		opts := []sdk.FollowOption{sdk.Pushed()}
+		if s.follow && !s.json {
+			opts = append(opts, sdk.LiveOutput(func(o sdk.TaskOutput) { looks <- look{output: &o} }))
+		}
+		for update, err := range client.TaskUpdates(ctx, id, opts...) {
+			looks <- look{update: update, err: err}
 		}
 	}()
 	clock := time.NewTicker(redraw)
@@ -141,7 +147,7 @@ func (s *screen) watch(ctx context.Context, client *sdk.Client, id string) (*sdk
 			if l.err != nil {
 				return s.shown, errors.Join(l.err, s.clear())
 			}
-			if err := s.tell(l.update); err != nil {
+			if err := s.take(l); err != nil {
 				return s.shown, err
 			}
 		case <-clock.C:
@@ -150,6 +156,14 @@ func (s *screen) watch(ctx context.Context, client *sdk.Client, id string) (*sdk
 			}
 		}
 	}
+}
+
+// take shows what has come.
+func (s *screen) take(l look) error {
+	if l.output != nil {
+		return s.lines(s.output.take(*l.output))
+	}
+	return s.tell(l.update)
 }
 
 // tell shows what has changed.
@@ -170,6 +184,14 @@ func (s *screen) tell(u sdk.TaskUpdate) error {
 	if terminal {
 		lines = notable(before, u.Task)
 	}
+	if len(lines) > 0 || u.Task.Status.Terminal() {
+		lines = append(s.output.rest(), lines...)
+	}
+	return s.lines(lines)
+}
+
+// lines prints lines, above the bar where there is one.
+func (s *screen) lines(lines []string) error {
 	if err := s.clear(); err != nil {
 		return err
 	}

@@ -1,0 +1,274 @@
+package sdk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	// longestPause is the longest pause before a stream is opened again, unless the service asks for more.
+	longestPause = 10 * time.Second
+	// firstMoves is how often a stream from the start is opened anew since retention overtook its opening.
+	firstMoves = 5
+)
+
+// follow follows a stream of events over as many connections as it takes. It is for one goroutine.
+type follow struct {
+	client      *Client
+	path        []string
+	filter      EventFilter
+	story       bool // from the first event of a task's to its terminal one
+	pushed      bool // see Pushed
+	output      func(TaskOutput)
+	interrupted func(error)
+
+	conn  *connection
+	retry backoff
+	at    uint64    // everything up to here was answered or left out; 0 while that is not known
+	since time.Time // when it was opened first, by the service's clock
+	moves int       // how often its beginning was moved to the first event that is kept
+	quiet bool      // the connection has brought nothing
+	over  bool      // the story has ended
+}
+
+func (c *Client) follow(filter EventFilter, opts []FollowOption, path ...string) *follow {
+	f := &follow{client: c, filter: filter, path: path, retry: backoff{initial: 100 * time.Millisecond, limit: longestPause}}
+	for _, o := range opts {
+		o(f)
+	}
+	return f
+}
+
+// start takes where the filter begins for the position.
+func (f *follow) start() error {
+	if f.filter.After == "" {
+		return nil
+	}
+	at, err := ParseSequence(f.filter.After)
+	f.at = at
+	return err
+}
+
+// events answers what comes. The first opening is tried as often as any call; once open, the stream is opened again for ever.
+func (f *follow) events(ctx context.Context) iter.Seq2[*Event, error] {
+	return func(yield func(*Event, error) bool) {
+		defer f.hangUp()
+		if f.conn == nil {
+			if err := f.open(ctx, maxSends); err != nil {
+				f.ended(err, yield)
+				return
+			}
+		}
+		for !f.over {
+			e, err := f.next(ctx)
+			if err != nil {
+				f.ended(err, yield)
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// ended tells why there is no more, unless all was told.
+func (f *follow) ended(err error, yield func(*Event, error) bool) {
+	switch {
+	case !errors.Is(err, errTold):
+		yield(nil, err)
+	case !f.story:
+		yield(nil, Errorf(CodeInternal, "%s ended, which a stream of a project's events does not", f.url()))
+	}
+}
+
+// next answers the next event, or errTold where there is none any more.
+func (f *follow) next(ctx context.Context) (*Event, error) {
+	for {
+		if f.conn == nil {
+			if err := f.open(ctx, 0); err != nil {
+				return nil, err
+			}
+		}
+		fr, err := f.conn.next()
+		if err == nil {
+			if e, err := f.take(fr); e != nil || err != nil {
+				return e, err
+			}
+			continue
+		}
+		if ended := ctx.Err(); ended != nil {
+			return nil, fmt.Errorf("following %s: %w", f.url(), ended)
+		}
+		if errors.Is(err, ErrPayloadTooLarge) {
+			return nil, err // it would come again
+		}
+		over, refused := f.cut(ctx, err)
+		switch {
+		case refused != nil:
+			return nil, refused
+		case over:
+			return nil, errTold
+		}
+		if err := f.pause(ctx, &Error{Code: CodeUnavailable, Message: "the stream was cut: " + err.Error(), Cause: err}); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// cut closes a connection that has ended. It reports whether there is nothing more: the service ends the stream of a task without a word
+// when the task has ended and no more of it will be told.
+func (f *follow) cut(ctx context.Context, why error) (over bool, err error) {
+	if time.Since(f.conn.opened) > longestPause {
+		f.retry.reset()
+	}
+	f.hangUp()
+	if !f.story || !f.quiet || !errors.Is(why, io.EOF) {
+		return false, nil
+	}
+	task, err := f.client.GetTask(ctx, f.path[2])
+	if err != nil {
+		if transient(err) {
+			err = nil
+		}
+		return false, err
+	}
+	return task.Status.Terminal(), nil
+}
+
+// open opens the stream; tries bounds how often it is tried, 0 is for ever.
+func (f *follow) open(ctx context.Context, tries int) error {
+	for tried := 1; ; tried++ {
+		lastID := ""
+		if f.at > 0 {
+			lastID = FormatSequence(f.at)
+		}
+		conn, err := f.client.connect(ctx, f.url(), lastID)
+		if err == nil {
+			if f.conn, f.quiet = conn, true; f.since.IsZero() {
+				f.since = conn.date
+			}
+			return nil
+		}
+		if f.moved(err) {
+			continue
+		}
+		if ctx.Err() != nil || !transient(err) || tried == tries {
+			return err
+		}
+		if err := f.pause(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// moved reports whether a stream of all that is kept can begin anew, since its first event is another by now.
+func (f *follow) moved(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Code != CodeHistoryExpired || e.FirstSequence == 0 || !f.filter.FromStart || !f.since.IsZero() || f.moves == firstMoves {
+		return false
+	}
+	f.moves++
+	f.at = e.FirstSequence - 1
+	return true
+}
+
+// pause waits before the stream is opened again.
+func (f *follow) pause(ctx context.Context, why error) error {
+	if f.interrupted != nil {
+		f.interrupted(why)
+	}
+	d, _ := f.retry.next(why) // an impatient caller has a deadline in ctx
+	if stopped := sleep(ctx, d); stopped != nil {
+		return fmt.Errorf("following %s: %w (last: %w)", f.url(), stopped, why)
+	}
+	return nil
+}
+
+func (f *follow) hangUp() {
+	if f.conn != nil {
+		f.conn.close()
+		f.conn = nil
+	}
+}
+
+// url is the address of the stream. Where it begins is left out once its position is known.
+func (f *follow) url() string {
+	q := f.filter.query()
+	if f.output != nil && f.story {
+		q.Set("output", "1")
+	}
+	if f.at == 0 {
+		f.begin(q)
+	}
+	return f.client.address(q, f.path...)
+}
+
+func (f *follow) begin(q url.Values) {
+	switch {
+	case f.story:
+	case f.filter.FromStart, f.filter.After != "":
+		q.Set("after", "0")
+	case !f.filter.Since.IsZero():
+		q.Set("since", f.filter.Since.UTC().Format(time.RFC3339Nano))
+	case !f.since.IsZero(): // nothing has come yet of what was to come
+		q.Set("since", f.since.UTC().Format(time.RFC3339Nano))
+	}
+}
+
+// take answers the event of a frame, nil where it holds none that is new.
+func (f *follow) take(fr frame) (*Event, error) {
+	if len(fr.data) == 0 {
+		f.advance(fr.id)
+		return nil, nil
+	}
+	f.quiet = false
+	switch fr.name {
+	case "output":
+		var o TaskOutput
+		if f.output != nil && json.Unmarshal(fr.data, &o) == nil {
+			f.output(o)
+		}
+		return nil, nil
+	case "resume": // the service is stopping, or cuts a slow reader off: it is gone on with where the last event was
+		return nil, nil
+	case "gone":
+		header := http.Header{"Content-Type": {ProblemContentType}}
+		return nil, ErrorFromProblem(http.StatusGone, header, fr.data)
+	}
+	var e Event
+	if err := json.Unmarshal(fr.data, &e); err != nil || e.Type == "" {
+		if fr.id == "" {
+			return nil, nil // of a newer service, and nothing that is kept
+		}
+		return nil, &Error{Code: CodeInternal, Message: fmt.Sprintf("%s sent what is no event", f.url()), Cause: err}
+	}
+	f.retry.reset()
+	if fr.id != "" && !f.advance(fr.id) {
+		return nil, nil
+	}
+	f.over = f.story && e.Type.endsTask()
+	return &e, nil
+}
+
+// advance moves the position on; it reports false for where it has been.
+func (f *follow) advance(id string) bool {
+	n, err := ParseSequence(id)
+	if err != nil || n <= f.at {
+		return false
+	}
+	f.at = n
+	return true
+}
+
+// endsTask reports whether an event of this type is a task's last word.
+func (t EventType) endsTask() bool {
+	return t == EventTaskCompleted || t == EventTaskFailed || t == EventTaskCancelled
+}

@@ -1,0 +1,280 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// How [Durable.Run] works unless its options say otherwise.
+const (
+	receiveGrace    = 30 * time.Second
+	firstRedelivery = time.Second
+	lastRedelivery  = 5 * time.Minute
+)
+
+// ServiceOption says more of a [Service].
+type ServiceOption interface{ applyService(*Service) }
+
+// RunOption says more of [Durable.Run]; a [Service] takes it, too.
+type RunOption interface {
+	ServiceOption
+	applyRun(*receiving)
+}
+
+// receiving is how a receiver works.
+type receiving struct {
+	concurrency int
+	grace       time.Duration
+	failed      func(*Delivery, error)
+}
+
+type runOption func(*receiving)
+
+func (o runOption) applyRun(r *receiving)   { o(r) }
+func (o runOption) applyService(s *Service) { s.run = append(s.run, o) }
+
+// Concurrency is how many events are handled at once, 1 to [MaxPull]. The default is 1, and events come in order then, but for those
+// that are given out again and those of other receivers.
+func Concurrency(n int) RunOption { return runOption(func(r *receiving) { r.concurrency = n }) }
+
+// DrainGrace is how long handlers that run may go on when ctx has ended; then their contexts end. The default is 30 seconds.
+func DrainGrace(d time.Duration) RunOption { return runOption(func(r *receiving) { r.grace = d }) }
+
+// OnFailure has f called with each failure of a handler, with its delivery, and with each call to the service that failed and is tried
+// again, with nil. Without it they are passed over. It is called by several goroutines at once.
+func OnFailure(f func(*Delivery, error)) RunOption {
+	return runOption(func(r *receiving) { r.failed = f })
+}
+
+// Run receives events of the subscription, which must be there, and calls the handler with each, until ctx ends; then it takes no more,
+// waits for the handlers that run, see [DrainGrace], and answers nil. It outlives restarts of the service. An error of the service that
+// trying again does not mend ends it in the same way and is answered.
+//
+// An event is acknowledged when the handler returns nil. With an error, or a panic, it is given back: it comes again after a second, twice
+// that with every further delivery, at most five minutes, or what [AgentError.RetryAfter] asks for, until the subscription's MaxDeliveries are used
+// up and it is dead. While the handler runs more time is asked for, however long it takes. Where that fails for too long the event may be
+// another's: the handler's context ends with the cause [ErrLeaseLost]. So an event can come more than once, and a handler must
+// bear that.
+func (d *Durable) Run(ctx context.Context, handler func(context.Context, *Delivery) error, opts ...RunOption) error {
+	how := receiving{concurrency: 1, grace: receiveGrace}
+	for _, o := range opts {
+		o.applyRun(&how)
+	}
+	if how.concurrency < 1 || how.concurrency > MaxPull || how.grace < 0 {
+		return Errorf(CodeInvalidInput, "the concurrency must be from 1 to %d, and the grace not negative", MaxPull)
+	}
+	r := &receiver{Durable: d, receiving: how, handler: handler, slots: make(chan struct{}, how.concurrency)}
+	return r.run(ctx)
+}
+
+// receiver is one run of [Durable.Run].
+type receiver struct {
+	*Durable
+	receiving
+	handler func(context.Context, *Delivery) error
+	ackWait time.Duration
+
+	slots   chan struct{} // one is in it for each event that is handled
+	running sync.WaitGroup
+}
+
+func (r *receiver) run(ctx context.Context) error {
+	// Handlers go on when ctx has ended.
+	working, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	retry := backoff{initial: 100 * time.Millisecond, limit: longestPause}
+	err := r.learn(ctx, &retry)
+	for err == nil && ctx.Err() == nil {
+		err = r.turn(ctx, working, &retry)
+	}
+	late := time.AfterFunc(r.grace, func() { stop(ErrInterruptedAttempt) })
+	defer late.Stop()
+	r.running.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// learn asks how long an event is a receiver's.
+func (r *receiver) learn(ctx context.Context, retry *backoff) error {
+	for {
+		s, err := r.Get(ctx)
+		if err == nil {
+			r.ackWait = time.Duration(s.AckWaitMs) * time.Millisecond
+			if r.ackWait <= 0 {
+				return Errorf(CodeInternal, "the service says nothing of how long an event is a receiver's")
+			}
+			return nil
+		}
+		if err := r.patient(ctx, retry, err); err != nil {
+			return err
+		}
+	}
+}
+
+// patient waits after a failure; it answers one that trying again does not mend.
+func (r *receiver) patient(ctx context.Context, retry *backoff, err error) error {
+	if ctx.Err() != nil || !transient(err) {
+		return err
+	}
+	r.tell(nil, err)
+	pause, _ := retry.next(err)
+	return sleep(ctx, pause)
+}
+
+// turn waits until an event can be handled, asks for as many as can be, and has them handled.
+func (r *receiver) turn(ctx, working context.Context, retry *backoff) error {
+	select {
+	case r.slots <- struct{}{}:
+		<-r.slots // only this goroutine fills them
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	asked := time.Now()
+	list, err := r.Pull(ctx, PullRequest{Max: r.concurrency - len(r.slots), WaitMs: waitSlice.Milliseconds()})
+	if err != nil {
+		return r.patient(ctx, retry, err)
+	}
+	retry.reset()
+	for i := range list {
+		r.slots <- struct{}{}
+		r.running.Add(1)
+		go func() {
+			defer func() { <-r.slots; r.running.Done() }()
+			r.handle(working, &list[i])
+		}()
+	}
+	// An answer before its time comes from a service that is stopping, or from one that does not hold waits.
+	if len(list) == 0 && time.Since(asked) < waitSlice/2 {
+		return sleep(ctx, r.client.pollingInterval())
+	}
+	return nil
+}
+
+// handle takes one event to its end.
+func (r *receiver) handle(ctx context.Context, d *Delivery) {
+	life, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	ended := make(chan error, 1)
+	go func() { ended <- r.try(life, d) }()
+	ack, until := d.Ack, time.Now().Add(r.ackWait)
+	tick := time.NewTicker(r.ackWait / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				r.tell(d, err)
+			}
+			if !errors.Is(context.Cause(life), ErrLeaseLost) {
+				r.done(d, ack, until, err)
+			}
+			return
+		case <-tick.C:
+		}
+		if errors.Is(context.Cause(life), ErrLeaseLost) {
+			continue // the handler is waited for
+		}
+		next, stale, err := r.extend(ctx, ack, until)
+		switch {
+		case err != nil:
+			r.tell(nil, err)
+			if stale = !time.Now().Before(until); !stale {
+				continue
+			}
+		case !stale:
+			ack, until = next, time.Now().Add(r.ackWait)
+		}
+		if stale {
+			end(ErrLeaseLost)
+		}
+	}
+}
+
+// extend asks for more time, at most until the event may be another's.
+func (r *receiver) extend(ctx context.Context, ack string, until time.Time) (next string, stale bool, err error) {
+	once, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
+	defer cancel()
+	list, err := r.Extend(once, ack)
+	if err != nil {
+		return ack, false, err
+	}
+	if e := list[0].Error; e != nil {
+		return ack, false, Errorf(CodeUnavailable, "more time for an event was not given: %s", e.Message)
+	}
+	return list[0].Ack, list[0].Stale, nil
+}
+
+// done settles an event that was handled, as long as it is this receiver's.
+func (r *receiver) done(d *Delivery, ack string, until time.Time, failed error) {
+	ctx, cancel := context.WithDeadline(context.Background(), until)
+	defer cancel()
+	retry := backoff{initial: 100 * time.Millisecond, limit: 2 * time.Second}
+	for sent := 1; ; sent++ {
+		err := r.settleOne(ctx, d, ack, failed)
+		if err == nil {
+			return
+		}
+		r.tell(d, fmt.Errorf("what was handled could not be settled: %w", err))
+		pause, _ := retry.next(err)
+		if sent == maxSends || errors.Is(err, ErrLeaseLost) || sleep(ctx, pause) != nil {
+			return
+		}
+	}
+}
+
+func (r *receiver) settleOne(ctx context.Context, d *Delivery, ack string, failed error) error {
+	var list []Settled
+	var err error
+	if failed == nil {
+		list, err = r.Ack(ctx, ack)
+	} else {
+		list, err = r.Nack(ctx, redelivery(d.Deliveries, failed), ack)
+	}
+	switch {
+	case err != nil:
+		return err
+	case list[0].Stale:
+		return Errorf(CodeLeaseLost, "the event may be another receiver's by now")
+	case list[0].Error != nil:
+		return Errorf(CodeUnavailable, "%s", list[0].Error.Message)
+	default:
+		return nil
+	}
+}
+
+// redelivery is after which time an event that was given out so often comes again.
+func redelivery(deliveries int, failed error) time.Duration {
+	if errors.Is(failed, ErrInterruptedAttempt) {
+		return 0
+	}
+	if e, ok := errors.AsType[*AgentError](failed); ok && e.RetryAfter > 0 {
+		return min(e.RetryAfter, MaxAckWaitMs*time.Millisecond)
+	}
+	return min(firstRedelivery<<min(max(deliveries-1, 0), 20), lastRedelivery)
+}
+
+// try calls the handler.
+func (r *receiver) try(ctx context.Context, d *Delivery) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the handler panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	err = r.handler(ctx, d)
+	if err != nil && errors.Is(context.Cause(ctx), ErrInterruptedAttempt) {
+		err = fmt.Errorf("%w: %w", ErrInterruptedAttempt, err)
+	}
+	return err
+}
+
+func (r *receiver) tell(d *Delivery, err error) {
+	if r.failed != nil {
+		r.failed(d, err)
+	}
+}

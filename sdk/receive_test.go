@@ -1,0 +1,205 @@
+package sdk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// receive runs a receiver in made-up time until the time is over.
+func receive(t *testing.T, s *shared, d time.Duration, handler func(context.Context, *sdk.Delivery) error, opts ...sdk.RunOption) error {
+	t.Helper()
+	s.request = &sdk.SubscriptionRequest{}
+	c := client(t, sdk.Config{HTTPClient: &http.Client{Transport: s}})
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	return c.Durable("n").Run(ctx, handler, opts...)
+}
+
+func TestRunAcknowledgesAndGivesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := sharing(30*time.Second, "good", "bad", "panics", "patient")
+		var failures []string
+		err := receive(t, s, time.Minute, func(_ context.Context, d *sdk.Delivery) error {
+			switch {
+			case d.Event.Type == "bad" && d.Deliveries < 4:
+				return errors.New("not yet")
+			case d.Event.Type == "panics" && d.Deliveries < 2:
+				panic("no")
+			case d.Event.Type == "patient" && d.Deliveries < 2:
+				e := sdk.Retryable("", errors.New("later"))
+				e.RetryAfter = 20 * time.Second
+				return e
+			}
+			return nil
+		}, sdk.OnFailure(func(d *sdk.Delivery, err error) {
+			said, _, _ := strings.Cut(err.Error(), "\n")
+			failures = append(failures, fmt.Sprintf("%s %d: %s", d.Event.Type, d.Deliveries, said))
+		}))
+		if err != nil {
+			t.Error(err)
+		}
+		want := []string{
+			"0s ack 0/1/0", "0s nack 1/1/0", "0s nack 2/1/0", "0s nack 3/1/0", "1s nack 1/2/0", "1s ack 2/2/0", "3s nack 1/3/0", "7s ack 1/4/0", "20s ack 3/2/0",
+		}
+		if diff := cmp.Diff(want, s.log); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{"bad 1: not yet", "panics 1: the handler panicked: no", "patient 1: agent_failed: later", "bad 2: not yet", "bad 3: not yet"}, failures); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestRunAsksForMoreTime: a handler that takes ten times as long keeps its event, and its last ack is taken.
+func TestRunAsksForMoreTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := sharing(30*time.Second, "long")
+		if err := receive(t, s, time.Hour, func(context.Context, *sdk.Delivery) error {
+			time.Sleep(305 * time.Second)
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		if s.undone() != 0 || len(s.log) != 31 || s.log[30] != "5m5s ack 0/1/30" {
+			t.Errorf("%d undone: %q", s.undone(), s.log)
+		}
+	})
+}
+
+// TestRunStopsWhoLostItsEvent: where more time can not be had, the handler is told before the event is another's.
+func TestRunStopsWhoLostItsEvent(t *testing.T) {
+	t.Parallel()
+	for name, refuse := range map[string]func(string) *sdk.Error{
+		"the service is away": func(verb string) *sdk.Error {
+			if verb == "/extend" {
+				return sdk.Errorf(sdk.CodeUnavailable, "away")
+			}
+			return nil
+		},
+		"it was given away": nil,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := sharing(30*time.Second, "long")
+			s.refuse = refuse
+			var causes []string
+			began := time.Now()
+			err := receive(t, s, 10*time.Minute, func(ctx context.Context, d *sdk.Delivery) error {
+				if d.Deliveries > 1 {
+					return nil
+				}
+				if refuse == nil {
+					s.mu.Lock()
+					s.events[0].deliveries++
+					s.mu.Unlock()
+				}
+				<-ctx.Done()
+				causes = append(causes, fmt.Sprint(time.Since(began).Round(time.Second), " ", context.Cause(ctx)))
+				return ctx.Err()
+			})
+			at := map[bool]string{true: "10s", false: "30s"}[refuse == nil]
+			if err != nil || len(causes) != 1 || !strings.HasPrefix(causes[0], at+" lease_lost") {
+				t.Errorf("%s: %v, stopped %v", name, err, causes)
+			}
+			if s.undone() != 0 || slices.ContainsFunc(s.log, func(l string) bool { return strings.Contains(l, "nack") }) {
+				t.Errorf("%s: %d undone, %q", name, s.undone(), s.log)
+			}
+		})
+	}
+}
+
+func TestRunIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := sharing(30*time.Second, slices.Repeat([]sdk.EventType{"a"}, 20)...)
+		var mu sync.Mutex
+		running, most := 0, 0
+		err := receive(t, s, time.Minute, func(context.Context, *sdk.Delivery) error {
+			mu.Lock()
+			running++
+			most = max(most, running)
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return nil
+		}, sdk.Concurrency(4))
+		if err != nil || most != 4 || s.undone() != 0 || !strings.HasPrefix(s.log[19], "5s ") {
+			t.Errorf("%v: %d at once, %d undone, the last at %s", err, most, s.undone(), s.log[len(s.log)-1])
+		}
+	})
+}
+
+// TestRunDrains: handlers may go on for the grace; what is not done then is given back at once.
+func TestRunDrains(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := sharing(30*time.Second, "quick", "slow", "never")
+		began := time.Now()
+		err := receive(t, s, time.Second, func(ctx context.Context, d *sdk.Delivery) error {
+			if d.Event.Type == "never" {
+				<-ctx.Done()
+				return context.Cause(ctx)
+			}
+			time.Sleep(map[sdk.EventType]time.Duration{"quick": time.Millisecond, "slow": 15 * time.Second}[d.Event.Type])
+			return ctx.Err()
+		}, sdk.Concurrency(3), sdk.DrainGrace(20*time.Second))
+		if took := time.Since(began); err != nil || took != 21*time.Second {
+			t.Errorf("%v after %s", err, took)
+		}
+		var settled []string
+		for _, l := range s.log {
+			if !strings.Contains(l, "extend") {
+				settled = append(settled, l)
+			}
+		}
+		if diff := cmp.Diff([]string{"0s ack 0/1/0", "15s ack 1/1/1", "21s nack 2/1/2"}, settled); diff != "" {
+			t.Error(diff)
+		}
+		if due := s.events[2].due; due.After(time.Now()) {
+			t.Errorf("what was not done comes again at %v", due.Sub(began))
+		}
+	})
+}
+
+// TestRunOutlivesRestarts of the service, and ends where trying again mends nothing.
+func TestRunOutlivesRestarts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := sharing(30*time.Second, "a")
+		away, calls := time.Now().Add(time.Minute), 0
+		s.refuse = func(string) *sdk.Error {
+			if calls++; time.Now().Before(away) {
+				return sdk.Errorf(sdk.CodeUnavailable, "starting")
+			}
+			return nil
+		}
+		err := receive(t, s, 5*time.Minute, func(context.Context, *sdk.Delivery) error { return nil })
+		if err != nil || s.undone() != 0 || calls > 80 {
+			t.Errorf("%v, %d undone after %d calls", err, s.undone(), calls)
+		}
+		s.refuse = func(verb string) *sdk.Error {
+			if verb == "/pull" {
+				return sdk.Errorf(sdk.CodeNotFound, "it was deleted")
+			}
+			return nil
+		}
+		if err := receive(t, s, time.Minute, nil); !errors.Is(err, sdk.ErrNotFound) {
+			t.Errorf("a subscription that is gone: %v", err)
+		}
+	})
+}
