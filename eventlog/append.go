@@ -20,6 +20,16 @@ type Ack struct {
 // Append keeps what callers publish, in order, and answers when it is on disk. After an error none or some may have been kept;
 // appending the same again doubles nothing within the window. An event needs id, source and type.
 func (l *Log) Append(ctx context.Context, project string, events []sdk.Event) ([]Ack, error) {
+	return l.appendKnown(ctx, project, events, func(i int) string { return dedupID(events[i]) })
+}
+
+// AppendOnce is Append of events that are known again by a key of the caller's and their place, beginning with first, instead of by
+// source and id. So another event under the same key and place is answered with the one that was there before, as a duplicate.
+func (l *Log) AppendOnce(ctx context.Context, project, key string, first int, events []sdk.Event) ([]Ack, error) {
+	return l.appendKnown(ctx, project, events, func(i int) string { return keyedID(key, first+i) })
+}
+
+func (l *Log) appendKnown(ctx context.Context, project string, events []sdk.Event, known func(i int) string) ([]Ack, error) {
 	p, err := l.project(project)
 	if err != nil {
 		return nil, err
@@ -31,7 +41,7 @@ func (l *Log) Append(ctx context.Context, project string, events []sdk.Event) ([
 		return nil, sdk.Errorf(sdk.CodeInternal, "%d events in one call; at most %d", len(events), sdk.MaxEventBatch)
 	}
 	w := newWrite()
-	for _, e := range events {
+	for i, e := range events {
 		if !e.Type.Valid() || e.ID == "" || e.Source == "" {
 			return nil, sdk.Errorf(sdk.CodeInternal, "an event without id, source or type")
 		}
@@ -39,7 +49,7 @@ func (l *Log) Append(ctx context.Context, project string, events []sdk.Event) ([
 		if err != nil {
 			return nil, err
 		}
-		m.Header.Set(jetstream.MsgIDHeader, dedupID(e))
+		m.Header.Set(jetstream.MsgIDHeader, known(i))
 		w.add(m)
 	}
 	places, err := p.append(ctx, w)
