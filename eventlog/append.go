@@ -20,16 +20,12 @@ type Ack struct {
 // Append keeps what callers publish, in order, and answers when it is on disk. After an error none or some may have been kept;
 // appending the same again doubles nothing within the window. An event needs id, source and type.
 func (l *Log) Append(ctx context.Context, project string, events []sdk.Event) ([]Ack, error) {
-	return l.appendKnown(ctx, project, events, func(i int) string { return dedupID(events[i]) })
+	return l.AppendKeyed(ctx, project, events, nil)
 }
 
-// AppendOnce is Append of events that are known again by a key of the caller's and their place, beginning with first, instead of by
-// source and id. So another event under the same key and place is answered with the one that was there before, as a duplicate.
-func (l *Log) AppendOnce(ctx context.Context, project, key string, first int, events []sdk.Event) ([]Ack, error) {
-	return l.appendKnown(ctx, project, events, func(i int) string { return keyedID(key, first+i) })
-}
-
-func (l *Log) appendKnown(ctx context.Context, project string, events []sdk.Event, known func(i int) string) ([]Ack, error) {
+// AppendKeyed is Append of events some of which are known again by another key than source and id: the one at their place in keys, unless
+// that is "" or there is none. So another event of the same key is answered with the one that was there before, as a duplicate.
+func (l *Log) AppendKeyed(ctx context.Context, project string, events []sdk.Event, keys []string) ([]Ack, error) {
 	p, err := l.project(project)
 	if err != nil {
 		return nil, err
@@ -49,7 +45,11 @@ func (l *Log) appendKnown(ctx context.Context, project string, events []sdk.Even
 		if err != nil {
 			return nil, err
 		}
-		m.Header.Set(jetstream.MsgIDHeader, known(i))
+		known := dedupID(e)
+		if i < len(keys) && keys[i] != "" {
+			known = digest("key", keys[i])
+		}
+		m.Header.Set(jetstream.MsgIDHeader, known)
 		w.add(m)
 	}
 	places, err := p.append(ctx, w)

@@ -65,9 +65,6 @@ func size(m *nats.Msg) int {
 // dedupID is by what the same source and id are known again; where an event came with a source of its own, that counts too.
 func dedupID(e sdk.Event) string { return digest(e.Source, e.ID, e.OriginSource) }
 
-// keyedID is by what the event at a place is known again that a key is for.
-func keyedID(key string, place int) string { return digest("key", key, strconv.Itoa(place), "") }
-
 func digest(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])

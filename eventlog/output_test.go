@@ -73,18 +73,18 @@ func publishOutput(t *testing.T, l *Log, project, task, data string) {
 	}
 }
 
-func TestWhatIsAppendedOnceIsKnownByItsKey(t *testing.T) {
+func TestEventsAreKnownByTheirKeys(t *testing.T) {
 	t.Parallel()
 	l := open(t, Config{})
-	first, err := l.AppendOnce(bounded(t), "p", "k", 0, []sdk.Event{anEvent("a", "x.y"), anEvent("b", "x.y")})
+	first, err := l.AppendKeyed(bounded(t), "p", []sdk.Event{anEvent("a", "x.y"), anEvent("b", "x.y")}, []string{"", "k"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := l.AppendOnce(bounded(t), "p", "k", 1, []sdk.Event{anEvent("c", "x.y"), anEvent("d", "x.y")})
+	again, err := l.AppendKeyed(bounded(t), "p", []sdk.Event{anEvent("c", "x.y"), anEvent("d", "x.y"), anEvent("a", "x.y")}, []string{"k", "l"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !again[0].Duplicate || again[0].Sequence != first[1].Sequence || again[1].Duplicate {
+	if !again[0].Duplicate || again[0].Sequence != first[1].Sequence || again[1].Duplicate || !again[2].Duplicate {
 		t.Errorf("%+v after %+v", again, first)
 	}
 	if got := strings.Join(ids(t, l, "p", Query{}), " "); got != "a b d" {
