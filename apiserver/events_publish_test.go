@@ -80,7 +80,9 @@ func TestPublishRefusals(t *testing.T) {
 	for i := range large {
 		large[i] = `{"type":"a.b"}`
 	}
-	ce := func(more string) string { return `{"specversion":"1.0","id":"1","source":"/s","type":"a.b"` + more + `}` }
+	ce := func(more string) string {
+		return `{"specversion":"1.0","id":"1","source":"/s","type":"a.b"` + more + `}`
+	}
 	for name, tc := range map[string]struct {
 		body, contentType string
 		code              sdk.Code

@@ -143,15 +143,15 @@ func TestTaskOutput(t *testing.T) {
 		}
 	}
 	for body, status := range map[string]int{
-		`{"attempt":2,"frames":[{"text":"x"}]}`:                                                          http.StatusConflict,
-		`{"stage":1,"attempt":1,"frames":[{"text":"x"}]}`:                                                http.StatusConflict,
-		`{"attempt":1,"frames":[]}`:                                                                      http.StatusUnprocessableEntity,
-		`{"attempt":1,"frames":[{}]}`:                                                                    http.StatusUnprocessableEntity,
-		`{"attempt":1,"frames":[{"text":"x","tool":"y"}]}`:                                               http.StatusUnprocessableEntity,
-		`{"frames":[{"text":"x"}]}`:                                                                      http.StatusUnprocessableEntity,
-		`{"attempt":1,"frames":[` + strings.Repeat(`{"text":"x"},`, 100) + `{"text":"x"}]}`:              http.StatusUnprocessableEntity,
-		`{"attempt":1,"frames":[{"text":"` + strings.Repeat("x", sdk.MaxOutputCall) + `"}]}`:             http.StatusUnprocessableEntity,
-		fmt.Sprintf(`{"attempt":1,"frames":[{"text":"%s"}]}`, strings.Repeat("x", sdk.MaxOutputCall-40)): http.StatusAccepted,
+		`{"attempt":2,"frames":[{"text":"x"}]}`:                                                 http.StatusConflict,
+		`{"stage":1,"attempt":1,"frames":[{"text":"x"}]}`:                                       http.StatusConflict,
+		`{"attempt":1,"frames":[]}`:                                                             http.StatusUnprocessableEntity,
+		`{"attempt":1,"frames":[{}]}`:                                                           http.StatusUnprocessableEntity,
+		`{"attempt":1,"frames":[{"text":"x","tool":"y"}]}`:                                      http.StatusUnprocessableEntity,
+		`{"frames":[{"text":"x"}]}`:                                                             http.StatusUnprocessableEntity,
+		`{"attempt":1,"frames":[` + strings.Repeat(`{"text":"x"},`, 100) + `{"text":"x"}]}`:     http.StatusUnprocessableEntity,
+		`{"attempt":1,"frames":[{"text":"` + strings.Repeat("x", sdk.MaxOutputCall) + `"}]}`:    http.StatusUnprocessableEntity,
+		`{"attempt":1,"frames":[{"text":"` + strings.Repeat("x", sdk.MaxOutputCall-40) + `"}]}`: http.StatusAccepted,
 	} {
 		if got := send(body); got != status {
 			t.Errorf("%.80s: %d, want %d", body, got, status)
