@@ -35,6 +35,8 @@ func TestAttemptKeyMay(t *testing.T) {
 			w := r.call(a.server, id, bearing(key)...)
 			want := http.StatusForbidden
 			switch {
+			case r.method == http.MethodPost && r.path == "/v1/events":
+				want = http.StatusCreated
 			case r.method == http.MethodGet && (id != nowhere || !strings.Contains(r.path, "{id}")):
 				want = http.StatusOK
 			case (r.method == http.MethodGet || mayChange[r.path]) && id == nowhere:

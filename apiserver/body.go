@@ -80,13 +80,13 @@ func decode[T any](b requestBody) (decoded[T], *sdk.Error) {
 
 // rewrite writes what fits of a body, with its raw fields as they came.
 func rewrite(fitting any, raw []byte, t reflect.Type) ([]byte, error) {
-	sent := map[string]json.RawMessage{}
-	if err := json.Unmarshal(raw, &sent); err != nil {
-		return nil, err
-	}
 	fields, ok := fitting.(map[string]any)
 	if !ok {
 		return canonicalJSON(fitting)
+	}
+	sent := map[string]json.RawMessage{}
+	if err := json.Unmarshal(raw, &sent); err != nil {
+		return nil, err
 	}
 	for name, field := range fieldsOf(t) {
 		if _, there := fields[name]; there && field == reflect.TypeFor[json.RawMessage]() {

@@ -110,6 +110,8 @@ func kindOf(s *huma.Schema) (kind, link string) {
 	case s.Ref != "":
 		name := strings.TrimPrefix(s.Ref, schemaPrefix)
 		return name, name
+	case len(s.OneOf) > 0:
+		return kindOf(s.OneOf[0])
 	case s.Type == huma.TypeArray:
 		kind, link = kindOf(s.Items)
 		return "list of " + kind, link

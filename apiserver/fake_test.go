@@ -197,8 +197,21 @@ func call(s *Server, method, target, body string, headers ...string) *httptest.R
 		}
 	}
 	w := httptest.NewRecorder()
-	s.Handler().ServeHTTP(w, r)
+	ctx, gone := context.WithCancel(r.Context())
+	defer gone()
+	s.Handler().ServeHTTP(&leaving{w, gone}, r.WithContext(ctx))
 	return w
+}
+
+// leaving is a caller of a stream that goes when it has what came first.
+type leaving struct {
+	*httptest.ResponseRecorder
+	gone func()
+}
+
+func (l *leaving) Flush() {
+	l.ResponseRecorder.Flush()
+	l.gone()
 }
 
 func problemOf(t testing.TB, w *httptest.ResponseRecorder) sdk.Problem {

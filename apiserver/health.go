@@ -15,6 +15,7 @@ import (
 type health struct {
 	Status  string `json:"status"`
 	Problem string `json:"problem,omitempty"` // what is wrong although tasks can be taken
+	Events  string `json:"events,omitempty"`  // of a server that has an event log: ready, or unavailable
 }
 
 // healthz says that the process answers; it asks nothing of Temporal.
@@ -57,11 +58,30 @@ func (s *Server) readyz(c *gin.Context) {
 		s.refuse(c, err)
 		return
 	}
-	answer := health{Status: "ready"}
+	answer := health{Status: "ready", Events: s.eventsHealth(c.Request.Context())}
 	if s.keys != nil && s.keys.Stale() {
 		answer.Problem = "the keys file can not be used: keys that were revoked lately are still taken, and new ones are not; the log says why"
 	}
 	c.JSON(http.StatusOK, answer)
+}
+
+// eventsPatience is how long the event log may take to say that it is there.
+const eventsPatience = time.Second
+
+// eventsHealth says how the event log is. Tasks run without it.
+func (s *Server) eventsHealth(ctx context.Context) string {
+	if s.cfg.Events == nil {
+		return ""
+	}
+	err := s.eventsReady.of(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, eventsPatience)
+		defer cancel()
+		return s.cfg.Events.Ready(ctx)
+	})
+	if err != nil {
+		return "unavailable"
+	}
+	return "ready"
 }
 
 // serveBytes answers always the same.

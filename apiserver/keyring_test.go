@@ -110,11 +110,20 @@ func (r route) body() string {
 		return `{"requestId":"q","answer":1}`
 	case strings.HasSuffix(r.path, "/ack"), strings.HasSuffix(r.path, "/nack"), strings.HasSuffix(r.path, "/extend"):
 		return `{"acks":["none"]}`
+	case r.path == "/v1/events":
+		return `{"type":"build.finished"}`
+	case strings.HasSuffix(r.path, "/output"):
+		return `{"attempt":1,"frames":[{"text":"x"}]}`
 	case strings.HasSuffix(r.path, "/key"):
 		return `{"stage":0,"attempt":1}`
 	default:
 		return `{}`
 	}
+}
+
+// ofEvents reports whether the route needs an event log: a server without one answers it 503, once it may be answered at all.
+func (r route) ofEvents() bool {
+	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output")
 }
 
 func (r route) call(s *Server, id string, headers ...string) *httptest.ResponseRecorder {

@@ -24,6 +24,10 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	limited  prometheus.Counter
 	created  *prometheus.CounterVec // by whether an earlier request had created the task
+
+	published prometheus.Counter
+	delivered prometheus.Counter
+	cut       prometheus.Counter
 }
 
 // durationBuckets are in seconds: from a read's milliseconds to the longest wait.
@@ -31,14 +35,15 @@ func durationBuckets() []float64 {
 	return []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}
 }
 
-// newMetrics makes the metrics and registers them; registry may be nil. waits tells how many requests wait.
-func newMetrics(registry prometheus.Registerer, waits func() float64) (*metrics, error) {
+// newMetrics makes the metrics and registers them; registry may be nil. waits tells how many requests wait, streams
+// how many streams are open.
+func newMetrics(registry prometheus.Registerer, waits, streams func() float64) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rolecall_http_requests_total", Help: "HTTP requests answered, by route template, method and class of status.",
 		}, []string{"route", "method", "status"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "rolecall_http_request_duration_seconds", Help: "Time from a request's headers to its answer; waits (waitMs) among them.", Buckets: durationBuckets(),
+			Name: "rolecall_http_request_duration_seconds", Help: "Time from a request's headers to its answer; waits (waitMs) among them, streams not.", Buckets: durationBuckets(),
 		}, []string{"route", "method"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "rolecall_http_requests_in_flight", Help: "HTTP requests being answered, those that wait among them.",
@@ -50,14 +55,26 @@ func newMetrics(registry prometheus.Registerer, waits func() float64) (*metrics,
 			Name: "rolecall_tasks_created_total", Help: "Tasks answered to a creating request; replayed is true where the idempotency key's task was there already.",
 		}, []string{"replayed"}),
 	}
+	m.published = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "rolecall_events_published_total", Help: "Events that callers published and the log keeps; those it had already are not counted.",
+	})
+	m.delivered = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "rolecall_events_delivered_total", Help: "Events written to streams, one for each stream.",
+	})
+	m.cut = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "rolecall_streams_cut_total", Help: "Streams that the server ended because they were read too slowly.",
+	})
 	if registry == nil {
 		return m, nil
 	}
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "rolecall_http_waits_open", Help: "HTTP requests that wait for a task's end.",
 	}, waits)
+	following := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "rolecall_streams_open", Help: "Streams of events that are open.",
+	}, streams)
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.inFlight, m.limited, m.created, open} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.inFlight, m.limited, m.created, m.published, m.delivered, m.cut, open, following} {
 		errs = append(errs, registry.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -98,7 +115,9 @@ func (s *Server) observe(c *gin.Context) {
 		span.End()
 		s.metrics.inFlight.Dec()
 		s.metrics.requests.WithLabelValues(route, method, strconv.Itoa(status/100)+"xx").Inc()
-		s.metrics.duration.WithLabelValues(route, method).Observe(time.Since(began).Seconds())
+		if !isStream(c) {
+			s.metrics.duration.WithLabelValues(route, method).Observe(time.Since(began).Seconds())
+		}
 		if status == http.StatusTooManyRequests {
 			s.metrics.limited.Inc()
 		}

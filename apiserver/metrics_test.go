@@ -60,6 +60,8 @@ func TestRequestsAreCounted(t *testing.T) {
 	tasks.failure = sdk.Errorf(sdk.CodeUnavailable, "away")
 	call(s, http.MethodGet, "/readyz", "")
 	want := []string{
+		"events_delivered_total{} 0",
+		"events_published_total{} 0",
 		"http_rate_limited_total{} 1",
 		"http_request_duration_seconds{method=GET,route=/readyz} 1",
 		"http_request_duration_seconds{method=GET,route=/v1/tasks/:id} 3",
@@ -74,6 +76,8 @@ func TestRequestsAreCounted(t *testing.T) {
 		"http_requests_total{method=POST,route=/v1/tasks,status=2xx} 3",
 		"http_requests_total{method=other,route=none,status=4xx} 1",
 		"http_waits_open{} 0",
+		"streams_cut_total{} 0",
+		"streams_open{} 0",
 		"tasks_created_total{replayed=false} 2",
 		"tasks_created_total{replayed=true} 1",
 	}

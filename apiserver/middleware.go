@@ -105,7 +105,7 @@ func (s *Server) recoverPanics(c *gin.Context) {
 }
 
 // guard lets a request through that may be answered: it comes from here, names its project, sends JSON where it sends a body, and
-// can take JSON back.
+// can take back what the route answers.
 func (s *Server) guard(c *gin.Context) {
 	if err := s.checkSource(c.Request); err != nil {
 		s.refuse(c, err)
@@ -140,11 +140,11 @@ func (s *Server) guard(c *gin.Context) {
 	}
 	c.Request = c.Request.WithContext(withCaller(c.Request.Context(), who))
 	c.Header("Cache-Control", "no-store")
-	if !acceptsJSON(c.Request) {
-		s.refuse(c, sdk.Errorf(sdk.CodeNotAcceptable, "the answer is application/json; the request's Accept leaves it out"))
+	if want := answerType(c); !accepts(c.Request, want) {
+		s.refuse(c, sdk.Errorf(sdk.CodeNotAcceptable, "the answer is %s; the request's Accept leaves it out", want))
 		return
 	}
-	if !sendsJSON(c.Request) {
+	if !sendsJSON(c.Request) && !(c.FullPath() == "/v1/events" && sendsCloudEvent(c.Request)) {
 		s.refuse(c, sdk.Errorf(sdk.CodeUnsupportedMediaType, "send the body as JSON, with Content-Type: application/json"))
 		return
 	}
@@ -165,20 +165,33 @@ func sendsJSON(r *http.Request) bool {
 	return err == nil && media == "application/json" && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
 
-// acceptsJSON reports whether Accept, if there is one, has room for JSON.
-func acceptsJSON(r *http.Request) bool {
+// answerType is the media type of an answer that is no refusal.
+func answerType(c *gin.Context) string {
+	if isStream(c) {
+		return contentTypeSSE
+	}
+	return "application/json"
+}
+
+// accepts reports whether Accept, if there is one, has room for a media type, or at least for refusals.
+func accepts(r *http.Request, want string) bool {
 	values := r.Header.Values("Accept")
 	if len(values) == 0 {
 		return true
 	}
+	family, _, _ := strings.Cut(want, "/")
 	for _, one := range strings.Split(strings.Join(values, ","), ",") {
 		media, params, err := mime.ParseMediaType(one)
 		if err != nil || strings.Trim(params["q"], "0.") == "" && params["q"] != "" {
 			continue
 		}
 		switch media {
-		case "*/*", "application/*", "application/json", sdk.ProblemContentType:
+		case "*/*", family + "/*", want:
 			return true
+		case sdk.ProblemContentType:
+			if want == "application/json" {
+				return true
+			}
 		}
 	}
 	return false

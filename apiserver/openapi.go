@@ -92,6 +92,7 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
 	describeSubscriptions(schemas, api.Paths)
 	describeEventData(schemas)
+	describeEvents(schemas, api.Paths)
 	sent := map[string]bool{}
 	for _, item := range api.Paths {
 		for _, op := range operationsOf(item) {
@@ -168,6 +169,9 @@ func reach(schemas huma.Registry, s *huma.Schema, names map[string]bool) {
 		reach(schemas, schemas.SchemaFromRef(s.Ref), names)
 	}
 	reach(schemas, s.Items, names)
+	for _, one := range s.OneOf {
+		reach(schemas, one, names)
+	}
 	for _, p := range s.Properties {
 		reach(schemas, p, names)
 	}

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,6 +30,7 @@ func (s *Server) routes() (http.Handler, error) {
 	huma.Register(api, operation(http.MethodGet, "/v1/tasks/{id}/progress", "list-progress", "List a task's progress", http.StatusOK), s.listProgress)
 	s.subscriptionRoutes(api)
 	huma.Register(api, operation(http.MethodGet, "/v1/errors", "list-errors", "Group the failures of attempts", http.StatusOK), s.listErrors)
+	s.eventRoutes(api)
 
 	spec, page, err := document(api.OpenAPI())
 	if err != nil {
@@ -50,13 +52,21 @@ func newRouter() *gin.Engine {
 	return r
 }
 
+type headKey struct{}
+
+// isHead reports whether only the headers of an answer are wanted.
+func isHead(ctx context.Context) bool {
+	head, _ := ctx.Value(headKey{}).(bool)
+	return head
+}
+
 // answerHead lets HEAD be answered like GET; net/http leaves the body out.
 func answerHead(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
 			get := *r
 			get.Method = http.MethodGet
-			r = &get
+			r = get.WithContext(context.WithValue(get.Context(), headKey{}, true))
 		}
 		next.ServeHTTP(w, r)
 	})

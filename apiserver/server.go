@@ -45,11 +45,16 @@ type Server struct {
 
 	bodyTimeout time.Duration
 
-	draining context.Context // ends when the server stops: waits are answered then
+	draining context.Context // ends when the server stops: waits are answered then, and streams end
 	drain    context.CancelFunc
 	waits    waits
 	scans    *scans
 	ready    readiness
+
+	streams     waits
+	times       streamTimes // of streams
+	eventsReady readiness
+	outputs     outputAttempts
 }
 
 // New makes a server over tasks. It refuses a configuration that is not valid, naming every fault.
@@ -61,8 +66,10 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 		cfg.ShutdownGrace = defaultShutdownGrace
 	}
 	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout}
-	s.waits.ofKey, s.waits.ofAttempt = map[string]int{}, map[string]int{}
 	s.scans = newScans()
+	s.waits.bound(waitBounds{maxWaits, maxWaitsOfAKey, maxWaitsOfAnAttempt, "wait already", "ask again later, or without waitMs"})
+	s.streams.bound(waitBounds{maxStreams, maxStreamsOfAKey, maxStreamsOfAnAttempt, "are streams already", "end one, or follow with one what several do"})
+	s.times = defaultStreamTimes()
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	if cfg.KeysFile != "" {
@@ -79,7 +86,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	}
 	s.tracer = tracerOf(cfg.TracerProvider)
 	var err error
-	if s.metrics, err = newMetrics(cfg.Metrics, func() float64 { return float64(s.waits.count()) }); err != nil {
+	if s.metrics, err = newMetrics(cfg.Metrics, func() float64 { return float64(s.waits.count()) }, func() float64 { return float64(s.streams.count()) }); err != nil {
 		return nil, err
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
@@ -134,7 +141,7 @@ func (s *Server) FollowKeys(ctx context.Context) {
 	s.keys.Follow(ctx)
 }
 
-// Serve answers on l until ctx ends; then waits are answered with the state of their task, open requests get
+// Serve answers on l until ctx ends; then waits are answered with the state of their task, streams end, open requests get
 // [Config.ShutdownGrace] to end, and nil is returned. A server serves once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{

@@ -52,9 +52,9 @@ func (s *Server) cancelTask(ctx context.Context, in *cancelTaskInput) (*taskOutp
 		return nil, s.taskProblem(ctx, err)
 	}
 	if !accepted {
-		return &taskOutput{Status: http.StatusOK, Body: task}, nil
+		return &taskOutput{Status: http.StatusOK, Body: s.linked(task)}, nil
 	}
-	return &taskOutput{Status: http.StatusAccepted, Body: task}, nil
+	return &taskOutput{Status: http.StatusAccepted, Body: s.linked(task)}, nil
 }
 
 // inputAnswer is the body of an answer to a task's question.
@@ -105,5 +105,5 @@ func (s *Server) provideInput(ctx context.Context, in *provideInputInput) (*task
 	if err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
-	return &taskOutput{Status: http.StatusOK, Body: task}, nil
+	return &taskOutput{Status: http.StatusOK, Body: s.linked(task)}, nil
 }

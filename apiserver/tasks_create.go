@@ -74,7 +74,7 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 		return nil, s.problem(ctx, err)
 	}
 	s.metrics.creation(replayed)
-	return created(task, replayed), nil
+	return created(s.linked(task), replayed), nil
 }
 
 func created(task sdk.Task, replayed bool) *createTaskOutput {

@@ -49,6 +49,9 @@ func (s *Server) listTasks(ctx context.Context, in *listTasksInput) (*listTasksO
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	for i := range page.Items {
+		page.Items[i].Links.Events = s.eventsLink(page.Items[i].ID)
+	}
 	return &listTasksOutput{Body: page}, nil
 }
 

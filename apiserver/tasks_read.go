@@ -40,7 +40,7 @@ func (s *Server) getTask(ctx context.Context, in *getTaskInput) (*taskOutput, er
 	if err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
-	return &taskOutput{Status: 200, Body: task}, nil
+	return &taskOutput{Status: 200, Body: s.linked(task)}, nil
 }
 
 // readTask reads a task, or waits for its end; a wait ends early when the server stops.

@@ -62,7 +62,7 @@ func (s *Server) retryTask(ctx context.Context, in *retryTaskInput) (*createTask
 		return nil, s.taskProblem(ctx, err)
 	}
 	s.metrics.creation(replayed)
-	return created(task, replayed), nil
+	return created(s.linked(task), replayed), nil
 }
 
 // retryIdentity is as [identity], with the retried task in the place of a request.

@@ -17,12 +17,25 @@ const (
 // retryWait is what a caller is told who may not wait.
 const retryWait = 2 * time.Second
 
-// waits counts the requests that wait.
+// waits counts the requests that wait, or the streams that are open.
 type waits struct {
+	most waitBounds
+
 	mu        sync.Mutex
 	all       int
 	ofKey     map[string]int // by the id of the key; none is 0
 	ofAttempt map[string]int // by the attempt's name; none is 0
+}
+
+// waitBounds are how many there may be of what is counted, and what to say to one too many.
+type waitBounds struct {
+	all, ofAKey, ofAnAttempt int
+	already                  string // such as "wait already"
+	instead                  string // what to do, such as "ask again later"
+}
+
+func (w *waits) bound(most waitBounds) {
+	w.most, w.ofKey, w.ofAttempt = most, map[string]int{}, map[string]int{}
 }
 
 // enter takes a place for a caller's request. leave gives it back.
@@ -33,16 +46,17 @@ func (w *waits) enter(who caller) (leave func(), err *sdk.Error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	tooMany := ""
 	switch {
-	case w.all >= maxWaits:
-		return nil, &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: retryWait,
-			Message: "too many requests wait already; ask again later, or without waitMs"}
-	case key != "" && w.ofKey[key] >= maxWaitsOfAKey:
-		return nil, &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: retryWait,
-			Message: "too many requests of the API key wait already; ask again later, or without waitMs"}
-	case attempt != "" && w.ofAttempt[attempt] >= maxWaitsOfAnAttempt:
-		return nil, &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: retryWait,
-			Message: "too many requests of the attempt wait already; ask again later, or without waitMs"}
+	case w.all >= w.most.all:
+		tooMany = "too many requests"
+	case key != "" && w.ofKey[key] >= w.most.ofAKey:
+		tooMany = "too many requests of the API key"
+	case attempt != "" && w.ofAttempt[attempt] >= w.most.ofAnAttempt:
+		tooMany = "too many requests of the attempt"
+	}
+	if tooMany != "" {
+		return nil, &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: retryWait, Message: tooMany + " " + w.most.already + "; " + w.most.instead}
 	}
 	w.all++
 	w.ofKey[key]++

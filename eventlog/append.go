@@ -20,6 +20,12 @@ type Ack struct {
 // Append keeps what callers publish, in order, and answers when it is on disk. After an error none or some may have been kept;
 // appending the same again doubles nothing within the window. An event needs id, source and type.
 func (l *Log) Append(ctx context.Context, project string, events []sdk.Event) ([]Ack, error) {
+	return l.AppendKeyed(ctx, project, events, nil)
+}
+
+// AppendKeyed is Append of events some of which are known again by another key than source and id: the one at their place in keys, unless
+// that is "" or there is none. So another event of the same key is answered with the one that was there before, as a duplicate.
+func (l *Log) AppendKeyed(ctx context.Context, project string, events []sdk.Event, keys []string) ([]Ack, error) {
 	p, err := l.project(project)
 	if err != nil {
 		return nil, err
@@ -31,7 +37,7 @@ func (l *Log) Append(ctx context.Context, project string, events []sdk.Event) ([
 		return nil, sdk.Errorf(sdk.CodeInternal, "%d events in one call; at most %d", len(events), sdk.MaxEventBatch)
 	}
 	w := newWrite()
-	for _, e := range events {
+	for i, e := range events {
 		if !e.Type.Valid() || e.ID == "" || e.Source == "" {
 			return nil, sdk.Errorf(sdk.CodeInternal, "an event without id, source or type")
 		}
@@ -39,7 +45,11 @@ func (l *Log) Append(ctx context.Context, project string, events []sdk.Event) ([
 		if err != nil {
 			return nil, err
 		}
-		m.Header.Set(jetstream.MsgIDHeader, dedupID(e))
+		known := dedupID(e)
+		if i < len(keys) && keys[i] != "" {
+			known = digest("key", keys[i])
+		}
+		m.Header.Set(jetstream.MsgIDHeader, known)
 		w.add(m)
 	}
 	places, err := p.append(ctx, w)

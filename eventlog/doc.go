@@ -13,7 +13,7 @@
 //	rc.<project>.a.<agent id>     an agent's
 //	rc.<project>.e.<type>         what callers publish
 //
-// What is followed and not kept goes the same way below rl.<project> instead.
+// What is followed and not kept goes the same way below rl.<project> instead; the live output of a task goes over ro.<project>.<task id>.
 //
 // Two streams are shared by all projects: rolecall_dead has the events that no receiver of a subscription acknowledged, and
 // rolecall_fences which deliveries of an event were given back or came too late.

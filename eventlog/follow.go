@@ -105,6 +105,30 @@ func (f *Follower) Next(ctx context.Context) (*Record, error) {
 	}
 }
 
+// Ready answers the next event where it is at hand; nil says that Next has to wait or to read for it.
+func (f *Follower) Ready() *Record {
+	for len(f.page) > 0 {
+		r := f.page[0].Record
+		f.page = f.page[1:]
+		if f.takes(r) && f.filter.match(r) {
+			return r
+		}
+	}
+	if f.at < f.joined || f.history != nil {
+		return nil
+	}
+	for {
+		select {
+		case r := <-f.queue:
+			if f.takes(r) {
+				return r
+			}
+		default:
+			return nil
+		}
+	}
+}
+
 // takes reports whether a record from the queue is the next one; it may have been read from the log before.
 func (f *Follower) takes(r *Record) bool {
 	if r.Sequence == 0 {

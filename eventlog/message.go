@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -18,7 +19,7 @@ import (
 // encode makes an event's message. Its sequence is not in it: the log gives it.
 func encode(subject string, e sdk.Event) (*nats.Msg, error) {
 	e.Sequence = ""
-	data, err := json.Marshal(e)
+	data, err := compact(e)
 	if err != nil {
 		return nil, sdk.Errorf(sdk.CodeInternal, "an event of type %s cannot be written as JSON: %v", e.Type, err)
 	}
@@ -37,6 +38,17 @@ func encode(subject string, e sdk.Event) (*nats.Msg, error) {
 	return m, nil
 }
 
+// compact writes an event on one line, its text as it is: escaping < for web pages would make code up to six times as large.
+func compact(e sdk.Event) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
 // batchRoom is what the headers of a batch may add to a message.
 const batchRoom = 1 << 10
 
@@ -50,9 +62,11 @@ func size(m *nats.Msg) int {
 	return n
 }
 
-// dedupID is by what the same source and id are known again.
-func dedupID(e sdk.Event) string {
-	sum := sha256.Sum256([]byte(e.Source + "\x00" + e.ID))
+// dedupID is by what the same source and id are known again; where an event came with a source of its own, that counts too.
+func dedupID(e sdk.Event) string { return digest(e.Source, e.ID, e.OriginSource) }
+
+func digest(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -76,17 +90,28 @@ func newRecord(subject string, sequence uint64, at time.Time, h nats.Header, dat
 	}
 }
 
+// Number is its place within its story: 1, 2, 3 …; 0 for an event of no story, and for one that is not kept.
+func (r *Record) Number() int { return r.number }
+
 // JSON is the event as it goes over the wire, with its sequence.
 func (r *Record) JSON() []byte {
 	if r.Sequence == 0 || len(r.Data) < 2 {
 		return r.Data
 	}
-	const field = `,"sequence":"`
-	out := make([]byte, 0, len(r.Data)+len(field)+22)
-	out = append(out, r.Data[:len(r.Data)-1]...)
-	out = append(out, field...)
-	out = append(out, sdk.FormatSequence(r.Sequence)...)
-	return append(out, '"', '}')
+	return r.AppendJSON(make([]byte, 0, len(r.Data)+len(sequenceField)+22))
+}
+
+const sequenceField = `,"sequence":"`
+
+// AppendJSON appends what JSON answers.
+func (r *Record) AppendJSON(to []byte) []byte {
+	if r.Sequence == 0 || len(r.Data) < 2 {
+		return append(to, r.Data...)
+	}
+	to = append(to, r.Data[:len(r.Data)-1]...)
+	to = append(to, sequenceField...)
+	to = append(to, sdk.FormatSequence(r.Sequence)...)
+	return append(to, '"', '}')
 }
 
 // Event decodes the record.

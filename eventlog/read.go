@@ -21,6 +21,7 @@ type Query struct {
 	From  Position
 	Until time.Time // what the log took later is left out; zero is no bound
 	Limit int       // events in the page, at least 1
+	Bytes int       // of the events in the page, beyond which it takes no more; 0 is no bound
 }
 
 // Page is a part of the log, oldest first.
@@ -70,7 +71,7 @@ func (p *project) read(ctx context.Context, s jetstream.Stream, q Query) (Page, 
 	}
 	r := p.log.newReader(reading{stream: s, subject: q.subject(p.id), from: from, upTo: upTo, created: e.created})
 	defer r.close()
-	began, seen := time.Now(), 0
+	began, seen, bytes := time.Now(), 0, 0
 	for {
 		part, err := r.page(ctx)
 		if err != nil {
@@ -86,11 +87,11 @@ func (p *project) read(ctx context.Context, s jetstream.Stream, q Query) (Page, 
 			if !q.match(t.Record) || t.at.Before(q.From.since) {
 				continue
 			}
-			if len(page.Records) == q.Limit {
-				page.Next, page.More = page.Records[q.Limit-1].Sequence, true
+			if n := len(page.Records); n == q.Limit || q.Bytes > 0 && bytes > q.Bytes {
+				page.Next, page.More = page.Records[n-1].Sequence, true
 				return page, nil
 			}
-			page.Records = append(page.Records, t.Record)
+			page.Records, bytes = append(page.Records, t.Record), bytes+len(t.Data)
 		}
 		if seen += len(part); seen >= scanEvents || time.Since(began) > scanTime {
 			page.Next, page.More = r.at, true

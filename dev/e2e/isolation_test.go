@@ -78,6 +78,7 @@ func (s *scene) probes(task *sdk.Task) map[string]probe {
 		"agentId": {"w", true}, "since": {task.CreatedAt.Add(-time.Minute).Format(time.RFC3339Nano), true}, "limit": {"200", true},
 		"parentId": {task.ID, false}, "sessionId": {task.ID, false}, "planId": {task.ID, false}, "cursor": {cursor, false},
 		"waitMs": {"1000", true},
+		"types":  {"*", false}, "subject": {"task/" + task.ID, false}, "after": {"0", false}, "until": {time.Now().Format(time.RFC3339), false}, "output": {"1", false},
 	}
 }
 
@@ -87,11 +88,20 @@ func (s *scene) unguessed(task *sdk.Task, own, foreign string) {
 	s.t.Helper()
 	victim := s.delegate(nil, func(r *sdk.TaskRequest) { r.Role = sdk.RoleTester })
 	probes := s.probes(task)
+	hasLog := s.hasLog()
 	for _, o := range s.operations() {
+		if o.ofEvents() && !hasLog {
+			continue
+		}
 		for _, name := range o.query {
 			p, known := probes[name]
 			if !known {
 				s.t.Fatalf("%s %s has the parameter %s: give it a value here", o.method, o.path, name)
+			}
+			if o.ofEvents() {
+				if p.hits = false; name == "cursor" {
+					p.value = "0" // a sequence
+				}
 			}
 			s.probed(o, name, p, task, own, foreign)
 		}
@@ -115,7 +125,7 @@ func (s *scene) probed(o operation, name string, p probe, task *sdk.Task, own, f
 	switch {
 	case o.aboutOne():
 		want = http.StatusNotFound
-	case name == "cursor":
+	case name == "cursor" && !o.ofEvents():
 		want = http.StatusUnprocessableEntity
 	}
 	for _, project := range []string{"", "bank"} {

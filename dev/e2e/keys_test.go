@@ -185,6 +185,10 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 	case r.method != http.MethodPost:
 	case r.path == "/v1/tasks":
 		send = `{"type":"code.write","title":"t"}`
+	case r.path == "/v1/events":
+		send = `{"type":"build.finished"}`
+	case strings.HasSuffix(r.path, "/output"):
+		send = `{"attempt":1,"frames":[{"text":"x"}]}`
 	case strings.HasSuffix(r.path, "/input"):
 		send = `{"requestId":"q","answer":1}`
 	case strings.HasSuffix(r.path, "/ack"), strings.HasSuffix(r.path, "/nack"), strings.HasSuffix(r.path, "/extend"):
@@ -209,9 +213,27 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 	}
 	resp, err := http.DefaultClient.Do(req)
 	s.do(err)
+	if resp.Header.Get("Content-Type") == "text/event-stream" { // what comes first is enough: it may never end
+		first := make([]byte, 4<<10)
+		n, err := resp.Body.Read(first)
+		s.do(errors.Join(err, resp.Body.Close()))
+		return resp.StatusCode, string(first[:n])
+	}
 	raw, err := io.ReadAll(resp.Body)
 	s.do(errors.Join(err, resp.Body.Close()))
 	return resp.StatusCode, string(raw)
+}
+
+// ofEvents reports whether the route needs the event log.
+func (r route) ofEvents() bool {
+	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output")
+}
+
+// hasLog reports whether the server has an event log.
+func (s *scene) hasLog() bool {
+	s.t.Helper()
+	_, body := s.ask(route{http.MethodGet, "/readyz"}, "", "", "")
+	return strings.Contains(body, `"events":`)
 }
 
 // doctorAndCommands shows the command line with the right key, another's and none.

@@ -1,0 +1,206 @@
+package apiserver
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+
+	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+type streamTaskEventsInput struct {
+	ID          string `path:"id" doc:"The task's id."`
+	Output      string `query:"output" enum:"0,1" doc:"1 mixes in the agent's live output, as events named output without an id."`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was read, to go on after it."`
+
+	query query
+	last  []string
+}
+
+// Resolve takes the whole query, so that unknown parameters are refused.
+func (in *streamTaskEventsInput) Resolve(ctx huma.Context) []error {
+	in.query, in.last = queryOf(ctx.URL()), humagin.Unwrap(ctx).Request.Header.Values(headerLastEventID)
+	return nil
+}
+
+// taskStream is what is asked of a task's stream.
+type taskStream struct {
+	project, id string
+	last        uint64 // the event to go on after, where resumed
+	resumed     bool
+	output      bool
+}
+
+func (in *streamTaskEventsInput) read() (want taskStream, faults []sdk.Fault) {
+	faults = append(idFaults(in.ID), in.query.faults("output")...)
+	want.id, want.output = in.ID, in.query.values.Get("output") == "1"
+	if in.query.values.Has("output") && !want.output && in.query.values.Get("output") != "0" {
+		faults = append(faults, sdk.Fault{Path: "query.output", Message: "must be 0 or 1"})
+	}
+	last, given, more := lastEventID(in.last)
+	want.last, want.resumed = last, given
+	return want, append(faults, more...)
+}
+
+// streamTaskEvents follows a task from its first event, or the one after the last that was read, to its terminal one.
+func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput) (*huma.StreamResponse, error) {
+	want, faults := in.read()
+	if len(faults) > 0 {
+		return nil, s.problem(ctx, invalid(faults))
+	}
+	want.project = callerOf(ctx).project
+	if err := s.checkOwner(ctx); err != nil {
+		return nil, s.taskProblem(ctx, err)
+	}
+	task, err := s.tasks.GetTask(ctx, want.project, want.id)
+	if err != nil {
+		return nil, s.taskProblem(ctx, err)
+	}
+	log, fault := s.eventLog()
+	if fault != nil {
+		return nil, s.problem(ctx, fault)
+	}
+	if isHead(ctx) {
+		return s.streamHead(), nil
+	}
+	told, err := want.told(ctx, log)
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	switch {
+	case told == storyRead:
+		return &huma.StreamResponse{Body: func(c huma.Context) { humagin.Unwrap(c).Status(http.StatusNoContent) }}, nil
+	case told == storyNone && s.silent(task):
+		return s.respond(func(out *sse, _ *http.Request) {
+			out.comment("the task has ended, and the log has none of its events")
+			_ = out.flush() // nothing follows in any case
+			out.end()
+		}), nil
+	}
+	return s.followTask(ctx, log, want)
+}
+
+// silent reports whether a task has ended so long ago that nothing is told of it any more.
+func (s *Server) silent(t sdk.Task) bool {
+	return t.Status.Terminal() && (t.CompletedAt == nil || time.Since(*t.CompletedAt) > s.times.patience)
+}
+
+// storyState is what the log has of a task's story for one who wants to read it.
+type storyState int
+
+const (
+	storyMore storyState = iota // something, or something may come
+	storyNone                   // nothing at all
+	storyRead                   // nothing that was not read: it has ended
+)
+
+func terminalEvents() []sdk.EventType {
+	return []sdk.EventType{sdk.EventTaskCompleted, sdk.EventTaskFailed, sdk.EventTaskCancelled}
+}
+
+// afterTerminal are the events that a story has after the terminal one.
+func afterTerminal() []sdk.EventType {
+	return []sdk.EventType{sdk.EventCodeGenerated, sdk.EventCodeReviewed, sdk.EventCodeTested, sdk.EventCodeDeployed}
+}
+
+// told looks at the log. Where the story's beginning is wanted and gone it answers history_expired.
+func (w taskStream) told(ctx context.Context, log *eventlog.Log) (storyState, error) {
+	story := eventlog.Story{Kind: eventlog.KindTask, ID: w.id}
+	if !w.resumed {
+		page, err := log.Read(ctx, w.project, eventlog.Query{Filter: eventlog.Filter{Story: &story}, Limit: 1})
+		if err != nil || len(page.Records) == 0 {
+			return storyNone, err
+		}
+		if first := page.Records[0]; first.Number() > 1 {
+			e := sdk.Errorf(sdk.CodeHistoryExpired, "the log has no longer the beginning of the task's story: its first event is %s; send the one before as Last-Event-ID", sdk.FormatSequence(first.Sequence))
+			e.FirstSequence = first.Sequence
+			return storyMore, e
+		}
+		return storyMore, nil
+	}
+	end, err := log.Terminal(ctx, w.project, story, append(terminalEvents(), afterTerminal()...)...)
+	if err != nil || end == nil {
+		return storyMore, err
+	}
+	if end.Sequence <= w.last {
+		return storyRead, nil
+	}
+	var terminal sdk.EventPatterns
+	for _, t := range terminalEvents() {
+		terminal = append(terminal, sdk.EventPattern(t))
+	}
+	page, err := log.Read(ctx, w.project, eventlog.Query{
+		Filter: eventlog.Filter{Types: terminal, Story: &story}, From: eventlog.After(w.last), Limit: 1,
+	})
+	if err == nil && len(page.Records) == 0 {
+		return storyRead, nil
+	}
+	return storyMore, err
+}
+
+func (s *Server) followTask(ctx context.Context, log *eventlog.Log, want taskStream) (*huma.StreamResponse, error) {
+	leave, fault := s.admit(ctx)
+	if fault != nil {
+		return nil, s.problem(ctx, fault)
+	}
+	from := eventlog.First()
+	if want.resumed {
+		from = eventlog.After(want.last)
+	}
+	var output *eventlog.Output
+	var err error
+	if want.output {
+		if output, err = log.FollowOutput(want.project, want.id); err != nil {
+			leave()
+			return nil, s.problem(ctx, err)
+		}
+	}
+	follower, err := log.Follow(ctx, want.project, eventlog.Filter{Story: &eventlog.Story{Kind: eventlog.KindTask, ID: want.id}}, from)
+	if err != nil {
+		if output != nil {
+			output.Close()
+		}
+		leave()
+		return nil, s.problem(ctx, err)
+	}
+	return s.respond(func(out *sse, r *http.Request) {
+		defer leave()
+		defer follower.Close()
+		out.comment("the task's events follow")
+		st := &stream{server: s, out: out, feed: eventFeed{follower}, may: s.stillMay(r)}
+		st.last = func(r *eventlog.Record) bool { return slices.Contains(terminalEvents(), r.Type) }
+		st.over = func(ctx context.Context) bool {
+			task, err := s.tasks.GetTask(ctx, want.project, want.id)
+			return err == nil && s.silent(task)
+		}
+		if output == nil {
+			st.run(r.Context())
+			return
+		}
+		defer output.Close()
+		reading, stop := context.WithCancel(r.Context())
+		feed, done := newMixedFeed(reading, follower, output.C())
+		defer func() { stop(); <-done }()
+		st.feed = feed
+		st.run(r.Context())
+	}), nil
+}
+
+// eventsLink leads to a task's stream, on a server that has one.
+func (s *Server) eventsLink(id string) string {
+	if s.cfg.Events == nil {
+		return ""
+	}
+	return "/v1/tasks/" + id + "/events"
+}
+
+// linked is a task with the link to its stream.
+func (s *Server) linked(t sdk.Task) sdk.Task {
+	t.Links.Events = s.eventsLink(t.ID)
+	return t
+}
