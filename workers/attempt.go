@@ -114,7 +114,7 @@ func (a *attempt) read(name string, args converter.EncodedValues, earlier activi
 	a.reporter = newReporter(a.w.cfg.AgentID, &task)
 	a.reporter.goOn(earlier)
 	task.Resume = bytes.Clone(a.reporter.report().Resume) // the handler may write into its own
-	a.lease.details, a.lease.changed = a.reporter.report, a.reporter.changed
+	a.lease.details, a.lease.kept, a.lease.changed = a.reporter.heartbeat, a.reporter.acknowledge, a.reporter.changed
 	return nil
 }
 
