@@ -34,7 +34,7 @@ func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
 			if clean := r.String(text); clean != text {
 				e.replace(i, end, e.unusedKey(clean))
 			}
-		case secret && text != Marker && isFilledIn("", text):
+		case secret && isSecretValue(text):
 			e.replace(i, end, Marker)
 		default:
 			if clean := r.String(text); clean != text {

@@ -8,7 +8,7 @@ import (
 
 // Logger is log with messages and values redacted; of a nil one nothing is. Errors and what has a String method are logged as their text.
 func (r *Redactor) Logger(log *slog.Logger) *slog.Logger {
-	if r == nil {
+	if r == nil || log == nil {
 		return log
 	}
 	return slog.New(&logHandler{next: log.Handler(), redactor: r})
@@ -53,7 +53,7 @@ func (h *logHandler) attr(a slog.Attr) slog.Attr {
 	v := a.Value.Resolve()
 	switch v.Kind() {
 	case slog.KindString:
-		return slog.String(a.Key, h.value(a.Key, v.String()))
+		return slog.String(a.Key, h.redactor.Value(a.Key, v.String()))
 	case slog.KindGroup:
 		members := make([]slog.Attr, 0, len(v.Group()))
 		for _, m := range v.Group() {
@@ -65,14 +65,7 @@ func (h *logHandler) attr(a slog.Attr) slog.Attr {
 		if clean := h.redactor.String(text); clean != text {
 			return slog.String(a.Key, clean)
 		}
+	default:
 	}
 	return slog.Attr{Key: a.Key, Value: v}
-}
-
-// value is what is logged under a key: all of it is a secret where the key says so.
-func (h *logHandler) value(key, text string) string {
-	if text != "" && keyName.MatchString(key) {
-		return Marker
-	}
-	return h.redactor.String(text)
 }

@@ -135,7 +135,7 @@ func TestSettings(t *testing.T) {
 	const text = "ACME-1 EMCA-2 password=hunter2"
 	for setting, want := range map[string]string{
 		"":                       "ACME-1 EMCA-2 password=[redacted]",
-		" off ":                  text,
+		"off\n":                  text,
 		`ACME-\d`:                "[redacted] EMCA-2 password=[redacted]",
 		"ACME-\\d\n\nEMCA-\\d\n": "[redacted] [redacted] password=[redacted]",
 		`ACME-\d;;EMCA-\d`:       "[redacted] [redacted] password=[redacted]",
