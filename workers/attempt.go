@@ -112,6 +112,7 @@ func (a *attempt) read(name string, args converter.EncodedValues, earlier activi
 	}
 	a.task = &task
 	a.reporter = newReporter(a.w.cfg.AgentID, &task)
+	a.reporter.clean = a.w.clean
 	a.reporter.goOn(earlier)
 	task.Resume = bytes.Clone(a.reporter.report().Resume) // the handler may write into its own
 	a.lease.details, a.lease.kept, a.lease.changed = a.reporter.heartbeat, a.reporter.acknowledge, a.reporter.changed
@@ -226,6 +227,7 @@ func (a *attempt) answer(e ending) {
 		a.log.Info("the attempt had ended already; its outcome is dropped")
 		return
 	}
+	e.clean = a.w.clean
 	e.cause, e.cancelled = context.Cause(a.ctx), a.cancelled.Load()
 	a.deliver(e.answer(e.counted(a.reporter)))
 }

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // The defaults and bounds of a role worker.
@@ -46,6 +47,10 @@ type Config struct {
 	// agent in the task's chain even when the worker is killed at once; without it, one that is killed in the attempt's first 50 ms
 	// leaves a lost attempt of nobody. It costs one call to Temporal, which is nothing to a handler that starts a program. Default no.
 	AcknowledgeStart bool `env:"-"`
+	// Redact says what secrets look like that are taken out of progress, resume data, errors, questions, live output and the worker's log:
+	// empty is the common formats, "off" is none, and anything else are regular expressions beside them, as [redact.Parse] reads it. A
+	// result's output stays as it is.
+	Redact string `env:"ROLECALL_REDACT" secret:"true" doc:"What is taken out of prompts, progress, errors, live output, events and logs before they are stored. Empty: the common formats of keys and passwords. off: nothing. Else regular expressions beside those, separated by newlines or ;;."`
 
 	// Temporal says where Temporal is; make it with [TemporalFromEnv]. Its DataConverter is used for everything. Identity is
 	// replaced by AgentID.
@@ -85,6 +90,9 @@ func (c Config) Validate() error {
 	}
 	if c.DrainGrace > MaxDrainGrace {
 		fault("drain grace %s: must be at most %s (ROLECALL_DRAIN_GRACE)", c.DrainGrace, MaxDrainGrace)
+	}
+	if _, err := redact.Parse(c.Redact); err != nil {
+		fault("ROLECALL_REDACT: %w", err)
 	}
 	if len(faults) == 0 {
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // reporter holds what there is to tell of an attempt. It is the handler's [sdk.Reporter]: nothing in it waits for anybody.
@@ -18,6 +19,7 @@ type reporter struct {
 	changed        chan struct{} // something is new; one pending notice is enough
 	acknowledged   chan struct{} // Temporal has a heartbeat
 	now            func() time.Time
+	clean          *redact.Redactor // of whatever is reported; nil: nothing is redacted
 
 	mu        sync.Mutex
 	closed    bool
@@ -60,7 +62,7 @@ const progressGap = time.Microsecond
 
 // Progress implements [sdk.Reporter]. Each is later than the one before, also where the clock stands still or is set back.
 func (r *reporter) Progress(p sdk.Progress) {
-	p = p.Trim()
+	p = r.redacted(p).Trim()
 	p.At, p.Stage, p.Attempt = r.now().UTC().Round(0), r.stage, r.attempt // without the monotonic reading: nobody else sees it
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,9 +78,21 @@ func (r *reporter) Progress(p sdk.Progress) {
 	notice(r.changed)
 }
 
+// redacted is a progress without secrets. That goes before it is cut: what is left of one is no longer known for one.
+func (r *reporter) redacted(p sdk.Progress) sdk.Progress {
+	for _, text := range []*string{&p.Phase, &p.Message, &p.Delta, &p.Category, &p.Tool} {
+		*text = r.clean.String(*text)
+	}
+	return p
+}
+
 // Resume implements [sdk.Reporter]. A null is nothing new: what was kept stays.
 func (r *reporter) Resume(data json.RawMessage) error {
 	if err := sdk.CheckJSON(data, sdk.MaxResume); err != nil || isNull(data) {
+		return err
+	}
+	data = r.clean.JSON(data)
+	if err := sdk.CheckJSON(data, sdk.MaxResume); err != nil { // the marks took more room than the secrets
 		return err
 	}
 	r.mu.Lock()

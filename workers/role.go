@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -54,12 +55,21 @@ type roleWorker struct {
 	metrics *metrics
 	polls   *polls
 	pace    pace
+	clean   *redact.Redactor
 	*drain
 }
 
 func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporalPort) *roleWorker {
 	base := context.WithoutCancel(ctx)
-	return &roleWorker{cfg: cfg, handler: h, port: port, base: base, slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base)}
+	clean, err := redact.Parse(cfg.Redact)
+	if err != nil { // it is checked before
+		clean = redact.Default()
+	}
+	cfg.Logger = clean.Logger(cfg.Logger)
+	return &roleWorker{
+		cfg: cfg, handler: h, port: port, base: base, clean: clean,
+		slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base),
+	}
 }
 
 // serve runs one Temporal worker for each queue until ctx ends or one of them fails for good, and drains.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -22,6 +23,8 @@ const (
 const (
 	// maxArgument bounds how much of a tool's argument progress shows.
 	maxArgument = 256
+	// maxLastLine bounds what a message says of a tool's output.
+	maxLastLine = 512
 	// maxEnd is how much of the end of a line that is too long is looked at: what the request took stands there.
 	maxEnd = 4 << 10
 )
@@ -216,11 +219,15 @@ func argument(args json.RawMessage) string {
 	return strings.ToValidUTF8(line[:min(len(line), maxArgument)], "")
 }
 
-// lastLine is the last line of s that says anything, at most 512 bytes of it.
+// lastLine is the last line of s that says anything, at most maxLastLine bytes of it.
 func lastLine(s string) string {
 	s = strings.TrimSpace(s)
 	if i := strings.LastIndexAny(s, "\r\n"); i >= 0 {
 		s = s[i+1:]
 	}
-	return strings.ToValidUTF8(s[max(0, len(s)-512):], "")
+	if over := len(s) - maxLastLine; over > 0 {
+		s = s[over:]
+		s = s[max(0, strings.IndexFunc(s, unicode.IsSpace)):] // a whole word first: the end of a secret is no longer known for one
+	}
+	return strings.ToValidUTF8(s, "")
 }
