@@ -183,6 +183,10 @@ func (a *attempt) work(info activity.Info) {
 		defer close(told)
 		s.run(a.wanted)
 	}()
+	if a.w.outputs != nil {
+		a.reporter.live = newOutput(a.w.outputs, a.task, a.w.clean, a.w.pace.running)
+		go a.reporter.live.run(a.w.base)
+	}
 	done := handle(a.ctx, a.w.handler, a.task, a.reporter, a.log)
 	o, ok := a.await(done)
 	a.reporter.close()

@@ -19,6 +19,7 @@ type reporter struct {
 	changed        chan struct{} // something is new; one pending notice is enough
 	acknowledged   chan struct{} // Temporal has a heartbeat
 	now            func() time.Time
+	live           *output          // nil: nobody is shown what the agent says
 	clean          *redact.Redactor // of whatever is reported; nil: nothing is redacted
 
 	mu        sync.Mutex
@@ -41,7 +42,10 @@ type kept struct {
 	progress *sdk.Progress
 }
 
-var _ sdk.Meter = (*reporter)(nil)
+var (
+	_ sdk.Meter  = (*reporter)(nil)
+	_ sdk.Output = (*reporter)(nil)
+)
 
 func newReporter(agentID string, a *sdk.Assignment) *reporter {
 	r := &reporter{
@@ -114,6 +118,9 @@ func (r *reporter) Spent(m sdk.Metrics) {
 	}
 }
 
+// Output implements [sdk.Output].
+func (r *reporter) Output(frames ...sdk.OutputFrame) { r.live.take(frames) }
+
 // total is what the attempt has spent, all executions of it together: m of this one, with what was last reported where m leaves a number
 // out. It holds no number that JSON does not.
 func (r *reporter) total(m sdk.Metrics) sdk.Metrics {
@@ -155,6 +162,7 @@ func (r *reporter) started(at time.Time) {
 
 // close takes no more reports: the handler has returned.
 func (r *reporter) close() {
+	r.live.close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true

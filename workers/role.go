@@ -56,6 +56,7 @@ type roleWorker struct {
 	polls   *polls
 	pace    pace
 	clean   *redact.Redactor
+	outputs outputPort // nil without a service
 	*drain
 }
 
@@ -66,10 +67,14 @@ func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporal
 		clean = redact.Default()
 	}
 	cfg.Logger = clean.Logger(cfg.Logger)
-	return &roleWorker{
+	w := &roleWorker{
 		cfg: cfg, handler: h, port: port, base: base, clean: clean,
 		slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base),
 	}
+	if c, err := cfg.service(); err == nil && c != nil {
+		w.outputs = c
+	}
+	return w
 }
 
 // serve runs one Temporal worker for each queue until ctx ends or one of them fails for good, and drains.

@@ -110,6 +110,7 @@ func (s *stream) endLine() {
 	switch {
 	case kind == eventUpdate:
 		if delta := textDelta(s.line); delta != "" {
+			s.show(sdk.OutputFrame{Delta: delta})
 			s.to.Progress(sdk.Progress{Category: categoryMessage, Phase: "Processing", Delta: delta})
 		}
 	case s.skipping:
@@ -151,6 +152,7 @@ func (s *stream) take(kind string, e event) {
 			s.takeAnswer(e.Message)
 		}
 	case eventToolStart:
+		s.show(sdk.OutputFrame{Tool: strings.TrimSpace(e.ToolName + " " + argument(e.Args))})
 		s.to.Progress(sdk.Progress{
 			Category: categoryToolCall, Phase: "Calling " + e.ToolName, Tool: e.ToolName, Message: argument(e.Args),
 		})
@@ -168,6 +170,13 @@ func (s *stream) take(kind string, e event) {
 		if !e.Success {
 			s.gaveUp = e.FinalError
 		}
+	}
+}
+
+// show gives what pi says to whoever follows the task.
+func (s *stream) show(f sdk.OutputFrame) {
+	if live, ok := s.to.(sdk.Output); ok {
+		live.Output(f)
 	}
 }
 
