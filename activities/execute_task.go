@@ -24,7 +24,7 @@ type AttemptReport struct {
 	AgentID       string             `json:"agentId,omitempty"`
 	StartedAt     *time.Time         `json:"startedAt,omitempty"` // when the handler began; nil while the attempt waits for a slot
 	Progress      *sdk.Progress      `json:"progress,omitempty"`  // the newest
-	N             int                `json:"n,omitempty"`         // how many progress signals the attempt has sent
+	N             int                `json:"n,omitempty"`         // how many progress signals the attempt has sent; in a heartbeat at least that, and never less than one that is in history
 	Resume        json.RawMessage    `json:"resume,omitempty"`    // for the next attempt
 	Spent         *sdk.Metrics       `json:"spent,omitempty"`     // tokens and cost so far; nil beside a result, whose metrics have them
 	Result        *sdk.Result        `json:"result,omitempty"`

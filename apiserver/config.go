@@ -33,6 +33,12 @@ type Config struct {
 	RateLimit float64 `env:"ROLECALL_RATE_LIMIT" envDefault:"100" json:"rateLimit" doc:"Requests a second that one API key may make; a wait counts once. 0: no limit."`
 	// RateBurst is how many requests a key that was quiet may make at once, at least 1 where there is a RateLimit.
 	RateBurst int `env:"ROLECALL_RATE_BURST" envDefault:"200" json:"rateBurst" doc:"Requests that an API key may make at once after it was quiet, 1 to 1000000."`
+	// Redact says what secrets look like that are taken out of what callers send before it is stored: empty is the common formats, "off" is
+	// none, and anything else are regular expressions beside them, as [redact.Parse] reads it.
+	Redact string `env:"ROLECALL_REDACT" secret:"true" json:"-" doc:"What is taken out of prompts, progress, errors, live output, events and logs before they are stored. Empty: the common formats of keys and passwords. off: nothing. Else regular expressions beside those, separated by newlines or ;;."`
+	// Capture is how much the events of tasks carry: full, or metadata, without prompts, inputs and outputs. Empty: metadata where there is
+	// a KeysFile, else full.
+	Capture string `env:"ROLECALL_CAPTURE" json:"capture" doc:"What events of tasks carry: full, or metadata, without prompts, inputs and outputs. Empty: metadata where ROLECALL_KEYS_FILE is set, else full."`
 	// TemporalUIURL is where people find the Temporal UI.
 	TemporalUIURL string `env:"ROLECALL_TEMPORAL_UI_URL" json:"temporalUiUrl" doc:"Address of the Temporal UI, for links from tasks to their runs. Empty: no links."`
 	// CORSOrigins are the web origins whose pages may call the API.
@@ -73,6 +79,9 @@ func (c Config) Validate() error {
 	}
 	if c.RateLimit > 0 && (c.RateBurst < 1 || c.RateBurst > maxRate) {
 		faults = append(faults, fmt.Errorf("ROLECALL_RATE_BURST must be from 1 to %d requests", maxRate))
+	}
+	if _, err := c.Redaction(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.TemporalUIURL != "" && !isWebURL(c.TemporalUIURL) {
 		faults = append(faults, errors.New("ROLECALL_TEMPORAL_UI_URL must be an http or https address such as http://127.0.0.1:8233"))

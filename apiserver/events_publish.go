@@ -71,6 +71,9 @@ func (s *Server) publishEvents(ctx context.Context, in *publishEventsInput) (*pu
 	if err := p.complete(from); err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	for i, e := range p.events { // after the digest of what was sent
+		p.events[i] = s.redaction.Event(e)
+	}
 	acks, err := p.write(ctx)
 	if err != nil {
 		return nil, s.problem(ctx, err)

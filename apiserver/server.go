@@ -16,6 +16,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/apiserver/seal"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // The time limits of a connection. There is none on writing: a wait may take as long as [sdk.MaxWaitMs].
@@ -31,17 +32,18 @@ const defaultShutdownGrace = 10 * time.Second
 
 // Server answers the HTTP API.
 type Server struct {
-	cfg      Config
-	tasks    Tasks
-	log      *slog.Logger
-	projects *projects
-	keys     *keys.Store // nil without keys
-	limits   *limits
-	seals    *seal.Ring // nil without keys and events
-	attempts *limits    // of the keys of attempts
-	metrics  *metrics
-	tracer   trace.Tracer
-	handler  http.Handler
+	cfg       Config
+	tasks     Tasks
+	log       *slog.Logger
+	projects  *projects
+	keys      *keys.Store // nil without keys
+	limits    *limits
+	seals     *seal.Ring // nil without keys and events
+	attempts  *limits    // of the keys of attempts
+	metrics   *metrics
+	tracer    trace.Tracer
+	redaction redact.Events // of what is stored
+	handler   http.Handler
 
 	bodyTimeout time.Duration
 
@@ -65,7 +67,12 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	if cfg.ShutdownGrace == 0 {
 		cfg.ShutdownGrace = defaultShutdownGrace
 	}
-	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout}
+	redaction, err := cfg.Redaction()
+	if err != nil {
+		return nil, err
+	}
+	logger = redaction.Redactor.Logger(logger)
+	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout, redaction: redaction}
 	s.scans = newScans()
 	s.waits.bound(waitBounds{maxWaits, maxWaitsOfAKey, maxWaitsOfAnAttempt, "wait already", "ask again later, or without waitMs"})
 	s.streams.bound(waitBounds{maxStreams, maxStreamsOfAKey, maxStreamsOfAnAttempt, "are streams already", "end one, or follow with one what several do"})
@@ -73,19 +80,16 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	if cfg.KeysFile != "" {
-		var err error
 		if s.keys, err = keys.Open(cfg.KeysFile, logger); err != nil {
 			return nil, err
 		}
 	}
 	if cfg.KeysFile != "" || cfg.Events != nil {
-		var err error
 		if s.seals, err = sealingKeys(cfg, logger); err != nil {
 			return nil, err
 		}
 	}
 	s.tracer = tracerOf(cfg.TracerProvider)
-	var err error
 	if s.metrics, err = newMetrics(cfg.Metrics, func() float64 { return float64(s.waits.count()) }, func() float64 { return float64(s.streams.count()) }); err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (s *Server) cancelTask(ctx context.Context, in *cancelTaskInput) (*taskOutp
 	if err := s.checkOwner(ctx); err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
-	task, accepted, err := s.tasks.CancelTask(ctx, callerOf(ctx).project, in.ID, d.value.Reason)
+	task, accepted, err := s.tasks.CancelTask(ctx, callerOf(ctx).project, in.ID, sdk.Cut(s.redaction.Redactor.String(d.value.Reason), sdk.MaxReason))
 	if err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
@@ -95,13 +95,19 @@ func (s *Server) provideInput(ctx context.Context, in *provideInputInput) (*task
 	case len(d.value.Answer) > sdk.MaxAnswer:
 		d.add(sdk.Fault{Path: "$.answer", Message: "is larger than " + strconv.Itoa(sdk.MaxAnswer) + " bytes"})
 	}
+	answer := s.redaction.Redactor.JSON(d.value.Answer)
+	if len(answer) > max(sdk.MaxAnswer, len(d.value.Answer)) {
+		d.add(sdk.Fault{Path: "$.answer", Message: "is larger than " + strconv.Itoa(sdk.MaxAnswer) + " bytes once its secrets are redacted"})
+	}
 	if err := d.err(); err != nil {
 		return nil, s.problem(ctx, err)
 	}
 	if err := s.checkOwner(ctx); err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
-	task, err := s.tasks.ProvideInput(ctx, callerOf(ctx).project, in.ID, workflows.ProvideInputInput{RequestID: d.value.RequestID, Answer: d.value.Answer})
+	task, err := s.tasks.ProvideInput(ctx, callerOf(ctx).project, in.ID, workflows.ProvideInputInput{
+		RequestID: d.value.RequestID, Answer: answer,
+	})
 	if err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}

@@ -61,13 +61,17 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	request, err := s.redactRequest(d.value) // the digest is of what the caller sent
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
 	entry, fault := s.projects.enter(who)
 	if fault != nil {
 		return nil, s.problem(ctx, fault)
 	}
 	defer entry.leave()
 	task, replayed, err := s.tasks.CreateTask(ctx, workflows.TaskInput{
-		Project: who.project, Organization: who.organization, ID: id, Request: d.value, FairnessKey: who.key,
+		Project: who.project, Organization: who.organization, ID: id, Request: request, FairnessKey: who.key,
 	}, digest)
 	entry.created = err == nil
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -25,7 +26,8 @@ type ending struct {
 	err       error
 	took      time.Duration
 	cause     error // why the handler's context had ended, if it had
-	cancelled bool  // the task's cancellation was requested
+	clean     *redact.Redactor
+	cancelled bool // the task's cancellation was requested
 }
 
 // answer is what an attempt answers with: a report, or an error that carries it. A success is a success whatever came meanwhile;
@@ -38,7 +40,7 @@ func (e ending) answer(report activities.AttemptReport) (activities.AttemptRepor
 		return report, temporal.NewCanceledError(report)
 	}
 	if question, ok := errors.AsType[*sdk.InputRequired](e.err); ok {
-		return asked(question, report)
+		return e.asked(question, report)
 	}
 	if errors.Is(e.cause, sdk.ErrInterruptedAttempt) || errors.Is(e.cause, sdk.ErrLeaseLost) {
 		return report, interrupted(report)
@@ -47,6 +49,7 @@ func (e ending) answer(report activities.AttemptReport) (activities.AttemptRepor
 	if fault.Code.Reserved() {
 		fault.Code = sdk.CodeAgentFailed
 	}
+	fault.Message, fault.Details = e.clean.String(fault.Message), e.clean.JSON(fault.Details)
 	return report, failure(&fault, report)
 }
 
@@ -85,7 +88,8 @@ func orNothing(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-func asked(q *sdk.InputRequired, report activities.AttemptReport) (activities.AttemptReport, error) {
+// asked answers with a question, without its secrets.
+func (e ending) asked(q *sdk.InputRequired, report activities.AttemptReport) (activities.AttemptReport, error) {
 	switch {
 	case strings.TrimSpace(q.Prompt) == "" || !utf8.ValidString(q.Prompt):
 		return report, refuse(sdk.CodeInvalidOutput, report, "the agent's question has no text that can be read")
@@ -93,9 +97,14 @@ func asked(q *sdk.InputRequired, report activities.AttemptReport) (activities.At
 		return report, refuse(sdk.CodePayloadTooLarge, report, "the agent's question has %d bytes, more than the %d allowed", len(q.Prompt), sdk.MaxPrompt)
 	}
 	if err := workflows.CheckSchema(q.Schema); err != nil {
-		return report, refuse(sdk.CodeInvalidOutput, report, "the agent's question has a schema that cannot be used: %s", text(err))
+		return report, refuse(sdk.CodeInvalidOutput, report, "the agent's question has a schema that cannot be used: %s", e.clean.String(text(err)))
 	}
-	report.InputRequired = q
+	report.InputRequired = &sdk.InputRequired{Prompt: sdk.Cut(e.clean.String(q.Prompt), sdk.MaxPrompt), Schema: q.Schema}
+	if clean := e.clean.JSON(q.Schema); workflows.CheckSchema(clean) == nil {
+		report.InputRequired.Schema = clean
+	} else {
+		report.InputRequired.Schema = nil // any answer will do
+	}
 	return report, nil
 }
 

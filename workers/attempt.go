@@ -112,9 +112,10 @@ func (a *attempt) read(name string, args converter.EncodedValues, earlier activi
 	}
 	a.task = &task
 	a.reporter = newReporter(a.w.cfg.AgentID, &task)
+	a.reporter.clean = a.w.clean
 	a.reporter.goOn(earlier)
 	task.Resume = bytes.Clone(a.reporter.report().Resume) // the handler may write into its own
-	a.lease.details, a.lease.changed = a.reporter.report, a.reporter.changed
+	a.lease.details, a.lease.kept, a.lease.changed = a.reporter.heartbeat, a.reporter.acknowledge, a.reporter.changed
 	return nil
 }
 
@@ -182,6 +183,10 @@ func (a *attempt) work(info activity.Info) {
 		defer close(told)
 		s.run(a.wanted)
 	}()
+	if a.w.outputs != nil {
+		a.reporter.live = newOutput(a.w.outputs, a.task, a.w.clean, a.w.pace.running)
+		go a.reporter.live.run(a.w.base)
+	}
 	done := handle(a.ctx, a.w.handler, a.task, a.reporter, a.log)
 	o, ok := a.await(done)
 	a.reporter.close()
@@ -226,6 +231,7 @@ func (a *attempt) answer(e ending) {
 		a.log.Info("the attempt had ended already; its outcome is dropped")
 		return
 	}
+	e.clean = a.w.clean
 	e.cause, e.cancelled = context.Cause(a.ctx), a.cancelled.Load()
 	a.deliver(e.answer(e.counted(a.reporter)))
 }

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // The defaults and bounds of a role worker.
@@ -46,6 +47,14 @@ type Config struct {
 	// agent in the task's chain even when the worker is killed at once; without it, one that is killed in the attempt's first 50 ms
 	// leaves a lost attempt of nobody. It costs one call to Temporal, which is nothing to a handler that starts a program. Default no.
 	AcknowledgeStart bool `env:"-"`
+	// Redact says what secrets look like that are taken out of progress, resume data, errors, questions, live output and the worker's log:
+	// empty is the common formats, "off" is none, and anything else are regular expressions beside them, as [redact.Parse] reads it. A
+	// result's output stays as it is.
+	Redact string `env:"ROLECALL_REDACT" secret:"true" doc:"What is taken out of prompts, progress, errors, live output, events and logs before they are stored. Empty: the common formats of keys and passwords. off: nothing. Else regular expressions beside those, separated by newlines or ;;."`
+	// ServiceURL is the API that live output of agents goes to, for whoever follows a task. Default "": it goes nowhere.
+	ServiceURL string `env:"EVENTS_SERVICE_URL" doc:"Where the rolecall API is."`
+	// APIKey is the worker's own key of the API at ServiceURL, with the scope work. Default "": none.
+	APIKey string `env:"EVENTS_API_KEY" secret:"true" json:"-" doc:"The API key; none where the service has no keys."`
 
 	// Temporal says where Temporal is; make it with [TemporalFromEnv]. Its DataConverter is used for everything. Identity is
 	// replaced by AgentID.
@@ -86,10 +95,24 @@ func (c Config) Validate() error {
 	if c.DrainGrace > MaxDrainGrace {
 		fault("drain grace %s: must be at most %s (ROLECALL_DRAIN_GRACE)", c.DrainGrace, MaxDrainGrace)
 	}
+	if _, err := redact.Parse(c.Redact); err != nil {
+		fault("ROLECALL_REDACT: %w", err)
+	}
+	if _, err := c.service(); err != nil {
+		faults = append(faults, err)
+	}
 	if len(faults) == 0 {
 		return nil
 	}
 	return fmt.Errorf("the role worker's configuration is not valid:\n%w", errors.Join(faults...))
+}
+
+// service is a client of the API at ServiceURL, or nil without one.
+func (c Config) service() (*sdk.Client, error) {
+	if c.ServiceURL == "" {
+		return nil, nil
+	}
+	return sdk.NewClient(sdk.Config{URL: c.ServiceURL, APIKey: c.APIKey, ProjectID: c.Project, UserAgent: "rolecall-worker"})
 }
 
 func (c Config) withDefaults() Config {

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -24,6 +25,9 @@ type ControlConfig struct {
 	DeploymentName string `env:"TEMPORAL_WORKER_DEPLOYMENT_NAME" doc:"With TEMPORAL_WORKER_BUILD_ID: the deployment that the control worker is a version of. Empty: no versioning."`
 	BuildID        string `env:"TEMPORAL_WORKER_BUILD_ID" doc:"With TEMPORAL_WORKER_DEPLOYMENT_NAME: the version of the control worker."`
 
+	// Redaction is what the events of tasks carry, and what is taken out of the log. Default nil: without secrets of the common formats, and
+	// all of a task.
+	Redaction *redact.Events `env:"-"`
 	// FailOnPanic fails a run whose code panics or does not replay, instead of holding it until a mended worker comes. For tests.
 	FailOnPanic bool `env:"-"`
 	// Temporal says where Temporal is; make it with [TemporalFromEnv].
@@ -51,6 +55,10 @@ func RunControl(ctx context.Context, cfg ControlConfig) error {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	if cfg.Redaction == nil {
+		cfg.Redaction = &redact.Events{Redactor: redact.Default(), Capture: redact.CaptureFull}
+	}
+	cfg.Logger = cfg.Redaction.Redactor.Logger(cfg.Logger)
 	c, err := Dial(ctx, cfg.Temporal, cfg.Logger)
 	if err != nil {
 		return unlessStopped(ctx, err)

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 // fakeTemporal records the calls about one attempt and answers them as it is told.
@@ -27,6 +29,12 @@ type fakeTemporal struct {
 	beats   []call[activities.AttemptReport]
 	signals []call[sent]
 	answers []call[client.CompleteActivityOptions]
+	lost    bool                                // heartbeats are not acknowledged
+	deaf    int                                 // so many signals more are not acknowledged, although they arrive
+	unsure  []sent                              // those
+	begun   int                                 // attempts, each of a run of its own
+	last    map[string]activities.AttemptReport // the last heartbeat that was kept, by run
+	behind  []string                            // signals that said more than the last heartbeat that was kept
 }
 
 type call[T any] struct {
@@ -68,8 +76,11 @@ func (f *fakeTemporal) reach(ctx context.Context, delay time.Duration) error {
 
 func (f *fakeTemporal) RecordActivityHeartbeatWithOptions(ctx context.Context, opts client.RecordActivityHeartbeatOptions) error {
 	f.mu.Lock()
-	delay := f.delay
+	delay, lost := f.delay, f.lost
 	f.mu.Unlock()
+	if lost {
+		return serviceerror.NewUnavailable("heartbeats are lost")
+	}
 	if err := f.reach(ctx, delay); err != nil {
 		return err
 	}
@@ -80,6 +91,10 @@ func (f *fakeTemporal) RecordActivityHeartbeatWithOptions(ctx context.Context, o
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.beats = append(f.beats, call[activities.AttemptReport]{time.Now(), report})
+	if f.last == nil {
+		f.last = map[string]activities.AttemptReport{}
+	}
+	f.last[opts.WorkflowID] = report
 	return f.beat
 }
 
@@ -93,14 +108,35 @@ func (f *fakeTemporal) CompleteActivityWithOptions(ctx context.Context, opts cli
 	return f.refuse
 }
 
-func (f *fakeTemporal) SignalWorkflow(ctx context.Context, _, _, name string, arg any) error {
+func (f *fakeTemporal) SignalWorkflow(ctx context.Context, run, _, name string, arg any) error {
 	if err := f.reach(ctx, 0); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.compare(run, arg)
+	if f.deaf > 0 {
+		f.deaf--
+		f.unsure = append(f.unsure, sent{name, arg})
+		return serviceerror.NewUnavailable("the answer is lost")
+	}
 	f.signals = append(f.signals, call[sent]{time.Now(), sent{name, arg}})
 	return nil
+}
+
+// compare notes a signal that says more than the last heartbeat that was kept.
+func (f *fakeTemporal) compare(run string, arg any) {
+	kept := f.last[run]
+	switch in := arg.(type) {
+	case workflows.AttemptStartedInput:
+		if kept.StartedAt == nil {
+			f.behind = append(f.behind, fmt.Sprintf("%+v, and the heartbeat says %+v", in, kept))
+		}
+	case workflows.TaskProgressedInput:
+		if kept.N < in.N || kept.Progress == nil || kept.Progress.At.Before(in.Progress.At) {
+			f.behind = append(f.behind, fmt.Sprintf("%+v, and the heartbeat says %+v", in, kept))
+		}
+	}
 }
 
 // answered is how many answers there are, and the last one's error.
@@ -129,9 +165,17 @@ func named[T any](f *fakeTemporal, name string) []call[T] {
 	return list
 }
 
-// bench is a role worker without Temporal workers: attempts are handed to it directly.
+// bench is a role worker without Temporal workers: attempts are handed to it directly. In every test no signal may be ahead of the
+// heartbeat that Temporal keeps.
 func bench(t *testing.T, f *fakeTemporal, slots int, h sdk.HandlerFunc) *roleWorker {
 	t.Helper()
+	t.Cleanup(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, ahead := range f.behind {
+			t.Errorf("a signal went out before the heartbeat that carries it: %s", ahead)
+		}
+	})
 	cfg := Config{AgentID: "agent-1", Roles: []sdk.Role{sdk.RoleCoder}, Slots: slots, Logger: slog.New(slog.DiscardHandler)}
 	return newRoleWorker(context.Background(), cfg.withDefaults(), h, f)
 }
@@ -154,6 +198,10 @@ func beginAs(w *roleWorker, info activity.Info, args converter.EncodedValues) (a
 	over := make(chan struct{})
 	info.TaskToken, info.TaskQueue, info.ActivityID = []byte("token"), "default.coder", "0.1"
 	info.HeartbeatTimeout, info.StartedTime = testLease, time.Now()
+	w.port.(*fakeTemporal).set(func(f *fakeTemporal) {
+		f.begun++
+		info.WorkflowExecution.ID = fmt.Sprint("task:default:t", f.begun)
+	})
 	w.pace.enter()
 	a = w.newAttempt(context.Background(), info)
 	arrived := time.Now()

@@ -23,11 +23,12 @@ type lease struct {
 	log    *slog.Logger
 
 	details  func() activities.AttemptReport
-	changed  <-chan struct{} // there is something new to tell
-	onReply  func(reply)     // told every answer but an ordinary one
-	onLapse  func()          // told once, when the lease was not renewed in time
-	onMissed func()          // told every heartbeat that was not acknowledged, whoever is to blame
-	renewed  chan struct{}   // closed at the first acknowledgement
+	kept     func(activities.AttemptReport) // told the details that were acknowledged
+	changed  <-chan struct{}                // there is something new to tell
+	onReply  func(reply)                    // told every answer but an ordinary one
+	onLapse  func()                         // told once, when the lease was not renewed in time
+	onMissed func()                         // told every heartbeat that was not acknowledged, whoever is to blame
+	renewed  chan struct{}                  // closed at the first acknowledgement
 	lapse    *time.Timer
 	stopBeat context.CancelFunc
 	stopped  sync.WaitGroup
@@ -40,7 +41,7 @@ type lease struct {
 }
 
 // begin starts the clock: at the time when the poll was sent that brought the attempt, or, when that is longer ago than window, now; then
-// nothing is certain before the first acknowledgement. The fields from port to onLapse are set before, details and changed by start at the
+// nothing is certain before the first acknowledgement. The fields from port to onLapse are set before, details, kept and changed by start at the
 // latest.
 func (l *lease) begin(polled moment, window time.Duration) {
 	l.renewed = make(chan struct{})
@@ -155,8 +156,9 @@ func (l *lease) once(ctx context.Context, sent time.Time) bool {
 	}
 	call, cancel := context.WithTimeout(ctx, beatTry(l.length))
 	defer cancel()
+	details := l.details()
 	err := l.port.RecordActivityHeartbeatWithOptions(call, client.RecordActivityHeartbeatOptions{
-		TaskToken: l.ref.token, Details: []any{l.details()},
+		TaskToken: l.ref.token, Details: []any{details},
 		WorkflowID: l.ref.workflowID, ActivityType: activities.ExecuteTaskName, WorkflowType: l.ref.workflowType, TaskQueue: l.ref.queue,
 	})
 	if ctx.Err() != nil {
@@ -165,6 +167,7 @@ func (l *lease) once(ctx context.Context, sent time.Time) bool {
 	r := readReply(err)
 	switch r {
 	case replyOK, replyCancelled, replyInterrupted:
+		l.kept(details)
 		l.renew(sent)
 	case replyGone:
 	default:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // Performance is one attempt in the hands of a handler, apart from any engine. It is for sdk/sdktest, as [Perform] is.
@@ -25,7 +26,7 @@ type Performance struct {
 	Logger *slog.Logger
 }
 
-// Perform calls a handler as a role worker does, and answers what the worker would tell Temporal: a report, or an error that carries
+// Perform calls a handler as a role worker with the default configuration does, and answers what the worker would tell Temporal: a report, or an error that carries
 // it (see [activities.ExecuteTaskName]). ctx is the handler's and ends with a cause as [sdk.Handler] has it. Perform returns when the
 // handler has. It is for sdk/sdktest, which hands out attempts without Temporal, and may change with any release.
 func Perform(ctx context.Context, p Performance) (activities.AttemptReport, error) {
@@ -37,13 +38,13 @@ func Perform(ctx context.Context, p Performance) (activities.AttemptReport, erro
 	}
 	began := p.Now()
 	r := newReporter(p.AgentID, &p.Assignment)
-	r.now = p.Now
+	r.now, r.clean = p.Now, redact.Default()
 	r.started(began)
 	o := <-handle(ctx, p.Handler, &p.Assignment, &told{reporter: r, tell: p.Reported}, p.Logger)
 	r.close()
 	cause := context.Cause(ctx)
 	e := ending{
-		result: o.result, err: o.err, took: p.Now().Sub(began), cause: cause, cancelled: errors.Is(cause, sdk.ErrCancelRequested),
+		clean: r.clean, result: o.result, err: o.err, took: p.Now().Sub(began), cause: cause, cancelled: errors.Is(cause, sdk.ErrCancelRequested),
 	}
 	return e.answer(e.counted(r))
 }

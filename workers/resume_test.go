@@ -15,10 +15,14 @@ import (
 func TestAPausedAttemptGoesOnWithItsOwnResumeData(t *testing.T) {
 	t.Parallel()
 	r := newReporter("agent-1", &sdk.Assignment{Attempt: 1, Resume: json.RawMessage(`1`), Task: sdk.Task{Progress: &sdk.Progress{Overall: 10}}})
-	r.goOn(activities.AttemptReport{N: 3, Resume: json.RawMessage(`2`), Progress: &sdk.Progress{Overall: 60}})
+	began := time.Now()
+	r.goOn(activities.AttemptReport{N: 3, StartedAt: &began, Resume: json.RawMessage(`2`), Progress: &sdk.Progress{Overall: 60}})
+	if first := r.heartbeat(); first.N != 3 || first.StartedAt == nil {
+		t.Errorf("begins with the heartbeat %+v, which is behind the signals that were sent", first)
+	}
 	r.Progress(sdk.Progress{Percentage: 20})
 	got := r.report()
-	if string(got.Resume) != "2" || got.N != 3 || got.Progress.Overall != 60 || r.nextSignal() != 4 {
+	if string(got.Resume) != "2" || got.N != 3 || got.Progress.Overall != 60 || r.heartbeat().N != 4 {
 		t.Errorf("goes on with %+v", got)
 	}
 }

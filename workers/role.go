@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -54,12 +55,26 @@ type roleWorker struct {
 	metrics *metrics
 	polls   *polls
 	pace    pace
+	clean   *redact.Redactor
+	outputs outputPort // nil without a service
 	*drain
 }
 
 func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporalPort) *roleWorker {
 	base := context.WithoutCancel(ctx)
-	return &roleWorker{cfg: cfg, handler: h, port: port, base: base, slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base)}
+	clean, err := redact.Parse(cfg.Redact)
+	if err != nil { // it is checked before
+		clean = redact.Default()
+	}
+	cfg.Logger = clean.Logger(cfg.Logger)
+	w := &roleWorker{
+		cfg: cfg, handler: h, port: port, base: base, clean: clean,
+		slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base),
+	}
+	if c, err := cfg.service(); err == nil && c != nil {
+		w.outputs = c
+	}
+	return w
 }
 
 // serve runs one Temporal worker for each queue until ctx ends or one of them fails for good, and drains.

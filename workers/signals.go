@@ -17,106 +17,87 @@ type signals struct {
 	held     func() bool // whether the lease still holds
 	log      *slog.Logger
 
-	begin   time.Time       // of the handler
-	before  time.Duration   // how long the task had been going on by then
-	done    <-chan struct{} // closed when the handler has returned
-	quiet   bool            // the run is gone, or refuses
-	sent    int             // version of the progress that the run has
-	lastTry time.Time
+	begin  time.Time       // of the handler
+	before time.Duration   // how long the task had been going on by then
+	done   <-chan struct{} // closed when the handler has returned
+	quiet  bool            // the run is gone, or refuses
+	last   time.Time       // when the last progress was signalled first
 }
 
 // run sends until the handler has returned or ctx ends.
 func (s *signals) run(ctx context.Context) {
-	select {
-	case <-s.done:
+	if !s.pass(ctx, time.Until(s.begin.Add(startedAfter))) || !s.kept(ctx, s.reporter.startKept) {
 		return
-	case <-ctx.Done():
-		return
-	case <-time.After(time.Until(s.begin.Add(startedAfter))):
 	}
-	s.send(ctx, func() (string, any) {
-		return workflows.AttemptStarted.Name, workflows.AttemptStartedInput{
-			Stage: s.reporter.stage, Attempt: s.reporter.attempt, AgentID: s.reporter.agentID, StartedAt: s.begin.UTC(),
-		}
+	s.send(ctx, workflows.AttemptStarted.Name, workflows.AttemptStartedInput{
+		Stage: s.reporter.stage, Attempt: s.reporter.attempt, AgentID: s.reporter.agentID, StartedAt: s.begin.UTC(),
 	})
-	for s.reporter.signalled() < maxSignals && s.next(ctx) {
-		s.progress(ctx)
+	for s.reporter.signalled() < maxSignals && !s.quiet && s.next(ctx) {
+		n, p := s.reporter.takeSignal()
+		s.last = time.Now()
+		s.send(ctx, workflows.TaskProgressed.Name, workflows.TaskProgressedInput{
+			Stage: s.reporter.stage, Attempt: s.reporter.attempt, N: n, Progress: p,
+		})
 	}
 }
 
 // next waits until the next progress is due; false when there is none before the handler has returned.
 func (s *signals) next(ctx context.Context) bool {
-	for {
+	if !s.kept(ctx, s.reporter.signalKept) {
+		return false
+	}
+	if s.last.IsZero() {
+		return true
+	}
+	elapsed := s.before + time.Since(s.begin)
+	return s.pass(ctx, time.Until(s.last.Add(progressInterval(elapsed))))
+}
+
+// kept waits until Temporal has acknowledged what is asked for; false when it has not before the handler has returned.
+func (s *signals) kept(ctx context.Context, enough func() bool) bool {
+	for !enough() {
 		select {
 		case <-s.done:
 			return false
 		case <-ctx.Done():
 			return false
-		case <-s.reporter.progressed:
-		}
-		if _, version := s.reporter.newest(); version != s.sent {
-			break
+		case <-s.reporter.acknowledged:
 		}
 	}
-	if s.lastTry.IsZero() {
-		return true
-	}
-	elapsed := s.before + time.Since(s.begin)
+	return true
+}
+
+// pass waits for a time; false when the handler has returned before.
+func (s *signals) pass(ctx context.Context, wait time.Duration) bool {
 	select {
 	case <-s.done:
 		return false
 	case <-ctx.Done():
 		return false
-	case <-time.After(time.Until(s.lastTry.Add(progressInterval(elapsed)))):
+	case <-time.After(wait):
 		return true
 	}
 }
 
-// progress sends the newest progress unless the run has it.
-func (s *signals) progress(ctx context.Context) {
-	version := 0
-	ok := s.send(ctx, func() (string, any) {
-		p, v := s.reporter.newest()
-		if v == s.sent {
-			return "", nil
-		}
-		version, s.lastTry = v, time.Now()
-		return workflows.TaskProgressed.Name, workflows.TaskProgressedInput{
-			Stage: s.reporter.stage, Attempt: s.reporter.attempt, N: s.reporter.nextSignal(), Progress: p,
-		}
-	})
-	if ok && version > 0 {
-		s.sent = version
-	}
-}
-
-// send makes a signal and sends it, again and again while Temporal is away, the lease holds and the handler runs. Each try is made
-// anew, so that it carries the newest. That the run is gone is normal.
-func (s *signals) send(ctx context.Context, next func() (name string, arg any)) bool {
+// send sends a signal, the same again and again while Temporal is away, the lease holds and the handler runs. That the run is gone is
+// normal.
+func (s *signals) send(ctx context.Context, name string, arg any) {
 	for wait := time.Duration(0); s.held() && !s.quiet && ctx.Err() == nil; {
-		name, arg := next()
-		if name == "" {
-			return false
-		}
 		call, cancel := context.WithTimeout(ctx, signalTry)
 		err := s.port.SignalWorkflow(call, s.ref.workflowID, s.ref.runID, name, arg)
 		cancel()
 		switch readReply(err) {
 		case replyOK:
-			return true
+			return
 		case replyUnknown:
 		default:
 			s.quiet = true
 			s.log.Debug("the run takes no more signals", "signal", name, "error", err)
-			return false
+			return
 		}
 		wait = nextRetry(wait)
-		select {
-		case <-s.done:
-			return false
-		case <-ctx.Done():
-		case <-time.After(wait):
+		if !s.pass(ctx, wait) {
+			return
 		}
 	}
-	return false
 }

@@ -198,3 +198,95 @@ func TestNoSignalIsTriedOnceTheHandlerHasReturned(t *testing.T) {
 		}
 	})
 }
+
+// Heartbeats take long, or fail; signals get through.
+func TestSignalsWaitForTheHeartbeatThatCarriesThem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, began := &fakeTemporal{}, time.Now()
+		w := bench(t, f, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+			for i := range 300 {
+				switch i {
+				case 50:
+					f.set(func(f *fakeTemporal) { f.delay = 2500 * time.Millisecond })
+				case 150:
+					f.set(func(f *fakeTemporal) { f.lost = true })
+				case 250:
+					f.set(func(f *fakeTemporal) { f.lost, f.delay = false, 0 })
+				}
+				r.Progress(sdk.Progress{Percentage: float64(i)})
+				pass(100 * time.Millisecond)
+			}
+			return &sdk.Result{}, nil
+		})
+		_, done := begin(w, sdk.Assignment{})
+		<-done
+		parts := map[int]int{} // signals for each ten seconds
+		for _, p := range named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name) {
+			second := int(p.at.Sub(began) / time.Second)
+			parts[second/5]++
+			if second >= 16 && second < 25 {
+				t.Errorf("signal %+v while no heartbeat was acknowledged", p.value)
+			}
+		}
+		if parts[0] < 4 || parts[1] < 1 || parts[1] > 3 || parts[5] < 4 {
+			t.Errorf("signals in each 5 s: %v; want one a second while heartbeats are quick, and one for each slow heartbeat", parts)
+		}
+		if report := resultOf(t, f); report.N != len(named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name)) {
+			t.Errorf("the answer says %d", report.N)
+		}
+	})
+}
+
+func TestTheStartIsSignalledWhenAHeartbeatHasToldIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const slow = 900 * time.Millisecond
+		f, began := &fakeTemporal{delay: slow}, time.Now()
+		w := bench(t, f, 1, func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
+			pass(5 * time.Second)
+			return &sdk.Result{}, nil
+		})
+		w.polls.remember([]byte("token"), thisMoment()) // so that the handler begins before the first heartbeat
+		_, done := begin(w, sdk.Assignment{})
+		<-done
+		got := named[workflows.AttemptStartedInput](f, workflows.AttemptStarted.Name)
+		if len(got) != 1 || got[0].at.Sub(began) != firstBeat+slow {
+			t.Errorf("started signals: %+v, want one after %s", got, firstBeat+slow)
+		}
+	})
+}
+
+func TestASignalThatIsTriedAgainIsTheSame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeTemporal{}
+		w := bench(t, f, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+			r.Progress(sdk.Progress{Percentage: 1})
+			pass(300 * time.Millisecond)
+			f.set(func(f *fakeTemporal) { f.deaf = 3 })
+			for i := range 30 {
+				r.Progress(sdk.Progress{Percentage: float64(2 + i)})
+				pass(100 * time.Millisecond)
+			}
+			return &sdk.Result{}, nil
+		})
+		_, done := begin(w, sdk.Assignment{})
+		<-done
+		var list []string
+		for _, p := range named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name) {
+			list = append(list, fmt.Sprint(p.value.N, ":", p.value.Progress.Percentage))
+		}
+		if len(list) < 3 || !strings.HasPrefix(list[0], "1:") || !strings.HasPrefix(list[1], "2:") {
+			t.Errorf("progress signals %v, want each number once, from 1 on", list)
+		}
+		if len(f.unsure) != 3 {
+			t.Fatalf("%d signals were tried in vain, want 3", len(f.unsure))
+		}
+		for _, u := range f.unsure {
+			if second := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name)[1].value; u.arg != any(second) {
+				t.Errorf("tried %+v, and then %+v", u.arg, second)
+			}
+		}
+	})
+}

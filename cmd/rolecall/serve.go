@@ -80,6 +80,11 @@ func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 	if s.temporal, err = workers.TemporalFromEnv(); err != nil {
 		return nil, usagef("%w", err)
 	}
+	redaction, err := s.apiConfig.Redaction()
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	s.log, s.controlConfig.Redaction = redaction.Redactor.Logger(s.log), &redaction
 	s.temporal.Logger = log.NewStructuredLogger(s.log)
 	if s.temporal.Identity == "" {
 		s.temporal.Identity = processIdentity("rolecall-serve")

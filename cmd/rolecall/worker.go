@@ -15,6 +15,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
 	"github.com/rolecall-dev/rolecall/workers/agents/pi"
@@ -99,6 +100,11 @@ func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) 
 	if w.log, err = logger(c.stderr, logging); err != nil {
 		return nil, err
 	}
+	clean, err := redact.Parse(w.config.Redact)
+	if err != nil {
+		return nil, usagef("ROLECALL_REDACT: %w", err)
+	}
+	w.log = clean.Logger(w.log)
 	if w.config.Temporal, err = workers.TemporalFromEnv(); err != nil {
 		return nil, usagef("%w", err)
 	}

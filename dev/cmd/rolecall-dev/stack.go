@@ -66,7 +66,11 @@ func (p *parts) run(ctx context.Context, ready func() error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.serveAPI(ctx) })
 	group.Go(func() error {
-		return workers.RunControl(ctx, workers.ControlConfig{Temporal: p.temporal, Logger: p.log.With("part", "control")})
+		redaction, err := p.api.Redaction()
+		if err != nil {
+			return err
+		}
+		return workers.RunControl(ctx, workers.ControlConfig{Temporal: p.temporal, Redaction: &redaction, Logger: p.log.With("part", "control")})
 	})
 	group.Go(func() error {
 		if err := p.waitReady(ctx, time.Now()); err != nil {

@@ -151,9 +151,9 @@ func hasNoTimeLeft(s *scene) {
 }
 
 func isInterrupted(s *scene) {
-	stop := s.Agent(sdk.RoleCoder, "ann", sdktest.Script(sdktest.Attempt().Progress(50, "writing").Resume("half").UntilStopped()))
+	stop := s.Agent(sdk.RoleCoder, "ann", sdktest.Script(sdktest.Attempt().Resume("half").Progress(50, "writing").UntilStopped()))
 	task := s.delegate()
-	s.running(task.ID)
+	s.half(task.ID)
 	stop()
 	var resume json.RawMessage
 	s.Agent(sdk.RoleCoder, "bob", sdk.HandlerFunc(func(_ context.Context, a *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {

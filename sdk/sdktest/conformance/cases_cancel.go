@@ -23,7 +23,7 @@ func cancelsQueued(s *scene) {
 func cancelsRunning(s *scene) {
 	s.Agent(sdk.RoleCoder, "ann", sdktest.Script(sdktest.Attempt().Progress(50, "writing").UntilStopped()))
 	task := s.delegate()
-	s.running(task.ID)
+	s.half(task.ID)
 	s.cancel(task.ID)
 	s.cancel(task.ID)
 	s.like("cancels_running", s.ended(task.ID))

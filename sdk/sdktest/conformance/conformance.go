@@ -116,6 +116,12 @@ func (s *scene) running(id string) {
 	s.is(id, "running", func(t *sdk.Task) bool { return t.Status == sdk.StatusRunning })
 }
 
+// half waits until a task's agent has said that half of it is done: what it does before that it has done.
+func (s *scene) half(id string) {
+	s.Helper()
+	s.is(id, "half done", func(t *sdk.Task) bool { return t.Progress != nil && t.Progress.Percentage == 50 })
+}
+
 // waits waits until a task waits for the reason.
 func (s *scene) waits(id, reason string) *sdk.Task {
 	s.Helper()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // The bounds of a [Config] and its defaults.
@@ -48,10 +49,15 @@ type Config struct {
 	ServiceURL string `env:"EVENTS_SERVICE_URL" doc:"The rolecall API, handed on to the agent's program."`
 	// Project is handed to the program as ROLECALL_PROJECT.
 	Project string `env:"PROJECT_ID" doc:"The project whose tasks are worked on, handed on to the agent's program as ROLECALL_PROJECT."`
+	// Redact says what secrets look like that are taken out of what is kept of the program's log, as [redact.Parse] reads it. That goes
+	// before it is cut to length.
+	Redact string `env:"ROLECALL_REDACT" secret:"true" json:"-" doc:"What is taken out of prompts, progress, errors, live output, events and logs before they are stored. Empty: the common formats of keys and passwords. off: nothing. Else regular expressions beside those, separated by newlines or ;;."`
 	// Dialect is how the program is spoken to. Default nil: the JSON lines of this package's documentation.
 	Dialect Dialect
 	// Logger gets what happens to processes, never what they say. Default nil: nothing is logged.
 	Logger *slog.Logger
+
+	clean *redact.Redactor // as Redact says
 }
 
 var allowPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
@@ -94,13 +100,17 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxLog < 0 || c.MaxLog > DefaultMaxLog {
 		fault("the kept log must be from 1 to %d bytes, not %d", DefaultMaxLog, c.MaxLog)
 	}
+	var err error
+	if c.clean, err = redact.Parse(c.Redact); err != nil {
+		fault("ROLECALL_REDACT: %w", err)
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Dialect == nil {
-		c.Dialect = jsonLines{maxLine: c.MaxLine, maxLog: c.MaxLog, log: c.Logger}
+		c.Dialect = jsonLines{maxLine: c.MaxLine, maxLog: c.MaxLog, clean: c.clean, log: c.Logger}
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err = errors.Join(faults...); err != nil {
 		return c, fmt.Errorf("command agent: %w", err)
 	}
 	return c, nil

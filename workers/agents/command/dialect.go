@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // Dialect is how one kind of program is spoken to. It is safe for concurrent use.
@@ -30,6 +31,7 @@ type Talk interface {
 // jsonLines is the dialect of this package's documentation.
 type jsonLines struct {
 	maxLine, maxLog int
+	clean           *redact.Redactor
 	log             *slog.Logger
 }
 
@@ -40,7 +42,7 @@ func (d jsonLines) Talk(a *sdk.Assignment, r sdk.Reporter) (Talk, error) {
 		return nil, fmt.Errorf("write the assignment: %w", err)
 	}
 	return &jsonTalk{
-		stream: newStream(d.maxLine, d.maxLog, r), input: input,
+		stream: newStream(d.maxLine, d.maxLog, r), input: input, clean: d.clean,
 		log: d.log.With("task", a.Task.ID, "stage", a.Stage, "attempt", a.Attempt),
 	}, nil
 }
@@ -49,6 +51,7 @@ func (d jsonLines) Talk(a *sdk.Assignment, r sdk.Reporter) (Talk, error) {
 type jsonTalk struct {
 	*stream
 	input []byte
+	clean *redact.Redactor
 	log   *slog.Logger
 }
 
@@ -61,7 +64,7 @@ func (t *jsonTalk) Input() []byte { return t.input }
 // Conclude implements Talk.
 func (t *jsonTalk) Conclude(e Exit) (*sdk.Result, error) {
 	t.report()
-	e.Stdout = t.stream.log.String()
+	e.Stdout = t.clean.String(t.stream.log.String())
 	return ending{Exit: e, answer: t.answer, text: t.text, textOver: t.textOver}.conclude()
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -14,6 +15,9 @@ const (
 	firstSysexit = 64
 	lastSysexit  = 78
 )
+
+// maxLastLine bounds what a failure's message says of a log.
+const maxLastLine = 512
 
 // errUsurped is the end of an attempt that lost its watchdog.
 var errUsurped = errors.New(
@@ -90,11 +94,15 @@ func (e Exit) details() json.RawMessage {
 // lastHalf drops the older half of s.
 func lastHalf(s string) string { return strings.ToValidUTF8(s[(len(s)+1)/2:], "") }
 
-// lastLine is the last line of s that says anything, at most 512 bytes of it.
+// lastLine is the last line of s that says anything, at most maxLastLine bytes of it.
 func lastLine(s string) string {
 	s = strings.TrimSpace(s)
 	if i := strings.LastIndexAny(s, "\r\n"); i >= 0 {
 		s = s[i+1:]
 	}
-	return strings.ToValidUTF8(s[max(0, len(s)-512):], "")
+	if over := len(s) - maxLastLine; over > 0 {
+		s = s[over:]
+		s = s[max(0, strings.IndexFunc(s, unicode.IsSpace)):] // a whole word first: the end of a secret is no longer known for one
+	}
+	return strings.ToValidUTF8(s, "")
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // drainPatience bounds the wait for the end of stdout and stderr when the attempt's processes are gone: only a process that
@@ -25,9 +26,10 @@ type program struct {
 	cmd    *exec.Cmd
 	talk   Talk
 	stderr tail
-	exited chan struct{} // closed when it has been waited for
-	pipes  []*os.File    // our ends: stdin, stdout, stderr
-	pumps  chan struct{} // one message from each of the three when it is done
+	clean  *redact.Redactor // of stderr
+	exited chan struct{}    // closed when it has been waited for
+	pipes  []*os.File       // our ends: stdin, stdout, stderr
+	pumps  chan struct{}    // one message from each of the three when it is done
 }
 
 // start runs the program as a member of the watchdog's group. key is the attempt's own for the API, or "".
@@ -40,7 +42,7 @@ func (at *attempt) start(ctx context.Context, key string) (*program, error) {
 	argv := append(slices.Clone(cfg.Argv), talk.Args()...)
 	p := &program{
 		cmd:  &exec.Cmd{Path: at.agent.program, Args: argv, Dir: at.dir, Env: cfg.environ(ctx, at.in, at.rec.Mark, key)},
-		talk: talk, stderr: tail{max: cfg.MaxLog},
+		talk: talk, stderr: tail{max: cfg.MaxLog}, clean: cfg.clean,
 		exited: make(chan struct{}), pumps: make(chan struct{}, 3),
 	}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: at.watch.pid}
@@ -128,7 +130,7 @@ func (p *program) finish() Exit {
 	}
 	closeAll(p.pipes[1:])
 	_ = p.talk.Close() // it never fails
-	e := Exit{Code: p.cmd.ProcessState.ExitCode(), Stderr: p.stderr.String(), StderrCut: p.stderr.cut}
+	e := Exit{Code: p.cmd.ProcessState.ExitCode(), Stderr: p.clean.String(p.stderr.String()), StderrCut: p.stderr.cut}
 	if ws, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		e.Signal = ws.Signal().String()
 	}

@@ -110,6 +110,7 @@ func (s *stream) endLine(newline bool) {
 	case s.message():
 		newline = false
 	default:
+		s.show(sdk.OutputFrame{Text: string(s.line)})
 		s.addLog(s.line)
 	}
 	if newline {
@@ -142,6 +143,7 @@ func (s *stream) message() bool {
 	}
 	if m.progress != nil {
 		s.to.Progress(*m.progress)
+		s.show(sdk.OutputFrame{Tool: m.progress.Tool}, sdk.OutputFrame{Delta: m.progress.Delta})
 	}
 	if m.resume != nil && s.to.Resume(m.resume) != nil {
 		s.refused++
@@ -154,6 +156,13 @@ func (s *stream) message() bool {
 		s.text = nil
 	}
 	return true
+}
+
+// show gives what the program says to whoever follows the task.
+func (s *stream) show(frames ...sdk.OutputFrame) {
+	if live, ok := s.to.(sdk.Output); ok {
+		live.Output(frames...)
+	}
 }
 
 // merge lets a later answer count: of result and question the last, and a failure for good.

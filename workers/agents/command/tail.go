@@ -1,6 +1,9 @@
 package command
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // tail keeps the newest bytes written to it, at most max, in a buffer of at most twice that. It never fails.
 type tail struct {
@@ -24,7 +27,19 @@ func (t *tail) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// String is the newest text, made valid UTF-8.
+// String is the newest text, made valid UTF-8. It begins with a whole word: the end of a secret is no longer known for one.
 func (t *tail) String() string {
-	return strings.ToValidUTF8(string(t.buf[max(0, len(t.buf)-t.max):]), "\uFFFD")
+	text := string(t.buf[max(0, len(t.buf)-t.max):])
+	if t.cut {
+		text = fromWord(text)
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+// fromWord is s without the rest of a word that it begins with, unless that is more than half of it.
+func fromWord(s string) string {
+	if space := strings.IndexFunc(s, unicode.IsSpace); space >= 0 && space <= len(s)/2 {
+		return strings.TrimLeftFunc(s[space:], unicode.IsSpace)
+	}
+	return s
 }

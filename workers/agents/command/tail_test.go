@@ -14,6 +14,7 @@ func TestTailTellsWhatItDrops(t *testing.T) {
 		"too much":       {[]string{"abc", "de"}, "bcde", true},
 		"much at once":   {[]string{"abcde"}, "bcde", true},
 		"then no more":   {[]string{"abcde", "", "f"}, "cdef", true},
+		"a word cut off": {[]string{"ab cd"}, "cd", true},
 		"piece by piece": {[]string{"a", "b", "c", "d", "e", "f", "g", "h", "i"}, "fghi", true},
 	} {
 		kept := tail{max: 4}

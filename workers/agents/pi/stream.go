@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -22,6 +23,8 @@ const (
 const (
 	// maxArgument bounds how much of a tool's argument progress shows.
 	maxArgument = 256
+	// maxLastLine bounds what a message says of a tool's output.
+	maxLastLine = 512
 	// maxEnd is how much of the end of a line that is too long is looked at: what the request took stands there.
 	maxEnd = 4 << 10
 )
@@ -107,6 +110,7 @@ func (s *stream) endLine() {
 	switch {
 	case kind == eventUpdate:
 		if delta := textDelta(s.line); delta != "" {
+			s.show(sdk.OutputFrame{Delta: delta})
 			s.to.Progress(sdk.Progress{Category: categoryMessage, Phase: "Processing", Delta: delta})
 		}
 	case s.skipping:
@@ -148,6 +152,7 @@ func (s *stream) take(kind string, e event) {
 			s.takeAnswer(e.Message)
 		}
 	case eventToolStart:
+		s.show(sdk.OutputFrame{Tool: strings.TrimSpace(e.ToolName + " " + argument(e.Args))})
 		s.to.Progress(sdk.Progress{
 			Category: categoryToolCall, Phase: "Calling " + e.ToolName, Tool: e.ToolName, Message: argument(e.Args),
 		})
@@ -165,6 +170,13 @@ func (s *stream) take(kind string, e event) {
 		if !e.Success {
 			s.gaveUp = e.FinalError
 		}
+	}
+}
+
+// show gives what pi says to whoever follows the task.
+func (s *stream) show(f sdk.OutputFrame) {
+	if live, ok := s.to.(sdk.Output); ok {
+		live.Output(f)
 	}
 }
 
@@ -216,11 +228,15 @@ func argument(args json.RawMessage) string {
 	return strings.ToValidUTF8(line[:min(len(line), maxArgument)], "")
 }
 
-// lastLine is the last line of s that says anything, at most 512 bytes of it.
+// lastLine is the last line of s that says anything, at most maxLastLine bytes of it.
 func lastLine(s string) string {
 	s = strings.TrimSpace(s)
 	if i := strings.LastIndexAny(s, "\r\n"); i >= 0 {
 		s = s[i+1:]
 	}
-	return strings.ToValidUTF8(s[max(0, len(s)-512):], "")
+	if over := len(s) - maxLastLine; over > 0 {
+		s = s[over:]
+		s = s[max(0, strings.IndexFunc(s, unicode.IsSpace)):] // a whole word first: the end of a secret is no longer known for one
+	}
+	return strings.ToValidUTF8(s, "")
 }

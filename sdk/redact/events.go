@@ -1,0 +1,111 @@
+package redact
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// Capture says how much of a task its events carry.
+type Capture string
+
+// How much events carry. Callers' own events are never cut.
+const (
+	CaptureFull     Capture = "full"     // everything
+	CaptureMetadata Capture = "metadata" // no prompts, inputs and outputs: who, what kind, when and how it ended
+)
+
+// ParseCapture reads a setting; empty is fallback.
+func ParseCapture(setting string, fallback Capture) (Capture, error) {
+	switch c := Capture(setting); c {
+	case "":
+		return fallback, nil
+	case CaptureFull, CaptureMetadata:
+		return c, nil
+	default:
+		return "", errors.New("must be full or metadata")
+	}
+}
+
+// Events is what events may carry. The zero value changes nothing.
+type Events struct {
+	Redactor *Redactor // nil redacts nothing
+	Capture  Capture   // "" is full
+}
+
+// ParseEvents reads the settings of [Parse] and [ParseCapture]; an empty capture is fallback. The error names the variables.
+func ParseEvents(patterns, capture string, fallback Capture) (Events, error) {
+	var e Events
+	var faults []error
+	var err error
+	if e.Redactor, err = Parse(patterns); err != nil {
+		faults = append(faults, errors.New("ROLECALL_REDACT: "+err.Error()))
+	}
+	if e.Capture, err = ParseCapture(capture, fallback); err != nil {
+		faults = append(faults, errors.New("ROLECALL_CAPTURE "+err.Error()))
+	}
+	return e, errors.Join(faults...)
+}
+
+// Event is e as it may be stored: without what is not to be captured when rolecall wrote it, and with subject and data redacted.
+func (p Events) Event(e sdk.Event) sdk.Event {
+	if e.Type.Reserved() || e.Seq > 0 { // a workflow's own, also of a type that callers publish
+		e.Data = p.Capture.Data(e.Type, e.Data)
+	}
+	e.Subject, e.Data = p.Redactor.String(e.Subject), p.Redactor.JSON(e.Data)
+	return e
+}
+
+// contents are the fields of the payloads in package sdk that hold what people and agents say.
+func contents() []string {
+	return []string{"title", "description", "input", "metadata", "message", "delta", "prompt", "schema", "output"}
+}
+
+// Data is the data of an event that rolecall wrote, as far as it is captured. Of an error only the code is left; that input or output is
+// missing is said in inputOmitted and outputOmitted.
+func (c Capture) Data(t sdk.EventType, data json.RawMessage) json.RawMessage {
+	if c != CaptureMetadata || len(data) == 0 {
+		return data
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(data, &fields) != nil || fields == nil {
+		return nil // no payload of ours: nothing is known of what it says
+	}
+	omit := func(flag string) { fields[flag] = json.RawMessage("true") }
+	if t == sdk.EventTaskCreated {
+		omit("inputOmitted")
+	}
+	if _, there := fields["output"]; there {
+		omit("outputOmitted")
+	}
+	for _, name := range contents() {
+		delete(fields, name)
+	}
+	if failure, there := fields["error"]; there {
+		fields["error"] = codeOf(failure)
+	}
+	kept, err := json.Marshal(fields)
+	if err != nil {
+		return nil
+	}
+	return kept
+}
+
+// codeOf is an error without message and details.
+func codeOf(failure json.RawMessage) json.RawMessage {
+	var e struct {
+		Code    sdk.Code `json:"code"`
+		Message string   `json:"message"`
+	}
+	if json.Unmarshal(failure, &e) != nil {
+		return json.RawMessage("null")
+	}
+	e.Message = ""
+	kept, err := json.Marshal(e)
+	if err != nil || slices.Equal(failure, json.RawMessage("null")) {
+		return json.RawMessage("null")
+	}
+	return kept
+}

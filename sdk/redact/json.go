@@ -1,0 +1,134 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+)
+
+// JSON is raw with [Marker] in the place of each secret in its strings, the names of fields among them, and of every string that is the value
+// of a field such as password or api_key. Everything else stays as it is, byte by byte; a number keeps its digits. JSON stays JSON. What is no
+// JSON is taken for text.
+func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
+	if r == nil || len(raw) == 0 {
+		return raw
+	}
+	if !json.Valid(raw) {
+		return json.RawMessage(r.String(string(raw)))
+	}
+	e := edit{raw: raw}
+	secret := false // the next string is the value of a secret's name
+	for i := 0; i < len(raw); {
+		if raw[i] != '"' {
+			if c := raw[i]; c == '{' || c == '[' || c == ',' {
+				secret = false
+			}
+			i++
+			continue
+		}
+		end := stringEnd(raw, i)
+		text := decode(raw[i:end])
+		switch {
+		case isKey(raw[end:]):
+			secret = keyName.MatchString(text)
+			if clean := r.String(text); clean != text {
+				e.replace(i, end, e.unusedKey(clean))
+			}
+		case secret && isSecretValue(text):
+			e.replace(i, end, Marker)
+		default:
+			if clean := r.String(text); clean != text {
+				e.replace(i, end, clean)
+			}
+		}
+		i = end
+	}
+	return e.done()
+}
+
+// stringEnd is the end of the string that begins at i of valid JSON.
+func stringEnd(raw []byte, i int) int {
+	for i++; raw[i] != '"'; i++ {
+		if raw[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// isKey reports whether a string that is followed by rest names a field.
+func isKey(rest []byte) bool {
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	return len(rest) > 0 && rest[0] == ':'
+}
+
+// decode is what a JSON string says.
+func decode(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	var s string
+	if json.Unmarshal(quoted, &s) != nil { // a part of valid JSON is valid
+		return ""
+	}
+	return s
+}
+
+// edit is a copy of JSON with other strings. Nothing is copied before the first.
+type edit struct {
+	raw    []byte
+	out    []byte
+	copied int             // how much of raw is in out
+	keys   map[string]bool // every name of a field there is
+}
+
+func (e *edit) replace(from, to int, text string) {
+	e.out = append(e.out, e.raw[e.copied:from]...)
+	e.out = append(e.out, quote(text)...)
+	e.copied = to
+}
+
+// unusedKey is a name for a field, with a number where that is taken: no two fields become one.
+func (e *edit) unusedKey(name string) string {
+	if e.keys == nil {
+		e.keys = keysOf(e.raw)
+	}
+	unused := name
+	for n := 2; e.keys[unused]; n++ {
+		unused = name + " " + strconv.Itoa(n)
+	}
+	e.keys[unused] = true
+	return unused
+}
+
+func (e *edit) done() json.RawMessage {
+	if e.copied == 0 {
+		return e.raw
+	}
+	return append(e.out, e.raw[e.copied:]...)
+}
+
+// keysOf are the names of all fields, at whatever depth.
+func keysOf(raw []byte) map[string]bool {
+	keys := map[string]bool{}
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '"' {
+			continue
+		}
+		end := stringEnd(raw, i)
+		if isKey(raw[end:]) {
+			keys[decode(raw[i:end])] = true
+		}
+		i = end - 1
+	}
+	return keys
+}
+
+// quote is s as a JSON string.
+func quote(s string) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s) // a string can always be written
+	return bytes.TrimSpace(b.Bytes())
+}

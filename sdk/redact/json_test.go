@@ -1,0 +1,102 @@
+package redact_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/rolecall-dev/rolecall/sdk/redact"
+)
+
+func TestJSONStaysJSONByteByByte(t *testing.T) {
+	t.Parallel()
+	key := secrets()["Anthropic"]
+	for in, want := range map[string]string{
+		`{"a": 12345678901234567890.10, "b":[1e400, true,null]}`: `{"a": 12345678901234567890.10, "b":[1e400, true,null]}`,
+		`"use ` + key + `"`:                               `"use [redacted]"`,
+		`{"x":"<a>\u0026` + key + `"}`:                    `{"x":"<a>&[redacted]"}`,
+		`{"password" : "hunter2","n":1.0}`:                `{"password" : "[redacted]","n":1.0}`,
+		`{"db_password":"a b","apiKey":"$KEY"}`:           `{"db_password":"[redacted]","apiKey":"$KEY"}`,
+		`{"password":{"type":"string"}}`:                  `{"password":{"type":"string"}}`,
+		`{"password":12345,"next":"hunter2"}`:             `{"password":12345,"next":"hunter2"}`,
+		`{"tokensUsed":17,"keys":["a"]}`:                  `{"tokensUsed":17,"keys":["a"]}`,
+		`{"` + key + `":1,"` + key + `x":2}`:              `{"[redacted]":1,"[redacted] 2":2}`,
+		`{"[redacted]":0,"` + key + `":1}`:                `{"[redacted]":0,"[redacted] 2":1}`,
+		`{"a":"\ud800","b":"\ud800 ` + key + `"}`:         "{\"a\":\"\\ud800\",\"b\":\"\uFFFD [redacted]\"}",
+		`{"s":"sk\u002d` + key[3:] + `"}`:                 `{"s":"[redacted]"}`,
+		`{"args":"{\"password\":\"hunter2\"}"}`:           `{"args":"{\"password\":\"[redacted]\"}"}`,
+		`{"headers":{"Authorization":"Bearer a1b2c3d4"}}`: `{"headers":{"Authorization":"Bearer [redacted]"}}`,
+	} {
+		got := string(redact.Default().JSON(json.RawMessage(in)))
+		if got != want {
+			t.Errorf("%s\n got %s\nwant %s", in, got, want)
+		}
+		if again := string(redact.Default().JSON(json.RawMessage(got))); again != got {
+			t.Errorf("%s, once more: %s", got, again)
+		}
+	}
+	if got := string(redact.Default().JSON(json.RawMessage(`{"broken ` + key))); strings.Contains(got, key) {
+		t.Errorf("what is no JSON: %s", got)
+	}
+	if got := (*redact.Redactor)(nil).JSON(json.RawMessage(`"` + key + `"`)); string(got) != `"`+key+`"` {
+		t.Errorf("redaction is off: %s", got)
+	}
+}
+
+func TestJSONDoesNotTouchWhatItIsGiven(t *testing.T) {
+	t.Parallel()
+	in := json.RawMessage(`{"password":"hunter2"}`)
+	redact.Default().JSON(in)
+	if string(in) != `{"password":"hunter2"}` {
+		t.Errorf("%s", in)
+	}
+}
+
+func FuzzJSONStaysJSON(f *testing.F) {
+	for _, s := range secrets() {
+		quoted, err := json.Marshal(map[string]any{s: 1, "x": []string{s, "password=" + s}, "password": s})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(quoted))
+	}
+	f.Add(`{"a\"":"\\\"","password":"\"","":"","[redacted]":"[redacted"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		if !json.Valid([]byte(text)) {
+			t.Skip()
+		}
+		r := redact.Default()
+		once := r.JSON(json.RawMessage(text))
+		if !json.Valid(once) {
+			t.Fatalf("%q became %q", text, once)
+		}
+		if twice := r.JSON(once); string(twice) != string(once) {
+			t.Errorf("%q\nonce  %q\ntwice %q", text, once, twice)
+		}
+		var tree any
+		if err := json.Unmarshal(once, &tree); err != nil {
+			return // a number too large for Go
+		}
+		everyString(tree, func(s string) {
+			if clean := r.String(s); clean != s {
+				t.Errorf("%q leaves %q, which is %q", text, s, clean)
+			}
+		})
+	})
+}
+
+func everyString(tree any, visit func(string)) {
+	switch v := tree.(type) {
+	case string:
+		visit(v)
+	case []any:
+		for _, e := range v {
+			everyString(e, visit)
+		}
+	case map[string]any:
+		for k, e := range v {
+			visit(k)
+			everyString(e, visit)
+		}
+	}
+}

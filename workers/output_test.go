@@ -1,0 +1,194 @@
+package workers
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// fakeService takes live output as it is told.
+type fakeService struct {
+	mu    sync.Mutex
+	fail  error
+	hang  bool // calls take until their context ends
+	calls []call[sdk.TaskOutput]
+	tries []time.Time
+}
+
+func (f *fakeService) SendOutput(ctx context.Context, task string, output sdk.TaskOutput) error {
+	f.mu.Lock()
+	hang := f.hang
+	f.tries = append(f.tries, time.Now())
+	f.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return f.fail
+	}
+	if raw, err := json.Marshal(output); err != nil || len(raw) > sdk.MaxOutputCall || len(output.Frames) > sdk.MaxOutputFrames || len(output.Frames) == 0 || task != "t1" {
+		return sdk.Errorf(sdk.CodeInvalidInput, "a call that the service refuses: %d frames, %d bytes, %v", len(output.Frames), len(raw), err)
+	}
+	f.calls = append(f.calls, call[sdk.TaskOutput]{time.Now(), output})
+	return nil
+}
+
+// said is all that came, as it is shown.
+func (f *fakeService) said() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var b strings.Builder
+	for _, c := range f.calls {
+		for _, frame := range c.value.Frames {
+			if frame.Tool != "" {
+				b.WriteString("[" + frame.Tool + "]")
+			}
+			b.WriteString(frame.Text + frame.Delta)
+		}
+	}
+	return b.String()
+}
+
+// talk runs an attempt whose handler says something.
+func talk(t *testing.T, service *fakeService, say func(live sdk.Output)) {
+	t.Helper()
+	w := bench(t, &fakeTemporal{}, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+		say(r.(sdk.Output))
+		return &sdk.Result{}, nil
+	})
+	w.outputs = service
+	_, done := begin(w, sdk.Assignment{Attempt: 2})
+	<-done
+	pass(2 * outputLast) // what was left is sent behind the answer
+}
+
+func TestLiveOutputIsSentTenTimesASecondAndWhole(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := &fakeService{}
+		const word = "word "
+		talk(t, service, func(live sdk.Output) {
+			for range 300 {
+				live.Output(sdk.OutputFrame{Delta: word})
+				pass(10 * time.Millisecond)
+			}
+			live.Output(sdk.OutputFrame{Tool: "bash make test"}, sdk.OutputFrame{Text: "done"}, sdk.OutputFrame{Delta: " héld"})
+		})
+		if got, want := service.said(), strings.Repeat(word, 300)+"[bash make test]done héld"; got != want {
+			t.Errorf("said %q", got)
+		}
+		if n := len(service.calls); n < 28 || n > 33 {
+			t.Errorf("%d calls in three seconds", n)
+		}
+		for i, c := range service.calls {
+			if i > 0 && c.at.Sub(service.calls[i-1].at) < outputEvery {
+				t.Errorf("two calls within %s", c.at.Sub(service.calls[i-1].at))
+			}
+			if c.value.Attempt != 2 {
+				t.Errorf("a call of attempt %d", c.value.Attempt)
+			}
+		}
+	})
+}
+
+func TestLiveOutputThatIsTooMuchIsDroppedAndTheNewestShown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := &fakeService{}
+		began := time.Now()
+		talk(t, service, func(live sdk.Output) {
+			for range 100 {
+				live.Output(sdk.OutputFrame{Text: strings.Repeat("\x01é", 40<<10)}) // six bytes in JSON for one
+			}
+			for range 5000 {
+				live.Output(sdk.OutputFrame{Text: "a line"})
+			}
+			live.Output(sdk.OutputFrame{Text: "the end"})
+			if took := time.Since(began); took != 0 {
+				t.Errorf("the handler waited for %s", took)
+			}
+		})
+		if said := service.said(); !strings.HasSuffix(said, "the end") || len(said) > outputQueue+outputPiece {
+			t.Errorf("%d bytes, the last: %q", len(said), said[max(0, len(said)-20):])
+		}
+		if len(service.calls) != len(service.tries) || len(service.calls) < 2 {
+			t.Errorf("%d of %d calls were taken", len(service.calls), len(service.tries))
+		}
+	})
+}
+
+func TestLiveOutputOfAServiceThatIsAwayCostsNothing(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*fakeService){
+		"away":  func(f *fakeService) { f.fail = sdk.Errorf(sdk.CodeUnavailable, "away") },
+		"hangs": func(f *fakeService) { f.hang = true },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			service := &fakeService{}
+			set(service)
+			began := time.Now()
+			talk(t, service, func(live sdk.Output) {
+				for range 200 {
+					live.Output(sdk.OutputFrame{Delta: "lost "})
+					pass(100 * time.Millisecond)
+				}
+				service.mu.Lock()
+				service.fail, service.hang = nil, false
+				service.mu.Unlock()
+				pass(outputAway + outputTry)
+				live.Output(sdk.OutputFrame{Delta: "back "})
+				pass(time.Second)
+			})
+			if n := len(service.tries); n > 6 {
+				t.Errorf("%s: %d calls in %s", name, n, time.Since(began))
+			}
+			if said := service.said(); said != "back " {
+				t.Errorf("%s: said %q", name, said)
+			}
+		})
+	}
+}
+
+func TestLiveOutputEndsWithItsAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := &fakeService{hang: true}
+		var live sdk.Output
+		began := time.Now()
+		talk(t, service, func(l sdk.Output) { live = l; l.Output(sdk.OutputFrame{Text: "one"}) })
+		if took := time.Since(began); took != 2*outputLast {
+			t.Errorf("the attempt's answer waited: %s", took)
+		}
+		live.Output(sdk.OutputFrame{Text: "late"})
+		synctest.Wait() // all that was started has ended, or the bubble fails
+		if len(service.tries) > 1 {
+			t.Errorf("%d calls", len(service.tries))
+		}
+	})
+}
+
+func TestLiveOutputIsRedactedAlsoWhereASecretComesInPieces(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := &fakeService{}
+		talk(t, service, func(live sdk.Output) {
+			for i := range len(aSecret) {
+				live.Output(sdk.OutputFrame{Delta: aSecret[i : i+1]})
+				pass(70 * time.Millisecond)
+			}
+			live.Output(sdk.OutputFrame{Text: " " + aSecret}, sdk.OutputFrame{Tool: "curl -H 'Authorization: Bearer " + aSecret + "'"})
+		})
+		if got := service.said(); got != "[redacted] [redacted][curl -H 'Authorization: Bearer [redacted]']" {
+			t.Errorf("said %q", got)
+		}
+	})
+}
