@@ -16,6 +16,7 @@ import (
 	namespacepb "go.temporal.io/api/namespace/v1"
 	protocolpb "go.temporal.io/api/protocol/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
@@ -24,6 +25,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -84,6 +86,7 @@ func workerOn(t *testing.T, f *frontend) {
 	}
 	w := worker.New(c, workflows.ControlQueue, worker.Options{LocalActivityWorkerOnly: true})
 	workflows.Register(w)
+	w.RegisterActivityWithOptions(func(activities.PublishEventsInput) error { return nil }, activity.RegisterOptions{Name: activities.PublishEventsLocallyName})
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -262,6 +265,8 @@ func commandOf(event enumspb.EventType) string {
 		return enumspb.COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK.String()
 	case enumspb.EVENT_TYPE_TIMER_STARTED:
 		return enumspb.COMMAND_TYPE_START_TIMER.String()
+	case enumspb.EVENT_TYPE_MARKER_RECORDED:
+		return enumspb.COMMAND_TYPE_RECORD_MARKER.String()
 	case enumspb.EVENT_TYPE_TIMER_CANCELED:
 		return enumspb.COMMAND_TYPE_CANCEL_TIMER.String()
 	case enumspb.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
