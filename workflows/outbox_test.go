@@ -26,9 +26,11 @@ var errAway = errors.New("the log is away")
 func away(int) error { return errAway }
 
 // wholeStory is that of a task that retries once, an hour after its first attempt.
-var wholeStory = []string{
-	"task.created", "task.assigned 0.1", "task.started", "task.retrying 0.1 failed overloaded",
-	"task.assigned 0.2", "task.completed", "code.generated",
+func wholeStory() []string {
+	return []string{
+		"task.created", "task.assigned 0.1", "task.started", "task.retrying 0.1 failed overloaded",
+		"task.assigned 0.2", "task.completed", "code.generated",
+	}
 }
 
 // retriesAfter is a script with an hour between two attempts.
@@ -75,7 +77,7 @@ func TestTask_PublishesWhateverTheLogDoes(t *testing.T) {
 			if err != nil || task.Status != sdk.StatusCompleted {
 				t.Fatalf("the log costs the result: %+v %v", task, err)
 			}
-			if d := cmp.Diff(wholeStory, s.log.types(t)); d != "" {
+			if d := cmp.Diff(wholeStory(), s.log.types(t)); d != "" {
 				t.Error(d)
 			}
 			calls := slices.Clone(s.log.calls)
@@ -111,7 +113,7 @@ func TestTask_HandsLargeTailsOverInParts(t *testing.T) {
 	s := &script{}
 	s.log.locally = away
 	ended := false
-	s.log.ordinary = func(n int) error {
+	s.log.ordinary = func(int) error {
 		if !ended { // nothing is taken before the run's own end, so that all of it is handed over
 			return errAway
 		}

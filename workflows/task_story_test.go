@@ -1,7 +1,6 @@
 package workflows_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -31,7 +30,7 @@ type storyLog struct {
 
 func (l *storyLog) serve(env *testsuite.TestWorkflowEnvironment) {
 	local, ordinary := 0, 0
-	env.RegisterActivityWithOptions(func(ctx context.Context, in activities.PublishEventsInput) error {
+	env.RegisterActivityWithOptions(func(in activities.PublishEventsInput) error {
 		l.mu.Lock()
 		local++
 		fault := l.locally
@@ -45,7 +44,7 @@ func (l *storyLog) serve(env *testsuite.TestWorkflowEnvironment) {
 		}
 		return l.tell("local", in)
 	}, activity.RegisterOptions{Name: activities.PublishEventsLocallyName})
-	env.RegisterActivityWithOptions(func(ctx context.Context, in activities.PublishEventsInput) error {
+	env.RegisterActivityWithOptions(func(in activities.PublishEventsInput) error {
 		l.mu.Lock()
 		ordinary++
 		fault := l.ordinary
@@ -99,36 +98,42 @@ func storyLines(t *testing.T, events []sdk.Event) []string {
 		if e.Seq != i+1 || e.ID != fmt.Sprint(i+1) || e.Source != "/projects/default/tasks/t1" || e.Subject != "task/t1" || e.Time.IsZero() {
 			t.Errorf("event %d: %+v", i+1, e)
 		}
-		var d struct {
-			Stage, Attempt, ToStage int
-			AgentID, Outcome        string
-			Percentage              float64
-			Error                   *sdk.TaskError
-			Fingerprint             string
-		}
-		if err := json.Unmarshal(e.Data, &d); err != nil {
-			t.Errorf("data of %s: %v", e.Type, err)
-		}
-		line := string(e.Type)
-		switch e.Type {
-		case sdk.EventTaskAssigned, sdk.EventTaskInputRequired:
-			line += fmt.Sprintf(" %d.%d", d.Stage, d.Attempt)
-		case sdk.EventTaskRetrying:
-			line += fmt.Sprintf(" %d.%d %s %s", d.Stage, d.Attempt, d.Outcome, d.Error.Code)
-		case sdk.EventTaskFallback:
-			line += fmt.Sprintf(" to %d %s %s", d.ToStage, d.Outcome, d.Error.Code)
-		case sdk.EventTaskProgress:
-			line += fmt.Sprintf(" %g", d.Percentage)
-		case sdk.EventTaskFailed, sdk.EventTaskCancelled:
-			line += " " + string(d.Error.Code)
-		default:
-		}
-		if (e.Type == sdk.EventTaskFailed || e.Type == sdk.EventTaskRetrying || e.Type == sdk.EventTaskFallback) != (len(d.Fingerprint) == 16) {
-			t.Errorf("%s has the fingerprint %q", line, d.Fingerprint)
-		}
-		lines = append(lines, line)
+		lines = append(lines, storyLine(t, e))
 	}
 	return lines
+}
+
+// storyLine is an event's type, and what tells it from another of the same type.
+func storyLine(t *testing.T, e sdk.Event) string {
+	t.Helper()
+	var d struct {
+		Stage, Attempt, ToStage int
+		AgentID, Outcome        string
+		Percentage              float64
+		Error                   *sdk.TaskError
+		Fingerprint             string
+	}
+	if err := json.Unmarshal(e.Data, &d); err != nil {
+		t.Errorf("data of %s: %v", e.Type, err)
+	}
+	line := string(e.Type)
+	switch e.Type {
+	case sdk.EventTaskAssigned, sdk.EventTaskInputRequired:
+		line += fmt.Sprintf(" %d.%d", d.Stage, d.Attempt)
+	case sdk.EventTaskRetrying:
+		line += fmt.Sprintf(" %d.%d %s %s", d.Stage, d.Attempt, d.Outcome, d.Error.Code)
+	case sdk.EventTaskFallback:
+		line += fmt.Sprintf(" to %d %s %s", d.ToStage, d.Outcome, d.Error.Code)
+	case sdk.EventTaskProgress:
+		line += fmt.Sprintf(" %g", d.Percentage)
+	case sdk.EventTaskFailed, sdk.EventTaskCancelled:
+		line += " " + string(d.Error.Code)
+	default:
+	}
+	if (e.Type == sdk.EventTaskFailed || e.Type == sdk.EventTaskRetrying || e.Type == sdk.EventTaskFallback) != (len(d.Fingerprint) == 16) {
+		t.Errorf("%s has the fingerprint %q", line, d.Fingerprint)
+	}
+	return line
 }
 
 type answer = func(sdk.Assignment) (activities.AttemptReport, error)
