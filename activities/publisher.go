@@ -46,7 +46,7 @@ func (p *Publisher) PublishEvents(ctx context.Context, in PublishEventsInput) er
 		return nil
 	}
 	if !sdk.ValidProject(in.Project) || !sdk.ValidID(in.ID) {
-		activity.GetLogger(ctx).Warn("a run that no client of ours would have started has no story", "kind", in.Kind)
+		warn(ctx, "a run that no client of ours would have started has no story", "kind", in.Kind)
 		return nil
 	}
 	err := p.publish(ctx, in)
@@ -91,7 +91,7 @@ func (p *Publisher) tellOne(ctx context.Context, in PublishEventsInput, e sdk.Ev
 	if !refused || e.Data == nil {
 		return err
 	}
-	activity.GetLogger(ctx).Warn("the event log refused an event's data", "task", e.Task, "type", e.Type, "seq", e.Seq, "code", code)
+	warn(ctx, "the event log refused an event's data", "task", e.Task, "type", e.Type, "seq", e.Seq, "code", code)
 	return p.tell(ctx, in, []sdk.Event{withoutData(e, code)})
 }
 
@@ -135,5 +135,12 @@ func (p *Publisher) note(err error) {
 		p.away = time.Time{}
 	case !answered || e.Code == sdk.CodeUnavailable:
 		p.away = time.Now().Add(breakerRest)
+	}
+}
+
+// warn logs as the worker does.
+func warn(ctx context.Context, message string, fields ...any) {
+	if activity.IsActivity(ctx) {
+		activity.GetLogger(ctx).Warn(message, fields...)
 	}
 }
