@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -12,18 +13,23 @@ import (
 // storyTries is how often an append starts anew because another one wrote to the same story.
 const storyTries = 5
 
+// codeFamily is how the types begin of what may follow the completion of a task.
+const codeFamily = "code."
+
 // StoryPart is events of a story that go together into the log.
 type StoryPart struct {
 	Story  Story
 	Events []sdk.Event // their Seq numbers go up by one
 	// Acknowledged is up to which number the log has acknowledged the story before, as far as the caller knows. A story of which
-	// retention has left nothing goes on after it; without it, such a story would have to be told from its beginning.
+	// retention has left nothing, and one that a log lacks which was restored from an older copy, goes on after it; without it, such a story
+	// would have to be told from its beginning.
 	Acknowledged int
 }
 
 // AppendStory keeps events that a workflow wrote. What the log has already, by Seq, is left out, so that appending again, however
 // late and from however many places, writes each once and in order. Events that would leave a gap, at the beginning too, are refused
-// as a conflict: what is before them has to be appended first.
+// as a conflict: what is before them has to be appended first. A story that has its terminal event is over: of what comes after it only
+// the code.* that belongs to a completion is kept, the rest is left out as if the log had it.
 func (l *Log) AppendStory(ctx context.Context, project string, part StoryPart) error {
 	p, err := l.project(project)
 	if err != nil {
@@ -69,9 +75,10 @@ func (s StoryPart) check() error {
 	return nil
 }
 
-// storyEnd is the last event of a story: its number in the story, and its position. Zero before the first.
+// storyEnd is the last event of a story: its number in the story, its type, and its position. Zero before the first.
 type storyEnd struct {
 	seq      int
+	of       sdk.EventType
 	sequence uint64
 }
 
@@ -88,7 +95,7 @@ func (p *project) endOf(ctx context.Context, subject string) (storyEnd, error) {
 	if r.number == 0 {
 		return storyEnd{}, sdk.Errorf(sdk.CodeInternal, "message %d of the log has no number in its story", r.Sequence)
 	}
-	return storyEnd{seq: r.number, sequence: r.Sequence}, nil
+	return storyEnd{seq: r.number, of: r.Type, sequence: r.Sequence}, nil
 }
 
 // continueStory writes those of the events that are not before end. It answers an isMoved error when end is not the end.
@@ -97,9 +104,16 @@ func (p *project) continueStory(ctx context.Context, subject string, end storyEn
 	if last <= end.seq {
 		return nil
 	}
+	if end.over() && !end.goesOn(part) {
+		return nil
+	}
 	told := end.seq
-	if told == 0 {
+	if part.Acknowledged > told {
 		told = part.Acknowledged
+		if end.seq > 0 {
+			p.log.log.Warn("the event log lacks events that it has acknowledged; a story goes on after them",
+				"project", p.id, "story", part.Story.ID, "acknowledged", told, "has", end.seq)
+		}
 	}
 	if first > told+1 {
 		return sdk.Errorf(sdk.CodeConflict, "the log has the story up to %d; %d cannot follow", end.seq, first)
@@ -121,4 +135,26 @@ func (p *project) continueStory(ctx context.Context, subject string, end storyEn
 	}
 	_, err := p.append(ctx, w)
 	return err
+}
+
+// Tell is [Log.AppendStory] for who knows a kind as text.
+func (l *Log) Tell(ctx context.Context, project, kind, id string, acknowledged int, events []sdk.Event) error {
+	return l.AppendStory(ctx, project, StoryPart{Story: Story{Kind: Kind(kind), ID: id}, Events: events, Acknowledged: acknowledged})
+}
+
+// over reports whether the story has had its terminal event.
+func (e storyEnd) over() bool {
+	switch e.of {
+	case sdk.EventTaskCompleted, sdk.EventTaskFailed, sdk.EventTaskCancelled, sdk.EventSessionClosed,
+		sdk.EventPlanCompleted, sdk.EventPlanFailed, sdk.EventPlanCancelled:
+		return true
+	default:
+		return strings.HasPrefix(string(e.of), codeFamily)
+	}
+}
+
+// goesOn reports whether the part has the event that may follow a completion: the story's own code.*.
+func (e storyEnd) goesOn(part StoryPart) bool {
+	last := part.Events[len(part.Events)-1]
+	return e.of == sdk.EventTaskCompleted && last.Seq == e.seq+1 && strings.HasPrefix(string(last.Type), codeFamily)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -136,4 +137,70 @@ func TestTerminalLooksAtTheLastEvent(t *testing.T) {
 	if r, err := l.Terminal(bounded(t), "p", story, ends...); err != nil || r == nil || r.Type != sdk.EventTaskFailed {
 		t.Errorf("after the end: %v, %v", r, err)
 	}
+}
+
+func TestAStoryGoesOnInALogThatLacksItsMiddle(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	story := aTask("restored")
+	tell := func(from, to, acknowledged int) error {
+		return l.Tell(bounded(t), "p", string(KindTask), story.ID, acknowledged, chapters(from, to))
+	}
+	if err := tell(1, 2, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := tell(6, 6, 4); !errors.Is(err, sdk.ErrConflict) {
+		t.Errorf("after a gap in what the caller itself knows: %v", err)
+	}
+	for _, part := range [][3]int{{6, 7, 5}, {6, 8, 5}, {3, 9, 2}} { // the last is late, and from before
+		if err := tell(part[0], part[1], part[2]); err != nil {
+			t.Errorf("%v: %v", part, err)
+		}
+	}
+	if got, want := ids(t, l, "p", Query{Filter: Filter{Story: &story}}), append(numbered(1, 2), numbered(6, 9)...); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestNothingFollowsTheEndOfAStory(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	for name, test := range map[string]struct {
+		first, then []sdk.EventType
+		from        int // seq of the first of then
+		want        int
+	}{
+		"more progress":                    {[]sdk.EventType{"task.created", "task.failed"}, []sdk.EventType{"task.progress"}, 3, 2},
+		"another end":                      {[]sdk.EventType{"task.created", "task.failed"}, []sdk.EventType{"task.progress", "task.completed", "code.generated"}, 2, 2},
+		"code after a failure":             {[]sdk.EventType{"task.created", "task.failed"}, []sdk.EventType{"code.generated"}, 3, 2},
+		"code after a completion":          {[]sdk.EventType{"task.created", "task.completed"}, []sdk.EventType{"code.generated"}, 3, 3},
+		"all of it again":                  {[]sdk.EventType{"task.created", "task.completed"}, []sdk.EventType{"task.created", "task.completed", "code.tested"}, 1, 3},
+		"code further on":                  {[]sdk.EventType{"task.created", "task.completed"}, []sdk.EventType{"task.completed", "code.tested"}, 3, 2},
+		"something after code":             {[]sdk.EventType{"task.completed", "code.tested"}, []sdk.EventType{"code.reviewed"}, 3, 2},
+		"a session":                        {[]sdk.EventType{"session.closed"}, []sdk.EventType{"task.progress"}, 2, 1},
+		"a plan":                           {[]sdk.EventType{"plan.cancelled"}, []sdk.EventType{"plan.step"}, 2, 1},
+		"after a gap, as if it were there": {[]sdk.EventType{"task.cancelled"}, []sdk.EventType{"task.progress"}, 5, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story := aTask(strings.NewReplacer(" ", "-", ",", "").Replace(name))
+			for _, part := range []StoryPart{{Events: typed(1, test.first)}, {Events: typed(test.from, test.then)}} {
+				part.Story = story
+				if err := l.AppendStory(bounded(t), "p", part); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got, want := ids(t, l, "p", Query{Filter: Filter{Story: &story}}), numbered(1, test.want); !slices.Equal(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// typed are events of the given types whose seq goes up from a number.
+func typed(from int, types []sdk.EventType) (list []sdk.Event) {
+	for i, typ := range types {
+		list = append(list, told(from+i, typ))
+	}
+	return list
 }

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
@@ -30,6 +32,10 @@ type ControlConfig struct {
 	Redaction *redact.Events `env:"-"`
 	// FailOnPanic fails a run whose code panics or does not replay, instead of holding it until a mended worker comes. For tests.
 	FailOnPanic bool `env:"-"`
+	// Stories keeps the events of tasks. Nil: none are published.
+	Stories activities.StoryLog `env:"-"`
+	// AfterEvents is told of events that are kept, before the run that told them hears of it. For tests.
+	AfterEvents func(activities.PublishEventsInput) `env:"-"`
 	// Temporal says where Temporal is; make it with [TemporalFromEnv].
 	Temporal client.Options `env:"-"`
 	// Logger gets the worker's log and Temporal's. Default [slog.Default].
@@ -67,6 +73,7 @@ func RunControl(ctx context.Context, cfg ControlConfig) error {
 	fatal := make(chan error, 1)
 	w := worker.New(c, workflows.ControlQueue, cfg.options(fatal))
 	workflows.Register(w)
+	cfg.registerActivities(w)
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the control worker: %w", err)
 	}
@@ -83,6 +90,13 @@ func RunControl(ctx context.Context, cfg ControlConfig) error {
 	case err := <-fatal:
 		return stoppedBy(err)
 	}
+}
+
+// registerActivities registers the activities that the control worker serves, ordinary and local ones.
+func (c ControlConfig) registerActivities(w worker.ActivityRegistry) {
+	p := &activities.Publisher{Stories: c.Stories, Before: c.Redaction.Event, After: c.AfterEvents}
+	w.RegisterActivityWithOptions(p.PublishEvents, activity.RegisterOptions{Name: activities.PublishEventsName})
+	w.RegisterActivityWithOptions(p.PublishEventsLocally, activity.RegisterOptions{Name: activities.PublishEventsLocallyName})
 }
 
 func stoppedBy(err error) error { return fmt.Errorf("the control worker stopped: %w", err) }

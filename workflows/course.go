@@ -9,7 +9,7 @@ import (
 // Course is how one task goes: all that is decided about it, and what everybody sees of it. It knows no engine and no clock. Whoever
 // runs a task begins the course, does what each [Step] says, tells what came of it together with the time, and gets the next step;
 // nothing follows a [StepEnd] but Close. The Task workflow runs a course on Temporal, sdk/sdktest runs one in memory. The same calls at the
-// same times make the same task. It is not safe for concurrent use.
+// same times make the same task, and the same events. It is not safe for concurrent use.
 type Course struct {
 	// Breach is told of a step outside the lifecycle, which is a fault of ours; the step is taken. May be nil.
 	Breach func(from, to sdk.Status)
@@ -26,12 +26,16 @@ type Course struct {
 	written   int       // bytes that the attempts have put into history
 	scheduled time.Time // when the last attempt was asked for
 	signalled int       // the number of its last progress signal
+	assigned  bool      // its task.assigned was told
 	resume    []byte
 	spent     sdk.Metrics // tokens and cost of the attempts that did not complete it
 	reason    string      // of the cancellation
 	question  *sdk.InputRequest
 	answered  bool
 	progress  progressLog
+	closed    bool
+	seq       int // of the last event
+	events    []sdk.Event
 }
 
 // StepKind says what is to be done next.
@@ -64,6 +68,7 @@ func NewCourse(in TaskInput, created time.Time) *Course {
 	}
 	c.stages = append([]sdk.Stage{first}, c.task.Fallback...)
 	c.deadline = created.Add(milliseconds(c.task.Timeouts.TotalMs))
+	c.tellCreated()
 	return c
 }
 
@@ -106,9 +111,11 @@ func (c *Course) after(now time.Time, end attemptEnd, cancelled bool) Step {
 	case stepComplete:
 		return Step{Kind: StepEnd, status: sdk.StatusCompleted}
 	case stepFallback:
+		c.tellFallback(now, end)
 		c.fallBack()
 		return Step{Kind: StepRest}
 	case stepRetry:
+		c.tellRetrying(now, end, m.delay)
 		c.backOff(now, m.delay)
 		return Step{Kind: StepRest, Delay: m.delay}
 	case stepAsk:

@@ -16,11 +16,11 @@ const CancelGrace = 15 * time.Second
 type AttemptOutcome struct {
 	Report activities.AttemptReport
 	Err    error
-	// Cancelled says that the task's cancellation was requested.
+	// Cancelled says that the task's cancellation was requested before the attempt ended.
 	Cancelled bool
 	// Unconfirmed says that it was, and that the agent has not stopped within [CancelGrace]: nothing else is known.
 	Unconfirmed bool
-	// Progressed are signals that have come and were not yet taken.
+	// Progressed are signals that have come and were not yet taken. Those of which the report does not know are dropped.
 	Progressed []TaskProgressedInput
 }
 
@@ -39,7 +39,7 @@ type AttemptTerms struct {
 // beginAttempt enters the next attempt of the stage in the chain. It is a StepAttempt unless time or history is used up.
 func (c *Course) beginAttempt(now time.Time) Step {
 	c.task.Attempt++
-	c.scheduled, c.signalled = now, 0
+	c.scheduled, c.signalled, c.assigned = now, 0, false
 	entry := sdk.Attempt{
 		Stage: c.task.Stage, Attempt: c.task.Attempt, Role: c.stage().Role, AgentID: c.stage().AgentID,
 		Model: c.stage().Model, StartedAt: c.scheduled,
@@ -65,22 +65,24 @@ func (c *Course) AttemptStarted(now time.Time, in AttemptStartedInput) bool {
 	if !c.current(in.Stage, in.Attempt) || c.openEntry().EndedAt != nil {
 		return false
 	}
-	if sdk.ValidID(in.AgentID) {
-		c.openEntry().AgentID, c.task.AgentID = in.AgentID, in.AgentID
-	}
-	c.handlerStarted(now, in.StartedAt)
+	c.begun(now, in.AgentID, in.StartedAt)
 	c.enter(sdk.StatusRunning)
 	return true
 }
 
-// TaskProgressed takes a progress of the running attempt. One that comes again, out of turn or after the end is dropped.
-func (c *Course) TaskProgressed(in TaskProgressedInput) {
+// TaskProgressed takes a progress of the running attempt, whose handler has begun then. One that comes again, out of turn or after the
+// end is dropped.
+func (c *Course) TaskProgressed(now time.Time, in TaskProgressedInput) {
 	if !c.current(in.Stage, in.Attempt) || c.openEntry().EndedAt != nil || in.N <= c.signalled {
 		return
 	}
 	c.signalled = in.N
+	if !c.assigned {
+		c.begun(now, "", in.Progress.At)
+		c.enter(sdk.StatusRunning)
+	}
 	in.Progress.Stage, in.Progress.Attempt = in.Stage, in.Attempt
-	c.progressed(in.Progress.Trim())
+	c.progressed(now, in.Progress.Trim())
 }
 
 // AttemptEnded enters the end of the attempt in the chain. A cancelled one ends the task; its success, should it come in time, is
@@ -92,9 +94,12 @@ func (c *Course) AttemptEnded(now time.Time, o AttemptOutcome) Step {
 	}
 	end, report := readEnd(o.Report, o.Err, c.left(now) <= 0, o.Cancelled)
 	report = trimReport(report, c.task.Stage, c.task.Attempt)
-	for _, in := range o.Progressed { // what lies beyond the last number that the end reports is dropped: the attempt does not know of it
-		if in.N <= report.N || end.outcome == sdk.OutcomeLost || end.outcome == sdk.OutcomeTimedOut {
-			c.TaskProgressed(in)
+	if at := c.beganAt(end, report); at != nil {
+		c.begun(now, report.AgentID, *at)
+	}
+	for _, in := range o.Progressed {
+		if in.N <= report.N {
+			c.TaskProgressed(now, in)
 		}
 	}
 	if o.Cancelled && end.outcome != sdk.OutcomeCompleted {
@@ -102,6 +107,20 @@ func (c *Course) AttemptEnded(now time.Time, o AttemptOutcome) Step {
 		end = attemptEnd{outcome: sdk.OutcomeCancelled}
 	}
 	return c.after(now, c.ended(now, end, report), o.Cancelled)
+}
+
+// beganAt is when the handler of an attempt that ended had begun, as far as its end tells; nil where nothing new is to be learned.
+func (c *Course) beganAt(end attemptEnd, report activities.AttemptReport) *time.Time {
+	switch {
+	case report.StartedAt != nil:
+		return report.StartedAt
+	case c.assigned:
+		return nil
+	case end.outcome == sdk.OutcomeCompleted || end.outcome == sdk.OutcomeInputRequired || end.outcome == sdk.OutcomeFailed || report.Progress != nil:
+		return &c.scheduled
+	default:
+		return nil
+	}
 }
 
 // ended closes the open entry of the chain and takes over what the attempt left behind.
@@ -114,14 +133,11 @@ func (c *Course) ended(now time.Time, end attemptEnd, report activities.AttemptR
 	if report.AgentID != "" {
 		entry.AgentID = report.AgentID
 	}
-	if report.StartedAt != nil {
-		c.handlerStarted(now, *report.StartedAt)
-	}
 	if entry.AgentID != "" {
 		c.task.AgentID = entry.AgentID
 	}
 	if report.Progress != nil {
-		c.progressed(*report.Progress)
+		c.progressed(now, *report.Progress)
 	}
 	if len(report.Resume) > 0 {
 		c.resume = report.Resume
@@ -189,13 +205,15 @@ func (c *Course) handlerStarted(now, at time.Time) {
 }
 
 // progressed takes the newest progress over; overall never goes back.
-func (c *Course) progressed(p sdk.Progress) {
+func (c *Course) progressed(now time.Time, p sdk.Progress) {
 	if c.task.Progress != nil {
 		p.Overall = max(p.Overall, c.task.Progress.Overall)
 	}
 	p.Overall = max(p.Overall, p.Percentage)
 	c.task.Progress = &p
-	c.progress.add(p)
+	if c.progress.add(p) {
+		c.tellProgress(now, p)
+	}
 }
 
 // Terms are those of the attempt that a StepAttempt asks for.

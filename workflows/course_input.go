@@ -26,6 +26,7 @@ func (c *Course) ask(now time.Time) Step {
 	c.task.InputRequest = q
 	c.task.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingForInput, Since: q.AskedAt, Detail: q.Prompt}
 	c.enter(sdk.StatusInputRequired)
+	c.tellInputRequired(now, *q)
 	return Step{Kind: StepAsk, Delay: q.ExpiresAt.Sub(now)}
 }
 
@@ -46,9 +47,9 @@ func (c *Course) Asked(now time.Time, cancelled bool) Step {
 	}
 }
 
-// CheckInput answers nil when an answer can be taken, else an [sdk.Error]: conflict for a question that is not open, invalid_input for
-// an answer that does not fit. The same answer again is welcome.
-func (c *Course) CheckInput(in ProvideInputInput) error {
+// CheckInput answers nil when an answer can be taken, else an [sdk.Error]: conflict for a question that is not open or whose time is over,
+// invalid_input for an answer that does not fit. The same answer again is welcome.
+func (c *Course) CheckInput(now time.Time, in ProvideInputInput) error {
 	for _, a := range c.task.Answers {
 		if a.RequestID != in.RequestID {
 			continue
@@ -64,7 +65,15 @@ func (c *Course) CheckInput(in ProvideInputInput) error {
 	if c.task.InputRequest.ID != in.RequestID {
 		return sdk.Errorf(sdk.CodeConflict, "the open question is %s, not %s", c.task.InputRequest.ID, in.RequestID)
 	}
+	if !now.Before(c.task.InputRequest.ExpiresAt) {
+		return tooLate(in.RequestID)
+	}
 	return checkAnswer(c.task.InputRequest.Schema, in.Answer)
+}
+
+// tooLate refuses an answer that something else has come before.
+func tooLate(requestID string) *sdk.Error {
+	return sdk.Errorf(sdk.CodeConflict, "it is too late to answer %s", requestID)
 }
 
 // ProvideInput takes the answer that CheckInput let through; false when it is one that was taken before. The task has moved then,

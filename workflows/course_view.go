@@ -26,14 +26,16 @@ const (
 
 // CancelRequested notes why the task is cancelled; the first reason counts.
 func (c *Course) CancelRequested(in CancelRequestedInput) {
-	if c.reason == "" && len(in.Reason) <= sdk.MaxReason {
-		c.reason = in.Reason
+	if c.reason == "" && !c.closed {
+		c.reason = sdk.Cut(in.Reason, sdk.MaxReason)
 	}
 }
 
-// Close ends the task as a StepEnd has it. The task's status and, where it failed, its error say how.
+// Close ends the task as a StepEnd has it. The task's status and, where it failed, its error say how. Nothing that comes later changes
+// the task or adds an event.
 func (c *Course) Close(now time.Time, s Step) {
 	c.enter(s.status)
+	c.closed = true
 	c.task.CompletedAt = &now
 	if s.status == sdk.StatusFailed {
 		c.task.Result = c.result(s.failure)
@@ -48,6 +50,7 @@ func (c *Course) Close(now time.Time, s Step) {
 		}
 		c.task.Result = c.result(&sdk.TaskError{Code: sdk.CodeCancelled, Message: reason})
 	}
+	c.tellEnd()
 }
 
 // result is the result of a task that did not complete.

@@ -14,19 +14,20 @@ type progressLog struct {
 	newest []sdk.Progress
 }
 
-// add enters a progress, unless it is the last one once more.
-func (l *progressLog) add(p sdk.Progress) {
+// add enters a progress; false when it is the last one once more.
+func (l *progressLog) add(p sdk.Progress) bool {
 	if last, ok := l.last(); ok && sameProgress(last, p) {
-		return
+		return false
 	}
 	if len(l.first) < firstProgress {
 		l.first = append(l.first, p)
-		return
+		return true
 	}
 	l.newest = append(l.newest, p)
 	if len(l.newest) >= 2*newestProgress {
 		l.newest = append([]sdk.Progress(nil), l.newest[len(l.newest)-newestProgress:]...)
 	}
+	return true
 }
 
 func (l *progressLog) last() (sdk.Progress, bool) {

@@ -8,7 +8,8 @@ type Registry interface {
 }
 
 // Register registers every workflow under its permanent name. A Task is pinned to the deployment version it began on: its length
-// is bounded by totalMs.
+// is bounded by totalMs. What publishes its last events may have to wait for the log for days, and moves on.
 func Register(r Registry) {
+	r.RegisterWorkflowWithOptions(PublishEvents, workflow.RegisterOptions{Name: PublishEventsWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	r.RegisterWorkflowWithOptions(Task, workflow.RegisterOptions{Name: TaskWorkflow, VersioningBehavior: workflow.VersioningBehaviorPinned})
 }

@@ -16,6 +16,7 @@ import (
 	namespacepb "go.temporal.io/api/namespace/v1"
 	protocolpb "go.temporal.io/api/protocol/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
@@ -24,6 +25,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -72,8 +74,16 @@ func (f *frontend) call(ctx context.Context, _ string, req, reply any, _ *grpc.C
 	return nil
 }
 
-// workerOn starts a worker whose server is f.
-func workerOn(t *testing.T, f *frontend) {
+// newFrontend is one that nobody has called.
+func newFrontend() *frontend {
+	return &frontend{
+		fresh: make(chan *workflowservice.PollWorkflowTaskQueueResponse), sticky: make(chan *workflowservice.PollWorkflowTaskQueueResponse),
+		answers: make(chan proto.Message),
+	}
+}
+
+// workerOn starts a worker whose server is f, and whose local activities publish by the given function.
+func workerOn(t *testing.T, f *frontend, publish func(activities.PublishEventsInput) error) {
 	t.Helper()
 	c, err := client.NewLazyClient(client.Options{
 		Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)), DataConverter: workflows.DataConverter(),
@@ -84,6 +94,7 @@ func workerOn(t *testing.T, f *frontend) {
 	}
 	w := worker.New(c, workflows.ControlQueue, worker.Options{LocalActivityWorkerOnly: true})
 	workflows.Register(w)
+	w.RegisterActivityWithOptions(publish, activity.RegisterOptions{Name: activities.PublishEventsLocallyName})
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -101,11 +112,8 @@ func TestKeptHistoriesReplayInAWorkersCache(t *testing.T) {
 	for name, h := range histories(t, "next") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := &frontend{
-				fresh: make(chan *workflowservice.PollWorkflowTaskQueueResponse), sticky: make(chan *workflowservice.PollWorkflowTaskQueueResponse),
-				answers: make(chan proto.Message),
-			}
-			workerOn(t, f)
+			f := newFrontend()
+			workerOn(t, f, func(activities.PublishEventsInput) error { return nil })
 			events, before := h.GetEvents(), 0 // before is how many events the worker has had
 			for n, e := range events {
 				if e.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED {
@@ -262,6 +270,8 @@ func commandOf(event enumspb.EventType) string {
 		return enumspb.COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK.String()
 	case enumspb.EVENT_TYPE_TIMER_STARTED:
 		return enumspb.COMMAND_TYPE_START_TIMER.String()
+	case enumspb.EVENT_TYPE_MARKER_RECORDED:
+		return enumspb.COMMAND_TYPE_RECORD_MARKER.String()
 	case enumspb.EVENT_TYPE_TIMER_CANCELED:
 		return enumspb.COMMAND_TYPE_CANCEL_TIMER.String()
 	case enumspb.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:

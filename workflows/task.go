@@ -24,8 +24,18 @@ func Task(ctx workflow.Context, in TaskInput) (sdk.Task, error) {
 type taskRun struct {
 	course   *Course
 	signals  signals
-	answered workflow.Settable // by the update that answers the open question
+	outbox   *outbox
+	open     workflow.Future // of the attempt that runs; nil where none does
+	question *question       // the open one
+	reasoned bool            // the reason of a cancellation has come, or comes no more
 	shown    shown
+}
+
+// question is what the wait for an answer waits for.
+type question struct {
+	ctx    workflow.Context
+	settle workflow.Settable // by the update that answers it
+	late   workflow.Future
 }
 
 func newTaskRun(ctx workflow.Context, in TaskInput) *taskRun {
@@ -34,6 +44,7 @@ func newTaskRun(ctx workflow.Context, in TaskInput) *taskRun {
 		workflow.GetLogger(ctx).Error("a step outside the lifecycle", "from", from, "to", to)
 	}
 	r.shown = shownOf(r.course.task)
+	r.outbox = &outbox{in: in, take: r.course.TakeEvents}
 	return r
 }
 
@@ -44,6 +55,9 @@ func (r *taskRun) setUp(ctx workflow.Context) error {
 		return err
 	}
 	r.describe(ctx)
+	r.listen(ctx)
+	r.listenForReason(ctx)
+	r.outbox.start(ctx)
 	return nil
 }
 
@@ -57,35 +71,51 @@ func (r *taskRun) execute(ctx workflow.Context) (sdk.Task, error) {
 			step = r.course.AttemptEnded(workflow.Now(ctx), outcome)
 		case StepRest:
 			r.moved(ctx)
-			if step.Delay > 0 {
-				r.wait(ctx, timer(ctx, step.Delay, "backing off"))
-			}
-			step = r.course.Rested(workflow.Now(ctx), ctx.Err() != nil)
+			asked := r.rest(ctx, step.Delay)
+			step = r.course.Rested(workflow.Now(ctx), asked)
 		case StepAsk:
-			r.ask(ctx, step.Delay)
-			step = r.course.Asked(workflow.Now(ctx), ctx.Err() != nil)
+			asked := r.ask(ctx, step.Delay)
+			step = r.course.Asked(workflow.Now(ctx), asked)
 		case StepEnd:
 			return r.close(ctx, step)
 		}
 	}
 }
 
-// ask waits for the answer to the open question, until it is late or the run was asked to cancel.
-func (r *taskRun) ask(ctx workflow.Context, atMost time.Duration) {
-	answered, settle := workflow.NewFuture(ctx)
-	r.answered = settle
-	r.moved(ctx)
-	waiting, stop := workflow.WithCancel(ctx)
-	r.wait(ctx, answered, timer(waiting, atMost, "waiting for input"))
-	stop()
+// rest waits between two attempts; true says that the run was asked to cancel before the time was over.
+func (r *taskRun) rest(ctx workflow.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() != nil
+	}
+	over, stop := deadline(ctx, d, "backing off")
+	defer stop()
+	return race(ctx, over) == cancelled
 }
 
-// close ends the run. It drains the signals after the last await and returns without another one; it carries the task's record in the
-// close event, so that reading a finished task needs no worker.
+// ask waits for the answer to the open question, until it is late; true says that the run was asked to cancel before.
+func (r *taskRun) ask(ctx workflow.Context, atMost time.Duration) bool {
+	answered, settle := workflow.NewFuture(ctx)
+	late, stop := deadline(ctx, atMost, "waiting for input")
+	defer stop()
+	r.question = &question{ctx: ctx, settle: settle, late: late}
+	r.moved(ctx)
+	first := race(ctx, answered, late)
+	r.question = nil
+	return first == cancelled
+}
+
+// close ends the run. The outcome is settled before the outbox is awaited: nothing that comes meanwhile changes it. It drains the signals
+// after the last await and returns without another one; it carries the task's record in the close event, so that reading a finished task
+// needs no worker.
 func (r *taskRun) close(ctx workflow.Context, last Step) (sdk.Task, error) {
-	r.drain(ctx)
+	if last.status == sdk.StatusCancelled {
+		calm, _ := workflow.NewDisconnectedContext(ctx)
+		_ = workflow.Await(calm, func() bool { return r.reasoned }) // it is, in this workflow task
+	}
 	r.course.Close(workflow.Now(ctx), last)
 	r.upsert(ctx, nil)
+	r.outbox.finish(ctx)
+	r.drain()
 	record := r.course.Record()
 	switch record.Status {
 	case sdk.StatusFailed:

@@ -1,34 +1,51 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/rolecall-dev/rolecall/activities"
 )
 
-// attempt asks for one attempt and waits for its end; a cancelled one is given time to stop.
+// attempt asks for one attempt and waits for its end; a cancelled one is given time to stop. What came first counts: an end that was
+// there before the cancellation is the attempt's own.
 func (r *taskRun) attempt(ctx workflow.Context) AttemptOutcome {
 	future := activities.ExecuteTask(ctx, attemptOptions(r.course.Terms(workflow.Now(ctx))), r.course.Assignment())
-	r.wait(ctx, future)
-	if !future.IsReady() {
-		calm, stop := workflow.NewDisconnectedContext(ctx)
-		r.wait(calm, future, timer(calm, CancelGrace, "waiting for the agent to stop"))
-		stop()
-	}
-	if !future.IsReady() {
+	r.open = future
+	asked := race(ctx, future) == cancelled
+	if asked && !r.stopped(ctx, future) {
 		return AttemptOutcome{Cancelled: true, Unconfirmed: true}
 	}
-	outcome := AttemptOutcome{Cancelled: ctx.Err() != nil}
+	r.open = nil
+	outcome := AttemptOutcome{Cancelled: asked}
 	outcome.Err = future.Get(ctx, &outcome.Report)
-	// Signals that are in history before the end of the attempt and have not had their turn.
-	for {
+	for { // those that stand before the end, and of which it knows
 		in, ok := r.signals.progressed.ReceiveAsync()
 		if !ok {
 			return outcome
 		}
 		outcome.Progressed = append(outcome.Progressed, in)
 	}
+}
+
+// stopped waits for a cancelled attempt to end, for as long as CancelGrace; false says that it has not.
+func (r *taskRun) stopped(ctx workflow.Context, future workflow.Future) bool {
+	late, stop := deadline(ctx, CancelGrace, "waiting for the agent to stop")
+	defer stop()
+	calm, _ := workflow.NewDisconnectedContext(ctx)
+	if race(calm, future, late) == 0 {
+		return true
+	}
+	// No report says which signals stand before the end of the grace. So all are taken that this workflow task has, and the next one,
+	// which begins from what this one has recorded, takes none.
+	for r.signals.started.Len()+r.signals.progressed.Len() > 0 {
+		r.hear(ctx)
+	}
+	r.open = nil
+	_ = workflow.NewTimer(calm, time.Millisecond).Get(calm, nil) // nothing ends calm
+	return false
 }
 
 func attemptOptions(t AttemptTerms) workflow.ActivityOptions {

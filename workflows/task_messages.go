@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -22,22 +21,20 @@ func (r *taskRun) handleMessages(ctx workflow.Context) error {
 	})
 }
 
-// attemptStarted takes a worker's word that its handler runs.
-func (r *taskRun) attemptStarted(ctx workflow.Context, in AttemptStartedInput) {
-	if r.course.AttemptStarted(workflow.Now(ctx), in) {
-		r.upsert(ctx, nil)
+// checkInput is the validator of provide-input. An answer that has come with the end of its time, or with a cancellation, is too late:
+// those stand in history, and it does not yet.
+func (r *taskRun) checkInput(ctx workflow.Context, in ProvideInputInput) error {
+	asked := r.course.task.InputRequest
+	if q := r.question; q != nil && asked != nil && asked.ID == in.RequestID && (q.late.IsReady() || q.ctx.Err() != nil) {
+		return refusal(tooLate(in.RequestID))
 	}
-}
-
-// checkInput is the validator of provide-input.
-func (r *taskRun) checkInput(_ workflow.Context, in ProvideInputInput) error {
-	return refusal(r.course.CheckInput(in))
+	return refusal(r.course.CheckInput(workflow.Now(ctx), in))
 }
 
 // provideInput takes the answer that checkInput let through.
 func (r *taskRun) provideInput(ctx workflow.Context, in ProvideInputInput) (ProvideInputOutput, error) {
 	if r.course.ProvideInput(workflow.Now(ctx), in) {
-		r.answered.SetValue(time.Time{})
+		r.question.settle.SetValue(true)
 		r.moved(ctx)
 	}
 	return ProvideInputOutput{Task: r.course.Record()}, nil

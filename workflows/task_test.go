@@ -22,6 +22,7 @@ import (
 type script struct {
 	answers []func(sdk.Assignment) (activities.AttemptReport, error)
 	given   []sdk.Assignment
+	log     storyLog
 }
 
 func (s *script) execute(a sdk.Assignment) (activities.AttemptReport, error) {
@@ -77,6 +78,7 @@ func newEnv(t *testing.T, s *script) *testsuite.TestWorkflowEnvironment {
 	env.SetTestTimeout(2 * time.Minute)
 	env.SetDataConverter(workflows.DataConverter())
 	env.RegisterActivityWithOptions(s.execute, activity.RegisterOptions{Name: activities.ExecuteTaskName})
+	s.log.serve(env)
 	workflows.Register(env)
 	return env
 }

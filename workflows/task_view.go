@@ -10,8 +10,7 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// moved tells of a transition off the happy path: every reader of the run sees it, in memo, search attributes and details. All
-// transitions of a run are followed by moved or upsert, which is where whoever wants to publish them listens.
+// moved tells of a transition off the happy path: every reader of the run sees it, in memo, search attributes and details.
 func (r *taskRun) moved(ctx workflow.Context) {
 	r.upsert(ctx, map[string]any{MemoState: r.course.State()})
 }

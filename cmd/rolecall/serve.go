@@ -138,7 +138,7 @@ func (s *serve) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, events.Close()) }()
-	s.apiConfig.Events = events
+	s.apiConfig.Events, s.controlConfig.Stories = events, events
 	now := readiness{MetricsURL: shown.MetricsURL()}
 	var listener net.Listener
 	if s.api {

@@ -145,7 +145,7 @@ func (a *attempt) hear(report activities.AttemptReport) {
 	a.report = &report
 	if fresh {
 		a.reported++
-		a.run.course.TaskProgressed(workflows.TaskProgressedInput{Stage: a.stage, Attempt: a.number, N: a.reported, Progress: *report.Progress})
+		a.run.course.TaskProgressed(a.engine.now, workflows.TaskProgressedInput{Stage: a.stage, Attempt: a.number, N: a.reported, Progress: *report.Progress})
 	}
 }
 

@@ -108,7 +108,7 @@ func (r *run) cancel(reason string) {
 
 // provide takes an answer to the open question.
 func (r *run) provide(in workflows.ProvideInputInput) error {
-	if err := r.course.CheckInput(in); err != nil {
+	if err := r.course.CheckInput(r.engine.now, in); err != nil {
 		if refusal, ok := errors.AsType[*sdk.Error](err); ok {
 			return kept.Refused(refusal)
 		}

@@ -1,0 +1,125 @@
+package workflows
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// newEvent is event seq of a task's story. The task is as it stands then. Data that can not be kept is left out, and the event says so.
+func newEvent(in TaskInput, task sdk.Task, seq int, at time.Time, t sdk.EventType, data any) sdk.Event {
+	e := sdk.Event{
+		SpecVersion: sdk.EventSpecVersion, ID: strconv.Itoa(seq), Source: taskSource(in), Type: t, Subject: "task/" + in.ID, Time: at.UTC(),
+		Project: in.Project, Agent: task.AgentID, Task: in.ID, Seq: seq,
+	}
+	if len(in.Organization) <= sdk.MaxEventID {
+		e.Organization = in.Organization
+	}
+	if len(task.CorrelationID) <= sdk.MaxCorrelationID { // a run that somebody else started may have any
+		e.CorrelationID = task.CorrelationID
+	}
+	raw, err := encode(data)
+	switch {
+	case err != nil:
+		e.Dropped = sdk.CodeInternal
+	case len(raw) > sdk.MaxEventData:
+		e.Dropped = sdk.CodePayloadTooLarge
+	default:
+		e.Data, e.DataContentType = raw, "application/json"
+	}
+	return e
+}
+
+func taskSource(in TaskInput) string { return "/projects/" + in.Project + "/tasks/" + in.ID }
+
+func taskLinks(in TaskInput) *sdk.EventLinks { return &sdk.EventLinks{Task: "/v1/tasks/" + in.ID} }
+
+// createdData is what task.created carries of a new task.
+func createdData(in TaskInput, task sdk.Task) sdk.TaskCreated {
+	d := sdk.TaskCreated{
+		TaskID: in.ID, Type: task.Type, Role: task.Role, Title: task.Title, Description: task.Description, Input: task.Input, Priority: task.Priority,
+		AgentID: task.AgentID, MaxAttempts: task.MaxAttempts, Stages: 1 + len(task.Fallback), RetryOf: task.RetryOf,
+		CorrelationID: task.CorrelationID, Metadata: task.Metadata,
+	}
+	size, err := EncodedSize(d) // text that is written with escapes can be larger there than it is
+	if len(d.Description)+len(d.Input) > sdk.MaxEventOutput || err != nil || size > sdk.MaxEventData {
+		d.Description, d.Input, d.InputOmitted, d.Links = "", nil, true, taskLinks(in)
+	}
+	return d
+}
+
+// TerminalEvent is event seq of a task's story: task.completed, task.failed or task.cancelled. The task is the record of a run that ended.
+func TerminalEvent(in TaskInput, task sdk.Task, seq int) sdk.Event {
+	d := sdk.TaskEnded{
+		TaskID: in.ID, Type: task.Type, Role: task.Role, Status: task.Status, AgentID: task.AgentID, Stage: task.Stage, Attempt: task.Attempt,
+		Attempts: len(task.Attempts), Degraded: task.Degraded, CancelConfirmed: task.CancelConfirmed,
+	}
+	if r := task.Result; r != nil {
+		d.Model, d.Metrics, d.Error = r.Model, r.Metrics, r.Error
+		d.Output, d.OutputOmitted, d.Links = output(in, r.Output)
+	}
+	t := sdk.EventTaskCompleted
+	switch task.Status {
+	case sdk.StatusFailed:
+		t = sdk.EventTaskFailed
+		d.Fingerprint = fingerprintOf(task.Role, d.Error)
+	case sdk.StatusCancelled:
+		t = sdk.EventTaskCancelled
+	default:
+	}
+	return newEvent(in, task, seq, endedAt(task), t, d)
+}
+
+func endedAt(task sdk.Task) time.Time {
+	if task.CompletedAt == nil {
+		return task.CreatedAt
+	}
+	return *task.CompletedAt
+}
+
+// CodeEvent is event seq of a completed task's story, after its terminal event: code.generated, code.reviewed, code.tested or
+// code.deployed. ok is false for a task that ended otherwise, or of another type.
+func CodeEvent(in TaskInput, task sdk.Task, seq int) (e sdk.Event, ok bool) {
+	t := codeEventOf(task.Type)
+	if t == "" || task.Status != sdk.StatusCompleted || task.Result == nil {
+		return sdk.Event{}, false
+	}
+	d := sdk.CodeDone{TaskID: in.ID}
+	d.Output, d.OutputOmitted, d.Links = output(in, task.Result.Output)
+	e = newEvent(in, task, seq, endedAt(task), t, d)
+	e.CausationID = strconv.Itoa(seq - 1)
+	return e, true
+}
+
+func codeEventOf(t sdk.TaskType) sdk.EventType {
+	switch t {
+	case sdk.TypeCodeWrite, sdk.TypeCodeRefactor:
+		return sdk.EventCodeGenerated
+	case sdk.TypeCodeReview:
+		return sdk.EventCodeReviewed
+	case sdk.TypeCodeTest:
+		return sdk.EventCodeTested
+	case sdk.TypeDevOpsDeploy:
+		return sdk.EventCodeDeployed
+	default:
+		return ""
+	}
+}
+
+// output is an agent's output as events carry it.
+func output(in TaskInput, raw json.RawMessage) (json.RawMessage, bool, *sdk.EventLinks) {
+	if len(raw) > sdk.MaxEventOutput {
+		return nil, true, taskLinks(in)
+	}
+	return raw, false, nil
+}
+
+// fingerprintOf is the fingerprint of a failure in a role; "" without one.
+func fingerprintOf(role sdk.Role, failure *sdk.TaskError) string {
+	if failure == nil {
+		return ""
+	}
+	return Fingerprint(failure.Code, role, failure.Message)
+}
