@@ -24,8 +24,9 @@ type reporter struct {
 	overall   float64
 	startedAt *time.Time
 	progress  *sdk.Progress
-	version   int // counts progress reports
-	signals   int // how many of them were signalled to the run
+	newestAt  time.Time // of the newest progress, an earlier execution's too
+	version   int       // counts progress reports
+	signals   int       // how many of them were signalled to the run
 	resume    json.RawMessage
 	earlier   sdk.Metrics // what an earlier execution of the same attempt had spent
 	spent     sdk.Metrics // what this one has
@@ -59,9 +60,10 @@ func (r *reporter) Progress(p sdk.Progress) {
 	if r.closed {
 		return
 	}
-	if r.progress != nil && !p.At.After(r.progress.At) {
-		p.At = r.progress.At.Add(progressGap)
+	if !p.At.After(r.newestAt) {
+		p.At = r.newestAt.Add(progressGap)
 	}
+	r.newestAt = p.At
 	r.overall = max(r.overall, p.Percentage)
 	p.Overall = r.overall
 	r.progress = &p
@@ -107,7 +109,8 @@ func (r *reporter) total(m sdk.Metrics) sdk.Metrics {
 }
 
 // goOn takes over what an earlier execution of the same attempt had reported: an operator paused it, and the server handed it out
-// again. Its resume data is newer than the assignment's, its signals keep counting, and what it spent is spent.
+// again. Its resume data is newer than the assignment's, its signals keep counting, later progress is later than its last, and what it
+// spent is spent.
 func (r *reporter) goOn(earlier activities.AttemptReport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,7 +118,7 @@ func (r *reporter) goOn(earlier activities.AttemptReport) {
 		r.resume = earlier.Resume
 	}
 	if earlier.Progress != nil {
-		r.overall = max(r.overall, earlier.Progress.Trim().Overall)
+		r.overall, r.newestAt = max(r.overall, earlier.Progress.Trim().Overall), earlier.Progress.At.UTC()
 	}
 	if earlier.Spent != nil {
 		r.earlier = sdk.Metrics{}.Plus(*earlier.Spent)
