@@ -42,6 +42,9 @@ type oneRun struct {
 	signals  []string
 	cancels  int
 	updates  int
+	fresh    bool                                       // takes a start
+	begun    *client.StartWorkflowOptions               // of the last start
+	input    workflows.TaskInput                        // of it
 	answer   error                                      // of an update
 	queue    *workflowservice.DescribeTaskQueueResponse // nil: none
 	queues   []string                                   // looked at
@@ -58,7 +61,7 @@ func newOneRun(t testing.TB, in workflows.TaskInput) *oneRun {
 		Execution: &commonpb.WorkflowExecution{WorkflowId: workflows.TaskWorkflowID(in.Project, in.ID), RunId: "run-1"},
 		Type:      &commonpb.WorkflowType{Name: workflows.TaskWorkflow},
 		Status:    enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, StartTime: timestamppb.New(at(0)),
-		Memo: &commonpb.Memo{Fields: map[string]*commonpb.Payload{workflows.MemoTask: payload(t, workflows.NewTaskMemo(workflows.NewTask(in, at(9))))}},
+		Memo: &commonpb.Memo{Fields: map[string]*commonpb.Payload{workflows.MemoTask: payload(t, workflows.NewTaskMemo(workflows.NewTask(in, at(-1))))}},
 	}}
 	o.first = &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
 		WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{Input: payloads(t, in)}}}
@@ -254,14 +257,22 @@ func (e encoded) Get(out any) error {
 	return nil
 }
 
-func (o *oneRun) ExecuteWorkflow(_ context.Context, opts client.StartWorkflowOptions, _ any, _ ...any) (client.WorkflowRun, error) {
+func (o *oneRun) ExecuteWorkflow(_ context.Context, opts client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.begun, o.input = &opts, args[0].(workflows.TaskInput)
+	if o.fresh {
+		return startedRun{}, nil
+	}
 	if o.run != nil {
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("it runs", "request", "run-1")
 	}
 	return nil, serviceerror.NewInvalidArgument("no mapping for " + opts.ID)
 }
+
+type startedRun struct{ client.WorkflowRun }
+
+func (startedRun) GetRunID() string { return "run-1" }
 
 func (o *oneRun) WorkflowService() workflowservice.WorkflowServiceClient { return service{run: o} }
 
