@@ -13,8 +13,8 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
-
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -28,7 +28,7 @@ type Config struct {
 	DescribeTTL time.Duration
 	// PollInterval is the longest gap between two looks at a task that somebody waits for. Default 2 s.
 	PollInterval time.Duration
-	// Linger is how long the long poll for a task outlives its last waiter. Default 15 s.
+	// Linger is how long what waits for a task outlives its last waiter, and what follows a project's log its last task. Default 15 s.
 	Linger time.Duration
 	// MaxPolls is how many tasks have a long poll at once; waiters beyond it rely on PollInterval. Default 2000.
 	MaxPolls int
@@ -40,6 +40,8 @@ type Config struct {
 	CallTimeout time.Duration
 	// DataConverter is the client's own. Default [workflows.DataConverter].
 	DataConverter converter.DataConverter
+	// Events is the log whose terminal events wake waits. Default nil: there is none, and each task that is waited for has a long poll.
+	Events *eventlog.Log
 }
 
 func (c Config) withDefaults() Config {
@@ -129,6 +131,7 @@ type Engine struct {
 	mu      sync.Mutex
 	watches map[string]*watch // by workflow id
 	polls   int               // how many watches hold a long poll
+	bells   map[string]*bell  // by project
 }
 
 // New makes an engine over c. Call [Engine.Close] when done; the client stays the caller's.
@@ -159,6 +162,7 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		life:    life,
 		close:   stop,
 		watches: map[string]*watch{},
+		bells:   map[string]*bell{},
 	}
 }
 
