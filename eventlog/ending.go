@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -17,10 +18,12 @@ func (r *Record) Story() (Story, bool) {
 	return s, s.valid()
 }
 
-// LastEvent is the last event of a story: its number within the story, and its type. Zero where the log has none.
+// LastEvent is the last event of a story: its number within the story, and its type.
 type LastEvent struct {
-	Seq  int
+	Seq  int // 0 where the log has none
 	Type sdk.EventType
+	// Oldest is, where the log has none, since when the log has everything it took of the project; zero is since ever.
+	Oldest time.Time
 }
 
 // EndStory tells the rest of a story whose own writer does not any more. rest answers what follows the last event, numbered on from
@@ -29,6 +32,9 @@ type LastEvent struct {
 func (l *Log) EndStory(ctx context.Context, project string, story Story, rest func(LastEvent) []sdk.Event) (int, error) {
 	p, err := l.project(project)
 	if err != nil {
+		return 0, err
+	}
+	if err := (Filter{Story: &story}).check(); err != nil {
 		return 0, err
 	}
 	subject := storySubject(keptPrefix, project, story)
@@ -58,8 +64,12 @@ func (l *Log) EndStory(ctx context.Context, project string, story Story, rest fu
 func (p *project) lastOf(ctx context.Context, subject string) (LastEvent, storyEnd, error) {
 	r, err := p.log.look(ctx, streamName(p.id), ask{Last: subject})
 	p.lost(err)
-	if isGone(err) || err == nil && r == nil {
+	if isGone(err) {
 		return LastEvent{}, storyEnd{}, nil
+	}
+	if err == nil && r == nil {
+		oldest, err := p.oldest(ctx)
+		return LastEvent{Oldest: oldest}, storyEnd{}, err
 	}
 	if err != nil {
 		return LastEvent{}, storyEnd{}, err
@@ -68,4 +78,24 @@ func (p *project) lastOf(ctx context.Context, subject string) (LastEvent, storyE
 		return LastEvent{}, storyEnd{}, sdk.Errorf(sdk.CodeInternal, "message %d of the log has no number in its story", r.Sequence)
 	}
 	return LastEvent{Seq: r.number, Type: r.Type}, storyEnd{seq: r.number, sequence: r.Sequence}, nil
+}
+
+// oldest is since when nothing of what the log took was removed; zero is since ever.
+func (p *project) oldest(ctx context.Context) (time.Time, error) {
+	s, err := p.find(ctx)
+	if err != nil || s == nil {
+		return time.Time{}, err
+	}
+	e, err := p.log.extent(ctx, s)
+	if p.lost(err); err != nil || e.first <= 1 {
+		if isGone(err) {
+			err = nil
+		}
+		return time.Time{}, err
+	}
+	r, err := p.log.look(ctx, streamName(p.id), ask{From: e.first, Next: everything(p.id)})
+	if err != nil || r == nil {
+		return time.Now(), err
+	}
+	return r.at, nil
 }

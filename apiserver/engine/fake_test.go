@@ -50,6 +50,9 @@ type oneRun struct {
 	queues   []string                                   // looked at
 	progress func(context.Context) ([]sdk.Progress, error)
 
+	ended endedRuns                                          // ended runs
+	child *workflowservice.DescribeWorkflowExecutionResponse // nil: not found
+
 	describes, polls, openPolls, reads, firsts int
 	looked                                     chan struct{} // one for each describe
 }
@@ -157,6 +160,9 @@ func failureOf(err error) *failurepb.Failure {
 func (o *oneRun) DescribeWorkflowExecution(_ context.Context, workflowID, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.child != nil && o.child.WorkflowExecutionInfo.Execution.WorkflowId == workflowID {
+		return o.child, nil
+	}
 	o.describes++
 	o.looked <- struct{}{}
 	if o.failure != nil {
@@ -302,7 +308,7 @@ func input(more ...func(*sdk.TaskRequest)) workflows.TaskInput {
 	for _, f := range more {
 		f(&r)
 	}
-	return workflows.TaskInput{Project: "p", ID: "a", Request: r}
+	return workflows.TaskInput{Project: "p", Organization: "o", ID: "a", Request: r}
 }
 
 func newTestEngine(t testing.TB, o *oneRun, cfg Config) *Engine {

@@ -83,7 +83,9 @@ func (p *parts) serveAPI(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("temporal client: %w", err), p.listener.Close())
 	}
 	defer c.Close()
-	tasks := engine.New(c, engine.Config{Namespace: p.temporal.Namespace, UIURL: p.api.TemporalUIURL})
+	tasks := engine.New(c, engine.Config{
+		Namespace: p.temporal.Namespace, UIURL: p.api.TemporalUIURL, Metrics: p.api.Metrics, Logger: p.log.With("part", "api"),
+	})
 	defer tasks.Close()
 	server, err := apiserver.New(p.api, tasks, p.log.With("part", "api"))
 	if err != nil {
