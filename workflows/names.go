@@ -11,6 +11,9 @@ import (
 // TaskWorkflow is the workflow type that runs a task.
 const TaskWorkflow = "Task"
 
+// PublishEventsWorkflow is internal: the run that publishes the last events of a task that ended while the event log was away.
+const PublishEventsWorkflow = "PublishEvents"
+
 // ControlQueue is the task queue of every workflow and of the activities of the control worker.
 const ControlQueue = "rolecall"
 
@@ -73,6 +76,9 @@ func ParseTaskWorkflowID(workflowID string) (project, id string, ok bool) {
 	project, id, cut := strings.Cut(rest, ":")
 	return project, id, found && cut && sdk.ValidProject(project) && sdk.ValidID(id)
 }
+
+// EventsWorkflowID is the workflow id of the run that publishes a task's terminal event where the task's own could not.
+func EventsWorkflowID(project, id string) string { return "events:" + project + ":" + id }
 
 // RoleQueue is the task queue that the agents of a role poll.
 func RoleQueue(project string, role sdk.Role) string { return project + "." + string(role) }

@@ -171,7 +171,7 @@ func (e *Engine) publishing(ctx context.Context, seen run) (bool, error) {
 	if time.Since(seen.closed) < storyRest {
 		return true, nil
 	}
-	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflows.PublishWorkflowID(seen.project, seen.id), "")
+	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflows.EventsWorkflowID(seen.project, seen.id), "")
 	if isNotFound(err) {
 		return false, nil
 	}

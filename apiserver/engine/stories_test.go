@@ -61,9 +61,9 @@ func (o *oneRun) setPublisher(status enumspb.WorkflowExecutionStatus) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.child = &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
-		Execution: &commonpb.WorkflowExecution{WorkflowId: workflows.PublishWorkflowID("p", "a")}, Status: status, CloseTime: timestamppb.New(at(61)),
+		Execution: &commonpb.WorkflowExecution{WorkflowId: workflows.EventsWorkflowID("p", "a")}, Status: status, CloseTime: timestamppb.New(at(61)),
 	}}
-	o.ended.publishers = [][2]string{{"events:else", "x"}, {workflows.PublishWorkflowID("p", "a"), "run-9"}}
+	o.ended.publishers = [][2]string{{"events:else", "x"}, {workflows.EventsWorkflowID("p", "a"), "run-9"}}
 }
 
 // story is what the log has of the task a: "seq type", and the data of the last one.
@@ -118,7 +118,7 @@ func TestATerminatedRunsStoryIsEnded(t *testing.T) {
 	}
 	var ended sdk.TaskEnded
 	if err := json.Unmarshal(last.Data, &ended); err != nil || ended.Error == nil || ended.Error.Code != sdk.CodeTerminated || ended.Status != sdk.StatusFailed ||
-		ended.AgentID != "ann" || ended.Attempts != 1 || ended.Model != "m" || last.ID != "4" || last.Task != "a" || last.Organization != "o" || !last.Time.Equal(at(60)) {
+		ended.AgentID != "ann" || ended.Attempts != 1 || last.ID != "4" || last.Task != "a" || last.Organization != "o" || !last.Time.Equal(at(60)) {
 		t.Errorf("%v: %+v with %s", err, last, last.Data)
 	}
 	if describes, _, _, _, firsts := o.counts(); firsts > 3 || describes > 2*3 { // those of the task p:gone among them

@@ -25,7 +25,7 @@ func (e *Engine) sweep() {
 	began := time.Now()
 	since := quote(e.stories.since.Add(-sweepAgain).UTC().Format(time.RFC3339Nano))
 	tasks := "WorkflowType = " + quote(workflows.TaskWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= " + since
-	children := "WorkflowType = " + quote(workflows.PublishWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled') AND CloseTime >= " + since
+	children := "WorkflowType = " + quote(workflows.PublishEventsWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled') AND CloseTime >= " + since
 	err := e.sweepList(tasks, runOfTask)
 	if err == nil {
 		err = e.sweepList(children, runOfPublisher)
@@ -86,6 +86,6 @@ func runOfTask(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
 
 // runOfPublisher is the run of the task whose story a publisher did not finish.
 func runOfPublisher(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
-	project, id, ok := workflows.ParsePublishWorkflowID(info.GetExecution().GetWorkflowId())
+	project, id, ok := workflows.ParseEventsWorkflowID(info.GetExecution().GetWorkflowId())
 	return closedRun{project: project, id: id}, ok
 }
