@@ -38,8 +38,7 @@ func (a *attempt) deliver(report activities.AttemptReport, answer error) {
 				return
 			}
 			refused = true
-			rest := activities.AttemptReport{AgentID: report.AgentID, StartedAt: report.StartedAt, Progress: report.Progress, N: report.N}
-			answer = refuse(sdk.CodeInvalidOutput, rest, "the engine refuses the attempt's answer")
+			answer = refuse(sdk.CodeInvalidOutput, bare(report), "the engine refuses the attempt's answer")
 		case replyUnknown:
 			a.log.Warn("the attempt's answer could not be delivered yet", "error", err)
 		}
@@ -51,6 +50,15 @@ func (a *attempt) deliver(report activities.AttemptReport, answer error) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// bare is a report without what may be too large for Temporal: who did what, how far it came, and what it has spent.
+func bare(r activities.AttemptReport) activities.AttemptReport {
+	rest := activities.AttemptReport{AgentID: r.AgentID, StartedAt: r.StartedAt, Progress: r.Progress, N: r.N, Spent: r.Spent}
+	if rest.Spent == nil && r.Result != nil {
+		rest.Spent = spending(r.Result.Metrics)
+	}
+	return rest
 }
 
 func (a *attempt) deliverOnce(ctx context.Context, report activities.AttemptReport, answer error) error {

@@ -27,8 +27,9 @@ type reporter struct {
 	overall   float64
 	startedAt *time.Time
 	progress  *sdk.Progress
-	signals   int  // how many progress signals were tried
-	due       bool // progress is newer than the last of them
+	signals   int       // how many progress signals were tried
+	due       bool      // progress is newer than the last of them
+	newestAt  time.Time // of the newest progress, an earlier execution's too
 	kept      kept
 	resume    json.RawMessage
 	earlier   sdk.Metrics // what an earlier execution of the same attempt had spent
@@ -73,9 +74,10 @@ func (r *reporter) Progress(p sdk.Progress) {
 	if r.closed {
 		return
 	}
-	if r.progress != nil && !p.At.After(r.progress.At) {
-		p.At = r.progress.At.Add(progressGap)
+	if !p.At.After(r.newestAt) {
+		p.At = r.newestAt.Add(progressGap)
 	}
+	r.newestAt = p.At
 	r.overall = max(r.overall, p.Percentage)
 	p.Overall = r.overall
 	r.progress, r.due = &p, true
@@ -134,7 +136,8 @@ func (r *reporter) total(m sdk.Metrics) sdk.Metrics {
 }
 
 // goOn takes over what an earlier execution of the same attempt had reported: an operator paused it, and the server handed it out
-// again. Its resume data is newer than the assignment's, its signals keep counting, and what it spent is spent.
+// again. Its resume data is newer than the assignment's, its signals keep counting, later progress is later than its last, and what it
+// spent is spent.
 func (r *reporter) goOn(earlier activities.AttemptReport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,7 +145,7 @@ func (r *reporter) goOn(earlier activities.AttemptReport) {
 		r.resume = earlier.Resume
 	}
 	if earlier.Progress != nil {
-		r.overall = max(r.overall, earlier.Progress.Trim().Overall)
+		r.overall, r.newestAt = max(r.overall, earlier.Progress.Trim().Overall), earlier.Progress.At.UTC()
 	}
 	if earlier.Spent != nil {
 		r.earlier = sdk.Metrics{}.Plus(*earlier.Spent)

@@ -27,6 +27,20 @@ func TestAPausedAttemptGoesOnWithItsOwnResumeData(t *testing.T) {
 	}
 }
 
+// TestALaterExecutionsProgressIsLater: another machine's clock may be behind that of the one that had the attempt before.
+func TestALaterExecutionsProgressIsLater(t *testing.T) {
+	t.Parallel()
+	ahead := time.Now().Add(time.Hour)
+	r := newReporter("agent-1", &sdk.Assignment{Attempt: 1})
+	r.goOn(activities.AttemptReport{Progress: &sdk.Progress{At: ahead}})
+	r.Progress(sdk.Progress{Percentage: 20})
+	first := r.report().Progress
+	r.Progress(sdk.Progress{Percentage: 30})
+	if second := r.report().Progress; !first.At.After(ahead) || !second.At.After(first.At) {
+		t.Errorf("after %v come %v and %v", ahead, first.At, second.At)
+	}
+}
+
 func TestWhatAHandlerWritesIntoItsAssignmentIsNotReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -69,6 +69,37 @@ func TestWhatAnAttemptSpentIsReported(t *testing.T) {
 	}
 }
 
+// TestAnAnswerThatIsRefusedIsPaidFor: what is answered in its place has what the attempt spent, whatever it was.
+func TestAnAnswerThatIsRefusedIsPaidFor(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		result *sdk.Result
+		err    error
+	}{
+		"a result":   {result: &sdk.Result{Output: json.RawMessage(`1`), Metrics: tokens(30)}},
+		"a failure":  {err: errors.New("broken")},
+		"a question": {err: sdk.AskInput("which?", nil)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeTemporal{refuse: errors.New("too large")}
+				w := bench(t, f, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+					r.(sdk.Meter).Spent(tokens(30))
+					return test.result, test.err
+				})
+				_, done := begin(w, sdk.Assignment{})
+				<-done
+				if n, last := f.answered(); n != 2 || last == nil {
+					t.Errorf("%d answers, the last %v; want one more that is an error", n, last)
+				} else if got := reportOf(t, last).Spent; got == nil || *got.TokensUsed != 30 {
+					t.Errorf("it says %+v", got)
+				}
+			})
+		})
+	}
+}
+
 // TestAPausedAttemptKeepsWhatItSpent: an execution of the same attempt adds to what an earlier one had spent.
 func TestAPausedAttemptKeepsWhatItSpent(t *testing.T) {
 	t.Parallel()

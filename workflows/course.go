@@ -17,6 +17,7 @@ type Course struct {
 	in       TaskInput
 	task     sdk.Task
 	stages   []sdk.Stage
+	began    time.Time
 	deadline time.Time
 
 	used      int       // attempts of the stage that count
@@ -57,9 +58,9 @@ type Step struct {
 	failure *sdk.TaskError
 }
 
-// NewCourse is the course of a task that was created at the given time.
-func NewCourse(in TaskInput, created time.Time) *Course {
-	c := &Course{in: in, task: NewTask(in, created)}
+// NewCourse is the course of a task whose run started at the given time, from which the task's time counts.
+func NewCourse(in TaskInput, started time.Time) *Course {
+	c := &Course{in: in, task: NewTask(in, started), began: started}
 	first := sdk.Stage{
 		Role: c.task.Role, AgentID: in.Request.AgentID, Retry: &c.task.Retry,
 		Timeouts: &sdk.StageTimeouts{
@@ -67,7 +68,7 @@ func NewCourse(in TaskInput, created time.Time) *Course {
 		},
 	}
 	c.stages = append([]sdk.Stage{first}, c.task.Fallback...)
-	c.deadline = created.Add(milliseconds(c.task.Timeouts.TotalMs))
+	c.deadline = started.Add(milliseconds(c.task.Timeouts.TotalMs))
 	c.tellCreated()
 	return c
 }

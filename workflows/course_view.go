@@ -55,7 +55,7 @@ func (c *Course) Close(now time.Time, s Step) {
 
 // result is the result of a task that did not complete.
 func (c *Course) result(failure *sdk.TaskError) *sdk.Result {
-	began := c.task.CreatedAt
+	began := c.began
 	if c.task.StartedAt != nil {
 		began = *c.task.StartedAt
 	}

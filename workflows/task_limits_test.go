@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,38 @@ func TestTask_EndsWhenItsTimeIsUsedUp(t *testing.T) {
 			task, _ := run(t, newEnv(t, &script{answers: []func(sdk.Assignment) (activities.AttemptReport, error){end.answer}}), r)
 			if d := cmp.Diff([]string{end.chain}, chain(task)); d != "" || task.Result.Error.Code != sdk.CodeTotalTimeout {
 				t.Errorf("%s %+v", d, task.Result.Error)
+			}
+		})
+	}
+}
+
+// TestTask_CountsNothingFromTheTimeItWasCreated: the clock of who created it may be off by any amount.
+func TestTask_CountsNothingFromTheTimeItWasCreated(t *testing.T) {
+	t.Parallel()
+	for name, off := range map[string]time.Duration{"behind": -90 * 24 * time.Hour, "ahead": 90 * 24 * time.Hour, "unsaid": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := request()
+			r.Timeouts = &sdk.Timeouts{TotalMs: 60_000}
+			s := &script{answers: []func(sdk.Assignment) (activities.AttemptReport, error){fails("no_luck", false, activities.AttemptReport{})}}
+			env := newEnv(t, s)
+			started := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+			env.SetStartTime(started)
+			in := input(r)
+			if off != 0 {
+				in.CreatedAt = started.Add(off)
+			}
+			env.ExecuteWorkflow(workflows.TaskWorkflow, in)
+			app, ok := errors.AsType[*temporal.ApplicationError](env.GetWorkflowError())
+			var task sdk.Task
+			if !ok || app.Details(&task) != nil {
+				t.Fatalf("ended with %v", env.GetWorkflowError())
+			}
+			if !task.CreatedAt.Equal(started.Add(off)) || task.Result.Metrics.DurationMs != 0 {
+				t.Errorf("created at %s, took %d ms", task.CreatedAt, task.Result.Metrics.DurationMs)
+			}
+			if len(s.given) != 1 || !s.given[0].Deadline.Equal(started.Add(time.Minute)) {
+				t.Errorf("given %+v", s.given)
 			}
 		})
 	}

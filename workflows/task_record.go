@@ -11,9 +11,13 @@ import (
 // maxMemoText is how much of input and description together a run's memo carries: lists bring the memo of every run along.
 const maxMemoText = 2 << 10
 
-// NewTask is the task of an input as it stands at its creation, request resolved, links left to whoever serves it.
-func NewTask(in TaskInput, createdAt time.Time) sdk.Task {
-	r := in.Request.Resolve()
+// NewTask is the task of an input as it stands at its creation, request resolved, links left to whoever serves it. Its run started, or
+// starts, at the given time, which is when it was created where the input does not say.
+func NewTask(in TaskInput, started time.Time) sdk.Task {
+	r, createdAt := in.Request.Resolve(), in.CreatedAt
+	if createdAt.IsZero() {
+		createdAt = started
+	}
 	t := sdk.Task{
 		ID: in.ID, Type: r.Type, Role: r.Role, Title: r.Title, Description: r.Description, Input: r.Input, Priority: r.Priority,
 		Status: sdk.StatusQueued, MaxAttempts: r.Retry.MaxAttempts, Attempts: []sdk.Attempt{}, Answers: []sdk.Answer{},

@@ -60,7 +60,7 @@ func (e *Engine) record(event *historypb.HistoryEvent) (t sdk.Task, ok bool) {
 
 // complete fills a record up with what stays outside it.
 func (r run) complete(t sdk.Task) sdk.Task {
-	t.ID, t.CreatedAt = r.id, r.started
+	t.ID, t.CreatedAt = r.id, r.created()
 	t.Input, t.Description = r.memo.Task.Input, r.memo.Task.Description
 	if t.CompletedAt == nil {
 		closed := r.closed
@@ -70,10 +70,10 @@ func (r run) complete(t sdk.Task) sdk.Task {
 }
 
 // brokenTask is the task of a run that ended without a record. Like every task that did not complete, it took from its start, or
-// from its creation when no start is known, to its end.
+// from its run's when no start is known, to its end.
 func (r run) brokenTask(code sdk.Code, message string) sdk.Task {
 	t := r.base()
-	closed, began := r.closed, t.CreatedAt
+	closed, began := r.closed, r.started
 	if t.StartedAt != nil {
 		began = *t.StartedAt
 	}

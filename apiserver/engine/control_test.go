@@ -135,6 +135,59 @@ func TestListProgress(t *testing.T) {
 	})
 }
 
+// TestCreateTaskAsksOnce: what is answered is what every later reader gets, and nothing is asked for it.
+func TestCreateTaskAsksOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		o.fresh = true
+		e := newEngine(o, Config{})
+		defer e.Close()
+		created, replayed, err := e.CreateTask(t.Context(), input(), "d1")
+		if err != nil || replayed || created.CreatedAt != time.Now().UTC().Round(0) {
+			t.Fatalf("created at %v: %v, replayed %v", created.CreatedAt, err, replayed)
+		}
+		cached, err := e.GetTask(t.Context(), "p", "a")
+		if diff := cmp.Diff(created, cached); diff != "" || err != nil {
+			t.Errorf("read at once: %v\n%s", err, diff)
+		}
+		if describes, _, _, _, _ := o.counts(); describes != 0 {
+			t.Errorf("%d describes", describes)
+		}
+		memo := o.begun.Memo[workflows.MemoTask].(workflows.TaskMemo)
+		if !o.input.CreatedAt.Equal(created.CreatedAt) || !memo.Task.CreatedAt.Equal(created.CreatedAt) {
+			t.Errorf("the run's input says %v, its memo %v", o.input.CreatedAt, memo.Task.CreatedAt)
+		}
+		o.run.WorkflowExecutionInfo.Memo.Fields[workflows.MemoTask] = payload(t, memo)
+		pass(e.cfg.DescribeTTL)
+		later, err := e.GetTask(t.Context(), "p", "a")
+		if diff := cmp.Diff(created, later); diff != "" || err != nil {
+			t.Errorf("read later: %v\n%s", err, diff)
+		}
+	})
+}
+
+// TestACreationDoesNotSetReadersBack: whoever read the task before its creator was answered has read something newer.
+func TestACreationDoesNotSetReadersBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneRun(t, input())
+		o.fresh = true
+		o.setAttempt(t, 0, 1, started, nil)
+		e := newEngine(o, Config{})
+		defer e.Close()
+		if seen, err := e.GetTask(t.Context(), "p", "a"); err != nil || seen.Status != sdk.StatusRunning {
+			t.Fatal(seen.Status, err)
+		}
+		if _, _, err := e.CreateTask(t.Context(), input(), "d1"); err != nil {
+			t.Fatal(err)
+		}
+		if seen, err := e.GetTask(t.Context(), "p", "a"); err != nil || seen.Status != sdk.StatusRunning {
+			t.Errorf("after its creation it is %s: %v", seen.Status, err)
+		}
+	})
+}
+
 func TestCreateTaskAgain(t *testing.T) {
 	t.Parallel()
 	o := newOneRun(t, input())

@@ -17,10 +17,10 @@ import (
 
 // CreateTask starts the run of a task whose request is valid. With a digest, which is that of the canonical request, a task of
 // the same id and digest is answered as replayed and one of another digest is refused as idempotency_mismatch; without one an id
-// that is taken is a conflict.
+// that is taken is a conflict. A task is created at the time of the engine's own clock.
 func (e *Engine) CreateTask(ctx context.Context, in workflows.TaskInput, digest string) (task sdk.Task, replayed bool, err error) {
-	in.Request = in.Request.Resolve()
-	created := workflows.NewTask(in, time.Now().UTC())
+	in.Request, in.CreatedAt = in.Request.Resolve(), time.Now().UTC().Round(0)
+	created := withLists(workflows.NewTask(in, in.CreatedAt))
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
 	run, err := e.temporal.ExecuteWorkflow(ctx, StartOptions(in, created, digest), workflows.TaskWorkflow, in)
@@ -32,12 +32,17 @@ func (e *Engine) CreateTask(ctx context.Context, in workflows.TaskInput, digest 
 		return sdk.Task{}, false, fault(err)
 	}
 	e.keepTexts(run.GetRunID(), requestTexts{Input: created.Input, Description: created.Description})
-	// The run's own start is when the task was created; only a describe knows it.
-	if task, err := e.look(ctx, in.Project, in.ID); err == nil {
-		return task, false, nil
-	}
 	created.Links = e.links(in.Project, in.ID, run.GetRunID())
+	e.remember(created, in.Project)
 	return created, false, nil
+}
+
+// remember lets the next readers have a task that was created just now, unless one has read it already.
+func (e *Engine) remember(created sdk.Task, project string) {
+	workflowID := workflows.TaskWorkflowID(project, created.ID)
+	if _, known := e.known(workflowID); !known {
+		e.running.put(workflowID, sighting{task: created}, taskBytes(created), time.Now())
+	}
 }
 
 // StartOptions are how the run of a task is started: t is the task as it is created, digest as in [Engine.CreateTask]. The run's input is in.

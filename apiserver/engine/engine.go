@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -13,8 +15,8 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
-
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -28,7 +30,7 @@ type Config struct {
 	DescribeTTL time.Duration
 	// PollInterval is the longest gap between two looks at a task that somebody waits for. Default 2 s.
 	PollInterval time.Duration
-	// Linger is how long the long poll for a task outlives its last waiter. Default 15 s.
+	// Linger is how long what waits for a task outlives its last waiter, and what follows a project's log its last task. Default 15 s.
 	Linger time.Duration
 	// MaxPolls is how many tasks have a long poll at once; waiters beyond it rely on PollInterval. Default 2000.
 	MaxPolls int
@@ -40,6 +42,17 @@ type Config struct {
 	CallTimeout time.Duration
 	// DataConverter is the client's own. Default [workflows.DataConverter].
 	DataConverter converter.DataConverter
+	// Events is the log whose terminal events wake waits, and to which those of runs are written that were ended from outside. Default
+	// nil: there is none, and each task that is waited for has a long poll.
+	Events *eventlog.Log
+	// Before is what an event goes through before it is written to the log. Default nil: it is written as it is.
+	Before func(sdk.Event) sdk.Event
+	// SweepInterval is between two looks for runs that were ended from outside. Default 10 s.
+	SweepInterval time.Duration
+	// Metrics takes the engine's metrics; one serves one engine. Default nil: they are not shown.
+	Metrics prometheus.Registerer
+	// Logger is where the engine says what nobody asked for. Default [slog.Default].
+	Logger *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
@@ -58,6 +71,10 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxLists == 0 {
 		c.MaxLists = 4
+	}
+	c.SweepInterval = orDefault(c.SweepInterval, 10*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
 	}
 	if c.DataConverter == nil {
 		c.DataConverter = workflows.DataConverter()
@@ -122,6 +139,8 @@ type Engine struct {
 	lists   *cache[turns] // by project
 	listing chan struct{} // holds one of Config.MaxLists for each call under way
 
+	stories *stories
+
 	life  context.Context // ends with Close
 	close context.CancelFunc
 	work  sync.WaitGroup
@@ -129,6 +148,7 @@ type Engine struct {
 	mu      sync.Mutex
 	watches map[string]*watch // by workflow id
 	polls   int               // how many watches hold a long poll
+	bells   map[string]*bell  // by project
 }
 
 // New makes an engine over c. Call [Engine.Close] when done; the client stays the caller's.
@@ -137,8 +157,9 @@ func New(c client.Client, cfg Config) *Engine { return newEngine(c, cfg) }
 func newEngine(api temporalAPI, cfg Config) *Engine {
 	cfg = cfg.withDefaults()
 	life, stop := context.WithCancel(context.Background())
-	return &Engine{
+	e := &Engine{
 		temporal: api,
+		stories:  newStories(cfg),
 		cfg:      cfg,
 		failures: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: cfg.DataConverter}),
 		running:  newCache[sighting](runningBytes, cfg.DescribeTTL),
@@ -159,7 +180,17 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		life:    life,
 		close:   stop,
 		watches: map[string]*watch{},
+		bells:   map[string]*bell{},
 	}
+	if cfg.Metrics != nil {
+		if err := cfg.Metrics.Register(e.stories.ended); err != nil {
+			cfg.Logger.Warn("a metric of the engine is not shown", "error", err)
+		}
+	}
+	if cfg.Events != nil {
+		e.work.Go(e.tendStories)
+	}
+	return e
 }
 
 // Close ends the engine's goroutines and waits for them. Waits that are still open are answered with what is known.

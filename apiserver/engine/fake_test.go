@@ -42,10 +42,16 @@ type oneRun struct {
 	signals  []string
 	cancels  int
 	updates  int
+	fresh    bool                                       // takes a start
+	begun    *client.StartWorkflowOptions               // of the last start
+	input    workflows.TaskInput                        // of it
 	answer   error                                      // of an update
 	queue    *workflowservice.DescribeTaskQueueResponse // nil: none
 	queues   []string                                   // looked at
 	progress func(context.Context) ([]sdk.Progress, error)
+
+	ended endedRuns                                          // ended runs
+	child *workflowservice.DescribeWorkflowExecutionResponse // nil: not found
 
 	describes, polls, openPolls, reads, firsts int
 	looked                                     chan struct{} // one for each describe
@@ -58,7 +64,7 @@ func newOneRun(t testing.TB, in workflows.TaskInput) *oneRun {
 		Execution: &commonpb.WorkflowExecution{WorkflowId: workflows.TaskWorkflowID(in.Project, in.ID), RunId: "run-1"},
 		Type:      &commonpb.WorkflowType{Name: workflows.TaskWorkflow},
 		Status:    enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, StartTime: timestamppb.New(at(0)),
-		Memo: &commonpb.Memo{Fields: map[string]*commonpb.Payload{workflows.MemoTask: payload(t, workflows.NewTaskMemo(workflows.NewTask(in, at(9))))}},
+		Memo: &commonpb.Memo{Fields: map[string]*commonpb.Payload{workflows.MemoTask: payload(t, workflows.NewTaskMemo(workflows.NewTask(in, at(-1))))}},
 	}}
 	o.first = &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
 		WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{Input: payloads(t, in)}}}
@@ -154,6 +160,9 @@ func failureOf(err error) *failurepb.Failure {
 func (o *oneRun) DescribeWorkflowExecution(_ context.Context, workflowID, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.child != nil && o.child.WorkflowExecutionInfo.Execution.WorkflowId == workflowID {
+		return o.child, nil
+	}
 	o.describes++
 	o.looked <- struct{}{}
 	if o.failure != nil {
@@ -254,14 +263,22 @@ func (e encoded) Get(out any) error {
 	return nil
 }
 
-func (o *oneRun) ExecuteWorkflow(_ context.Context, opts client.StartWorkflowOptions, _ any, _ ...any) (client.WorkflowRun, error) {
+func (o *oneRun) ExecuteWorkflow(_ context.Context, opts client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.begun, o.input = &opts, args[0].(workflows.TaskInput)
+	if o.fresh {
+		return startedRun{}, nil
+	}
 	if o.run != nil {
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("it runs", "request", "run-1")
 	}
 	return nil, serviceerror.NewInvalidArgument("no mapping for " + opts.ID)
 }
+
+type startedRun struct{ client.WorkflowRun }
+
+func (startedRun) GetRunID() string { return "run-1" }
 
 func (o *oneRun) WorkflowService() workflowservice.WorkflowServiceClient { return service{run: o} }
 
@@ -291,7 +308,7 @@ func input(more ...func(*sdk.TaskRequest)) workflows.TaskInput {
 	for _, f := range more {
 		f(&r)
 	}
-	return workflows.TaskInput{Project: "p", ID: "a", Request: r}
+	return workflows.TaskInput{Project: "p", Organization: "o", ID: "a", Request: r}
 }
 
 func newTestEngine(t testing.TB, o *oneRun, cfg Config) *Engine {

@@ -103,7 +103,10 @@ func (e *Engine) summary(project string, info *workflowpb.WorkflowExecutionInfo)
 	s := sdk.TaskSummary{
 		ID: id, Type: t.Type, Role: t.Role, Title: t.Title, Priority: t.Priority, AgentID: t.AgentID, FairnessKey: t.FairnessKey,
 		ParentID: t.ParentID, RootID: t.RootID, SessionID: t.SessionID, PlanID: t.PlanID, RetryOf: t.RetryOf, CorrelationID: t.CorrelationID,
-		Metadata: t.Metadata, CreatedAt: info.GetStartTime().AsTime(), Links: e.links(project, id, info.GetExecution().GetRunId()),
+		Metadata: t.Metadata, CreatedAt: t.CreatedAt, Links: e.links(project, id, info.GetExecution().GetRunId()),
+	}
+	if s.CreatedAt.IsZero() {
+		s.CreatedAt = info.GetStartTime().AsTime()
 	}
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}

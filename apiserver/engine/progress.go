@@ -36,7 +36,11 @@ func (e *Engine) ListProgress(ctx context.Context, project, id string) (items []
 // run has recorded does not change any more.
 func (e *Engine) recorded(ctx context.Context, workflowID string, task sdk.Task) (recordedProgress, error) {
 	closed := task.Status.Terminal()
-	key := fmt.Sprintf("%s/%d/%t", workflowID, task.CreatedAt.UnixNano(), closed)
+	ended := int64(0) // a run that an operator resets is followed by one of the same id, which ends later
+	if task.CompletedAt != nil {
+		ended = task.CompletedAt.UnixNano()
+	}
+	key := fmt.Sprintf("%s/%t/%d", workflowID, closed, ended)
 	if list, ok := e.knownList(key); ok {
 		return list, nil
 	}

@@ -116,6 +116,7 @@ func (e *Engine) taskOf(ctx context.Context, project, id string, resp *workflows
 // finish is the task of a closed run, kept for the next readers.
 func (e *Engine) finish(seen run, event *historypb.HistoryEvent) sdk.Task {
 	t := e.closedTask(seen, event)
+	e.metStory(seen)
 	t.Links = e.links(seen.project, seen.id, seen.runID)
 	e.finished.put(workflows.TaskWorkflowID(seen.project, seen.id), t, taskBytes(t), time.Now())
 	return t

@@ -120,7 +120,7 @@ func TestRunningTask(t *testing.T) {
 			if diff := cmp.Diff(tt.want, look(got)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if string(got.Input) != `{"n":9007199254740993}` || got.Description != "d" || !got.CreatedAt.Equal(at(0)) {
+			if string(got.Input) != `{"n":9007199254740993}` || got.Description != "d" || !got.CreatedAt.Equal(at(-1)) {
 				t.Errorf("the request: %s %q %v", got.Input, got.Description, got.CreatedAt)
 			}
 			if want := (sdk.Links{Self: "/v1/tasks/a", UI: "http://ui/namespaces/default/workflows/task:p:a/run-1/history"}); got.Links != want {
@@ -180,7 +180,7 @@ func TestClosedTask(t *testing.T) {
 			if tt.code != "" && (got.Result.Error == nil || got.Result.Error.Code != tt.code || strings.Contains(got.Result.Error.Message, "secret")) {
 				t.Errorf("error %+v, want %s", got.Result.Error, tt.code)
 			}
-			if got.Description != big || string(got.Input) != `{"n":9007199254740993}` || len(got.Attempts) != 1 || !got.CreatedAt.Equal(at(0)) {
+			if got.Description != big || string(got.Input) != `{"n":9007199254740993}` || len(got.Attempts) != 1 || !got.CreatedAt.Equal(at(-1)) {
 				t.Errorf("the rest: %d bytes, input %s, %d attempts", len(got.Description), got.Input, len(got.Attempts))
 			}
 			if describes, _, _, reads, firsts := o.counts(); describes != 1 || reads != 1 || firsts != 1 {

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
@@ -33,7 +35,7 @@ func (r run) openTask(links sdk.Links) sdk.Task {
 // base is the task as memo and state have it, queued.
 func (r run) base() sdk.Task {
 	t := r.memo.Task
-	t.ID, t.CreatedAt, t.Status = r.id, r.started, sdk.StatusQueued
+	t.ID, t.CreatedAt, t.Status = r.id, r.created(), sdk.StatusQueued
 	t.Attempts, t.Answers = []sdk.Attempt{}, []sdk.Answer{}
 	s := r.state
 	if s == nil {
@@ -57,6 +59,14 @@ func (r run) base() sdk.Task {
 	}
 	t.Answers = append(t.Answers, s.Answers...)
 	return withLists(t)
+}
+
+// created is when the task was created: as its run's memo has it, else when the run started.
+func (r run) created() time.Time {
+	if r.memo != nil && !r.memo.Task.CreatedAt.IsZero() {
+		return r.memo.Task.CreatedAt
+	}
+	return r.started
 }
 
 // overall is the highest percentage the run has recorded.

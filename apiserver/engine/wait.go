@@ -12,25 +12,31 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// watch looks after one task for all its waiters: a long poll for the run's close event, and a describe now and then because a
-// long poll can miss its wake-up. It lives from the first waiter until the task has ended, or a while beyond the last waiter:
-// a caller who waits in slices finds it still there, and a poll that is cut off is the dearest read there is.
+// watch looks after one task for all its waiters: the event log's word of its end, where the log is followed, and a long poll for the
+// run's close event then; else that poll all the time. Beside them a describe now and then, because either can miss an end. It lives from
+// the first waiter until the task has ended, or a while beyond the last waiter: a caller who waits in slices finds it still there, and a
+// poll that is cut off is the dearest read there is.
 type watch struct {
 	ended   chan struct{} // closed when the task has ended
 	seen    sdk.Task      // the open task as it was last looked at; watchTask's
 	cancel  context.CancelFunc
 	waiters int         // guarded by Engine.mu
 	linger  *time.Timer // ends the watch; nil while somebody waits. Guarded by Engine.mu
-	polls   bool        // holds one of Config.MaxPolls
+	polls   bool        // holds one of Config.MaxPolls. Guarded by Engine.mu
+
+	bell    *bell         // nil without a log
+	rung    chan struct{} // has something when the log has the task's end
+	stirred chan struct{} // has something when there is reason to look at the task
 }
 
 // WaitTask answers as soon as the task has ended, and with its current state when wait has passed or ctx has ended before that.
 func (e *Engine) WaitTask(ctx context.Context, project, id string, wait time.Duration) (sdk.Task, error) {
+	asked := time.Now()
 	t, err := e.GetTask(ctx, project, id)
 	if err != nil || t.Status.Terminal() || wait <= 0 {
 		return t, err
 	}
-	w := e.join(project, id, t)
+	w := e.join(project, id, t, asked)
 	defer e.leave(workflows.TaskWorkflowID(project, id), w)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -44,24 +50,23 @@ func (e *Engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 	return e.GetTask(context.WithoutCancel(ctx), project, id)
 }
 
-// join makes the caller a waiter of the task's watch and starts it for the first one. seen is the task as it stands.
-func (e *Engine) join(project, id string, seen sdk.Task) *watch {
+// join makes the caller a waiter of the task's watch and starts it for the first one. seen is the task as it stands, or as it stood
+// not long before asked.
+func (e *Engine) join(project, id string, seen sdk.Task, asked time.Time) *watch {
 	workflowID := workflows.TaskWorkflowID(project, id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w, ok := e.watches[workflowID]
 	if !ok {
 		var ctx context.Context
-		w = &watch{ended: make(chan struct{}), seen: seen}
+		w = &watch{ended: make(chan struct{}), rung: make(chan struct{}, 1), stirred: make(chan struct{}, 1), seen: seen}
 		ctx, w.cancel = context.WithCancel(e.life)
 		if e.life.Err() != nil {
 			return w // nobody to start any more; WaitTask sees the same
 		}
 		e.watches[workflowID] = w
-		if e.polls < e.cfg.MaxPolls {
-			e.polls++
-			w.polls = true
-		}
+		w.bell = e.bellOf(project)
+		e.catchUp(workflowID, w, asked)
 		e.work.Go(func() { e.watchTask(ctx, project, id, w) })
 	}
 	w.waiters++
@@ -70,6 +75,30 @@ func (e *Engine) join(project, id string, seen sdk.Task) *watch {
 		w.linger = nil
 	}
 	return w
+}
+
+// catchUp lets a new watch know what the bell heard before it was there. What a caller has read may be as old as a call and what a
+// cache keeps; where the bell did not hear that far back, the task is looked at once, by a bell that begins once it hears. Engine.mu is held.
+func (e *Engine) catchUp(workflowID string, w *watch, asked time.Time) {
+	if w.bell == nil {
+		return
+	}
+	if _, ended := w.bell.heard.get(workflowID); ended {
+		notice(w.rung)
+	} else if w.bell.since(time.Now()) && !w.bell.since(asked.Add(-e.cfg.CallTimeout-e.cfg.DescribeTTL)) {
+		notice(w.stirred)
+	}
+}
+
+// mayPoll takes one of [Config.MaxPolls] for a watch, which it keeps to its end.
+func (e *Engine) mayPoll(w *watch) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !w.polls && e.polls < e.cfg.MaxPolls {
+		e.polls++
+		w.polls = true
+	}
+	return w.polls
 }
 
 // leave takes a waiter off. The last one sets the end of the watch.
@@ -96,6 +125,7 @@ func (e *Engine) end(workflowID string, w *watch) {
 		return
 	}
 	delete(e.watches, workflowID)
+	e.leaveBell(w.bell)
 	if w.polls {
 		e.polls--
 	}
@@ -110,9 +140,10 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 		e.end(workflowID, w)
 	}()
 	closed := make(chan *historypb.HistoryEvent, 1)
-	polling, polled := false, time.Time{}
+	polling, polled, rung := false, time.Time{}, false
 	poll := func() {
-		if w.polls && !polling && (polled.IsZero() || time.Since(polled) >= e.cfg.PollInterval) {
+		due := polled.IsZero() || time.Since(polled) >= e.cfg.PollInterval
+		if (rung || !w.bell.relied()) && !polling && due && e.mayPoll(w) {
 			polling, polled = true, time.Now()
 			e.work.Go(func() { e.pollClose(ctx, workflowID, closed) })
 		}
@@ -121,6 +152,7 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 	tick := time.NewTicker(e.cfg.PollInterval)
 	defer tick.Stop()
 	for {
+		ticked := false
 		select {
 		case <-ctx.Done():
 			return
@@ -130,13 +162,22 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 				return
 			}
 			polling = false
+		case <-w.rung: // the event is there a moment before the run has closed
+			rung = true
+			if poll(); polling {
+				continue
+			}
+		case <-w.stirred:
 		case <-tick.C:
-			if !e.hasWaiters(w) {
+			if ticked = true; !e.hasWaiters(w) {
 				continue
 			}
 		}
 		t, err := e.look(ctx, project, id)
 		if err == nil && t.Status.Terminal() || errors.Is(err, sdk.ErrNotFound) {
+			if ticked && err == nil && !rung && w.bell.relied() {
+				w.bell.doubt()
+			}
 			close(w.ended)
 			return
 		}

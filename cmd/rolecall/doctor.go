@@ -25,8 +25,8 @@ func doctorCommand(c *console) *cobra.Command {
 		Use:   "doctor",
 		Short: "Find out what is reachable, which roles have nobody listening, and what to do",
 		Long: `Look at the API, at Temporal, at who runs workflows and at who works for each role, and say what to do: queues with nobody
-listening, versions that get new tasks and do not listen, clocks that are two seconds off or more. Beside that it says how long finished
-tasks are kept, whether fairness is on, which versions wait to be promoted or drain, and what else is worth knowing.
+listening, versions that get new tasks or drain and do not listen, clocks that are two seconds off or more. Beside that it says how long
+finished tasks are kept, whether fairness is on, which versions wait to be promoted or drain, and what else is worth knowing.
 
 Exit codes: 0 all is well, 1 there is something to do, 3 the API can not be reached or can not take tasks.
 Temporal is asked as well, with the TEMPORAL_* variables; where only the API can be reached that is said and is no fault. Where

@@ -50,22 +50,21 @@ func (e *examination) lookAtTemporal(ctx context.Context, opts client.Options, r
 	if err != nil {
 		return fmt.Errorf("task queue %s: %w", workflows.ControlQueue, err)
 	}
-	e.Control, e.Versions = &q, versionsOf(q)
-	if err := lookAtDrainage(ctx, c, e.Versions); err != nil {
-		return err
-	}
+	var unseen error // of the versions; the rest is looked at all the same
+	e.Control = &q
+	e.Versions, unseen = withDrainage(ctx, c, versionsOf(q))
 	for _, r := range roles {
 		queue := workflows.RoleQueue(e.Project, r)
 		q, err := queueOf(ctx, c, opts.Namespace, queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
 		if err != nil {
-			return fmt.Errorf("task queue %s: %w", queue, err)
+			return errors.Join(unseen, fmt.Errorf("task queue %s: %w", queue, err))
 		}
 		q.Role = r
 		e.Roles = append(e.Roles, q)
 	}
 	e.Temporal.Clock = temporalClock(ctx, c.WorkflowService(), opts.Namespace)
 	e.Temporal.Fairness = e.fairness(ctx, &conn, opts.Namespace)
-	return nil
+	return unseen
 }
 
 // fairness is what the queues say of it; who is not let look is told by the first.

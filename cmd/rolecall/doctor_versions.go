@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -57,7 +58,7 @@ const (
 	drained  = "drained"
 )
 
-// versionSeen is a version of the control workers that listens, or that gets new tasks. One without a name is those without a version.
+// versionSeen is a version of the control workers that listens, that gets new tasks, or that is draining. One without a name is those without a version.
 type versionSeen struct {
 	Deployment string  `json:"deployment"`
 	Build      string  `json:"build"`
@@ -94,46 +95,65 @@ func versionsOf(q queueSeen) []versionSeen {
 	return versions
 }
 
-// lookAtDrainage enters how far the versions are that get no new tasks.
-func lookAtDrainage(ctx context.Context, c client.Client, versions []versionSeen) error {
-	for i := range versions {
-		v := &versions[i]
-		if v.Build == "" || v.Share > 0 || v.Current {
+// withDrainage are the versions with how far those are that get no new tasks, and with those of the same deployments that are draining
+// and that nobody runs. Of a deployment that can not be looked at they stay as they are, and the error says so.
+func withDrainage(ctx context.Context, c client.Client, versions []versionSeen) ([]versionSeen, error) {
+	var faults []error
+	looked := map[string]bool{"": true}
+	for _, v := range slices.Clone(versions) {
+		if looked[v.Deployment] {
 			continue
 		}
-		var err error
-		if v.Drainage, err = drainage(ctx, c, build{v.Deployment, v.Build}); err != nil {
-			return fmt.Errorf("deployment %s: %w", v.Deployment, err)
+		looked[v.Deployment] = true
+		states, err := drainage(ctx, c, v.Deployment)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("deployment %s: %w", v.Deployment, err))
+			continue
 		}
+		versions = enterDrainage(versions, v.Deployment, states)
 	}
-	return nil
+	return versions, errors.Join(faults...)
 }
 
-// drainage is draining, drained, or empty for a version that never got new tasks.
-func drainage(ctx context.Context, c client.Client, b build) (string, error) {
+func enterDrainage(versions []versionSeen, deployment string, states []buildState) []versionSeen {
+	for _, s := range states {
+		i := slices.IndexFunc(versions, func(v versionSeen) bool { return v.Deployment == deployment && v.Build == s.build })
+		switch {
+		case i < 0 && s.drainage == draining:
+			versions = append(versions, versionSeen{Deployment: deployment, Build: s.build, Drainage: s.drainage})
+		case i >= 0 && versions[i].Share == 0 && !versions[i].Current:
+			versions[i].Drainage = s.drainage
+		}
+	}
+	return versions
+}
+
+// buildState is how far a version of a deployment is: draining, drained, or empty for one that gets new tasks or never got any.
+type buildState struct{ build, drainage string }
+
+func drainage(ctx context.Context, c client.Client, deployment string) ([]buildState, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	got, err := c.WorkerDeploymentClient().GetHandle(b.deployment).Describe(ctx, client.WorkerDeploymentDescribeOptions{})
+	got, err := c.WorkerDeploymentClient().GetHandle(deployment).Describe(ctx, client.WorkerDeploymentDescribeOptions{})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
+	var states []buildState
 	for _, v := range got.Info.VersionSummaries {
-		if v.Version.BuildID != b.build {
-			continue
-		}
+		s := buildState{build: v.Version.BuildID}
 		switch v.DrainageStatus {
 		case client.WorkerDeploymentVersionDrainageStatusDraining:
-			return draining, nil
+			s.drainage = draining
 		case client.WorkerDeploymentVersionDrainageStatusDrained:
-			return drained, nil
+			s.drainage = drained
 		case client.WorkerDeploymentVersionDrainageStatusUnspecified:
-			return "", nil
 		}
+		states = append(states, s)
 	}
-	return "", nil
+	return states, nil
 }
 
-// versionFaults names who gets new tasks and does not listen.
+// versionFaults names who has tasks, new or old ones, and does not listen.
 func versionFaults(versions []versionSeen) []finding {
 	var found []finding
 	add := func(problem, advice string) { found = append(found, finding{problem, advice}) }
@@ -144,6 +164,10 @@ func versionFaults(versions []versionSeen) []finding {
 		}
 		other := firstListening(versions)
 		switch {
+		case v.Drainage == draining && !v.Polls:
+			add(v.String()+" is draining, and no control worker of it listens: runs that began on it and are open do not go on",
+				fmt.Sprintf("start one with TEMPORAL_WORKER_DEPLOYMENT_NAME=%s and TEMPORAL_WORKER_BUILD_ID=%s, until it is drained; where no such run is open, "+
+					"Temporal says drained within some minutes", v.Deployment, v.Build))
 		case v.Share == 0 || v.Polls:
 		case v.Build == "" && v.Share == 100 && other != nil:
 			add(fmt.Sprintf("deployment %s has no current version, and no control worker without a version listens: new tasks wait for ever", other.Deployment), promotion(*other))

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -67,6 +68,8 @@ func TestDoctorTellsVersionsApart(t *testing.T) {
 		"no versions":        {polls: []string{""}},
 		"the current one":    {current: "b1", polls: []string{"b1"}},
 		"one that drains":    {current: "b2", polls: []string{"b1", "b2"}, drainage: drainages{"b1": isDraining}, remarks: []string{"b1 of deployment d is draining; keep its control workers"}},
+		"drains, nobody":     {current: "b2", polls: []string{"b2"}, drainage: drainages{"b1": isDraining}, faults: []string{"b1 of deployment d is draining, and no control worker; TEMPORAL_WORKER_BUILD_ID=b1"}},
+		"drained, nobody":    {current: "b2", polls: []string{"b2"}, drainage: drainages{"b1": isDrained, "b2": isDraining}},
 		"one that is empty":  {current: "b2", polls: []string{"b1", "b2"}, drainage: drainages{"b1": isDrained}, remarks: []string{"b1 of deployment d is drained; can be stopped"}},
 		"a new one":          {current: "b1", polls: []string{"b1", "b2"}, drainage: drainages{"b2": 0}, remarks: []string{"b2 of deployment d is not promoted; --deployment-name d --build-id b2"}},
 		"one without":        {current: "b1", polls: []string{"b1", ""}, remarks: []string{"without a version listen and get no new tasks; TEMPORAL_WORKER_BUILD_ID"}},
@@ -113,5 +116,31 @@ func TestDoctorTellsVersionsApart(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDoctorLooksOnWhereADeploymentCanNotBeSeen: what is wrong with the versions hides neither the roles nor the clocks.
+func TestDoctorLooksOnWhereADeploymentCanNotBeSeen(t *testing.T) {
+	t.Parallel()
+	lost := asking("b1")
+	lost.DeploymentOptions.DeploymentName = "elsewhere"
+	temporal := &frontend{
+		drainage: map[string]enumspb.VersionDrainageStatus{"b1": enumspb.VERSION_DRAINAGE_STATUS_DRAINING},
+		handing:  &taskqueuepb.TaskQueueVersioningInfo{CurrentDeploymentVersion: versionOfD("b2")},
+		pollers:  map[string][]*taskqueuepb.PollerInfo{workflows.ControlQueue: {lost, asking("b1"), asking("b2")}},
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var seen examination
+	opts := client.Options{HostPort: temporal.serve(t), Namespace: "default", Logger: log.NewStructuredLogger(silent())}
+	err := seen.lookAtTemporal(ctx, opts, []sdk.Role{sdk.RoleCoder})
+	if err == nil || !strings.Contains(err.Error(), "deployment elsewhere") {
+		t.Errorf("answered %v", err)
+	}
+	if len(seen.Roles) != 1 || seen.Temporal.Clock == nil || seen.Temporal.Fairness == "" {
+		t.Errorf("looked at %+v", seen)
+	}
+	if n := len(seen.Versions); n != 3 || seen.Versions[1].Drainage != draining {
+		t.Errorf("versions %+v", seen.Versions)
 	}
 }

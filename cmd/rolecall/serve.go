@@ -171,6 +171,7 @@ func (s *serve) serveAPI(ctx context.Context, listener net.Listener) error {
 	defer temporal.Close()
 	tasks := engine.New(temporal, engine.Config{
 		Namespace: s.temporal.Namespace, UIURL: s.apiConfig.TemporalUIURL, DataConverter: s.temporal.DataConverter,
+		Metrics: s.apiConfig.Metrics, Logger: s.log, Events: s.apiConfig.Events, Before: s.controlConfig.Redaction.Event,
 	})
 	defer tasks.Close()
 	server, err := apiserver.New(s.apiConfig, tasks, s.log)

@@ -27,7 +27,7 @@ func wanted() []bench.Counts {
 		}},
 		{Level: bench.API, Events: 14, Calls: map[bench.Part]map[string]int{
 			bench.Caller: {}, bench.PartControl: workflows, bench.PartRole: handlers,
-			bench.PartAPI: {"StartWorkflowExecution": 1, "DescribeWorkflowExecution": 1, "GetWorkflowExecutionHistory": 1},
+			bench.PartAPI: {"StartWorkflowExecution": 1, "GetWorkflowExecutionHistory": 1},
 		}},
 	}
 }

@@ -41,6 +41,6 @@ func request() sdk.TaskRequest {
 // started. Id and digest are as long as the API's.
 func runOf(r sdk.TaskRequest) (workflows.TaskInput, client.StartWorkflowOptions) {
 	key, body := sha256.Sum256([]byte(rand.Text())), sha256.Sum256([]byte(r.Title))
-	in := workflows.TaskInput{Project: project, Organization: "default", ID: "k" + hex.EncodeToString(key[:20]), Request: r.Resolve()}
-	return in, engine.StartOptions(in, workflows.NewTask(in, time.Now().UTC()), hex.EncodeToString(body[:]))
+	in := workflows.TaskInput{Project: project, Organization: "default", ID: "k" + hex.EncodeToString(key[:20]), Request: r.Resolve(), CreatedAt: time.Now().UTC()}
+	return in, engine.StartOptions(in, workflows.NewTask(in, in.CreatedAt), hex.EncodeToString(body[:]))
 }

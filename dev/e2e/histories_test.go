@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 
+	"github.com/rolecall-dev/rolecall/apiserver/engine"
 	"github.com/rolecall-dev/rolecall/dev"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
@@ -125,7 +126,7 @@ func TestHistories(t *testing.T) {
 // histories runs every scenario on a stack and answers the histories by name.
 func histories(t *testing.T, stack *dev.Stack) map[string]*historypb.History {
 	t.Helper()
-	url, _ := serveHere(t, stack, &reads{})
+	url, _ := serveHere(t, stack, &reads{}, engine.Config{})
 	h := map[string]*historypb.History{}
 	for name, sc := range scenarios() {
 		t.Run(name, func(t *testing.T) {

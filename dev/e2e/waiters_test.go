@@ -56,7 +56,7 @@ func (r *reads) String() string {
 }
 
 // serveHere serves the API in this process, over a client whose calls are counted. arrived counts the requests.
-func serveHere(t *testing.T, stack *dev.Stack, counted *reads) (url string, arrived *atomic.Int64) {
+func serveHere(t *testing.T, stack *dev.Stack, counted *reads, cfg engine.Config) (url string, arrived *atomic.Int64) {
 	t.Helper()
 	c, err := client.NewLazyClient(client.Options{
 		HostPort: stack.TemporalAddr(), Logger: slog.New(slog.DiscardHandler), Identity: "api", DataConverter: workflows.DataConverter(),
@@ -66,7 +66,8 @@ func serveHere(t *testing.T, stack *dev.Stack, counted *reads) (url string, arri
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	tasks := engine.New(c, engine.Config{DataConverter: workflows.DataConverter()})
+	cfg.DataConverter, cfg.Logger = workflows.DataConverter(), slog.New(slog.DiscardHandler)
+	tasks := engine.New(c, cfg)
 	t.Cleanup(tasks.Close)
 	api, err := apiserver.New(apiserver.Config{Addr: "127.0.0.1:0"}, tasks, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -89,7 +90,7 @@ func TestManyCallersWaitForOneTask(t *testing.T) {
 	created := s.delegate(script{"*": {"pid", "until:go", `result:{"ok":true}`}})
 	s.started("0.1.pid")
 	var counted reads
-	url, arrived := serveHere(t, s.stack, &counted)
+	url, arrived := serveHere(t, s.stack, &counted, engine.Config{})
 	c, err := sdk.NewClient(sdk.Config{URL: url, ProjectID: s.project, HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}}})
 	s.do(err)
 

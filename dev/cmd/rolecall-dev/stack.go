@@ -70,7 +70,9 @@ func (p *parts) run(ctx context.Context, ready func() error) error {
 		if err != nil {
 			return err
 		}
-		return workers.RunControl(ctx, workers.ControlConfig{Temporal: p.temporal, Redaction: &redaction, Logger: p.log.With("part", "control")})
+		return workers.RunControl(ctx, workers.ControlConfig{
+			Temporal: p.temporal, Redaction: &redaction, Stories: p.api.Events, Logger: p.log.With("part", "control"),
+		})
 	})
 	group.Go(func() error {
 		if err := p.waitReady(ctx, time.Now()); err != nil {
@@ -87,7 +89,14 @@ func (p *parts) serveAPI(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("temporal client: %w", err), p.listener.Close())
 	}
 	defer c.Close()
-	tasks := engine.New(c, engine.Config{Namespace: p.temporal.Namespace, UIURL: p.api.TemporalUIURL})
+	redaction, err := p.api.Redaction()
+	if err != nil {
+		return errors.Join(err, p.listener.Close())
+	}
+	tasks := engine.New(c, engine.Config{
+		Namespace: p.temporal.Namespace, UIURL: p.api.TemporalUIURL, Metrics: p.api.Metrics, Logger: p.log.With("part", "api"),
+		Events: p.api.Events, Before: redaction.Event,
+	})
 	defer tasks.Close()
 	server, err := apiserver.New(p.api, tasks, p.log.With("part", "api"))
 	if err != nil {

@@ -1,0 +1,198 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+const (
+	bellStart = 2 * time.Second        // for the log to be followed, before long polls take its place
+	bellCheck = 2 * time.Second        // between two looks whether the log can be read
+	bellAgain = time.Second            // before it is followed anew
+	bellDoubt = 30 * time.Second       // for which a log that did not tell of an end is not relied on
+	heardSize = 256                    // about what one of the ends takes that were heard
+	heardMost = 10_000 * heardSize     // how many are remembered
+	quickLook = 500 * time.Millisecond // for the log to say that it can be read
+)
+
+// bell follows the ends of a project's tasks in the event log, for all watches of the project. It lives from the first of them to a
+// while beyond the last. Where it can not be relied on, watches have long polls instead.
+type bell struct {
+	project string
+	heard   *cache[struct{}] // the ends of late, by workflow id
+
+	watches int         // guarded by Engine.mu
+	linger  *time.Timer // Engine.mu
+	cancel  context.CancelFunc
+
+	mu      sync.Mutex
+	ready   time.Time // until when it may take to begin; zero once it has, or failed to
+	stands  time.Time // since when everything is heard; zero while it is not
+	doubted time.Time // until when it is not relied on
+}
+
+// bellOf makes a watch one of the project's bell, which it starts for the first; nil without a log. Engine.mu is held.
+func (e *Engine) bellOf(project string) *bell {
+	if e.cfg.Events == nil {
+		return nil
+	}
+	b := e.bells[project]
+	if b == nil {
+		var ctx context.Context
+		b = &bell{project: project, heard: newCache[struct{}](heardMost, 3*e.cfg.CallTimeout), ready: time.Now().Add(bellStart)}
+		ctx, b.cancel = context.WithCancel(e.life)
+		e.bells[project] = b
+		e.work.Go(func() { e.listen(ctx, b) })
+	}
+	b.watches++
+	if b.linger != nil {
+		b.linger.Stop()
+		b.linger = nil
+	}
+	return b
+}
+
+// leaveBell takes a watch off. Engine.mu is held.
+func (e *Engine) leaveBell(b *bell) {
+	if b == nil {
+		return
+	}
+	if b.watches--; b.watches > 0 {
+		return
+	}
+	b.linger = time.AfterFunc(e.cfg.Linger, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if b.watches == 0 {
+			b.cancel()
+			delete(e.bells, b.project)
+		}
+	})
+}
+
+// listen follows the log until ctx ends.
+func (e *Engine) listen(ctx context.Context, b *bell) {
+	ends := eventlog.Filter{Types: sdk.EventPatterns{sdk.EventPattern(sdk.EventTaskCompleted), sdk.EventPattern(sdk.EventTaskFailed), sdk.EventPattern(sdk.EventTaskCancelled)}}
+	for ctx.Err() == nil {
+		begin, cancel := context.WithTimeout(ctx, bellStart)
+		f, err := e.cfg.Events.Follow(begin, b.project, ends, eventlog.Now())
+		cancel()
+		if err == nil {
+			b.set(true)
+			e.stir(b)
+			e.hear(ctx, b, f)
+			f.Close()
+		}
+		b.set(false)
+		e.stir(b)
+		select {
+		case <-ctx.Done():
+		case <-time.After(bellAgain):
+		}
+	}
+}
+
+// hear passes on what comes until the follower breaks or ctx ends.
+func (e *Engine) hear(ctx context.Context, b *bell, f *eventlog.Follower) {
+	checked := time.Now()
+	for {
+		turn, cancel := context.WithDeadline(ctx, checked.Add(bellCheck))
+		r, err := f.Next(turn)
+		late := turn.Err() != nil
+		cancel()
+		switch {
+		case err == nil:
+			if story, ok := r.Story(); ok && story.Kind == eventlog.KindTask {
+				e.ring(b, workflows.TaskWorkflowID(b.project, story.ID))
+			}
+		case ctx.Err() != nil || !late:
+			return
+		}
+		if late || time.Since(checked) >= bellCheck {
+			e.check(ctx, b)
+			checked = time.Now()
+		}
+	}
+}
+
+// check finds out whether the log can be read. A follower is silent about a connection that is lost, and goes on where it was when it
+// is there again.
+func (e *Engine) check(ctx context.Context, b *bell) {
+	quick, cancel := context.WithTimeout(ctx, quickLook)
+	defer cancel()
+	if there := e.cfg.Events.Ready(quick) == nil; b.set(there) {
+		e.stir(b)
+	}
+}
+
+// ring tells the watch of a task, if there is one, that it has ended or does so in a moment.
+func (e *Engine) ring(b *bell, workflowID string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	b.heard.put(workflowID, struct{}{}, heardSize, time.Now())
+	if w := e.watches[workflowID]; w != nil {
+		notice(w.rung)
+	}
+}
+
+// stir lets every watch of the bell look at its task and at how the bell stands.
+func (e *Engine) stir(b *bell) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, w := range e.watches {
+		if w.bell == b {
+			notice(w.stirred)
+		}
+	}
+}
+
+// set notes whether everything is heard, and answers whether that is news.
+func (b *bell) set(stands bool) (changed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ready = time.Time{}
+	if changed = stands == b.stands.IsZero(); changed {
+		b.stands = time.Time{}
+		if stands {
+			b.stands = time.Now()
+		}
+	}
+	return changed
+}
+
+// relied reports whether a watch can do without a long poll: the log is followed, or about to be.
+func (b *bell) relied() bool {
+	if b == nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().After(b.doubted) && (!b.stands.IsZero() || time.Now().Before(b.ready))
+}
+
+// doubt notes that a task has ended and the log did not say so: whoever should have written it does not, or late.
+func (b *bell) doubt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.doubted = time.Now().Add(bellDoubt)
+}
+
+// since reports whether everything was heard from a time on.
+func (b *bell) since(t time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.stands.IsZero() && !b.stands.After(t)
+}
+
+// notice leaves one pending notice.
+func notice(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+const (
+	storyTimeout = 15 * time.Second // for all about one story
+	storyRest    = time.Minute      // for a run that ended by itself to have its story told by its own side
+	storyQueue   = 256              // tasks that were read and wait to have their story looked at
+	storyTTL     = 24 * time.Hour   // for which it is known that a run's story is over
+	storySize    = 256              // about what that takes
+	storyMost    = 20_000 * storySize
+)
+
+// stories ends the stories of runs that were terminated or timed out in Temporal, or whose own publishing was: nobody else does.
+type stories struct {
+	read  chan closedRun     // that a reader met
+	over  *cache[struct{}]   // by run id
+	ended prometheus.Counter // events of stories that were ended here
+	pass  func(sdk.Event) sdk.Event
+
+	since    time.Time // up to when all runs that have ended were looked after; the sweep's own
+	troubled bool      // whether the last one did not go well; the sweep's own
+}
+
+// closedRun is a task's run that has ended. Its run id may be that of an earlier run of the workflow id.
+type closedRun struct{ project, id, runID string }
+
+func newStories(cfg Config) *stories {
+	s := &stories{
+		read: make(chan closedRun, storyQueue), over: newCache[struct{}](storyMost, storyTTL), since: time.Now().Add(-sweepBack),
+		pass: cfg.Before,
+		ended: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "rolecall_stories_ended_total", Help: "Tasks whose last event the API server wrote, because their run was ended from outside.",
+		}),
+	}
+	if s.pass == nil {
+		s.pass = func(e sdk.Event) sdk.Event { return e }
+	}
+	return s
+}
+
+// tendStories ends stories until the engine is closed: those of tasks that are read, and those that a sweep finds.
+func (e *Engine) tendStories() {
+	tick := time.NewTicker(e.cfg.SweepInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.life.Done():
+			return
+		case r := <-e.stories.read:
+			if err := e.endStory(r); err != nil {
+				e.cfg.Logger.Debug("the story of a run that was ended from outside could not be ended yet", "task", r.id, "project", r.project, "error", err)
+			}
+		case <-tick.C:
+			e.sweep()
+		}
+	}
+}
+
+// metStory has the story of a closed run looked at that somebody reads. It does not wait; what finds no room is left to the sweep.
+func (e *Engine) metStory(r run) {
+	if e.cfg.Events == nil || !endedOutside(r.status) {
+		return
+	}
+	if _, over := e.stories.over.get(r.runID); over {
+		return
+	}
+	select {
+	case e.stories.read <- closedRun{r.project, r.id, r.runID}:
+	default:
+	}
+}
+
+func endedOutside(s enumspb.WorkflowExecutionStatus) bool {
+	return s == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED || s == enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT
+}
+
+// endStory writes the end of a run's story unless the log has it, or the run's own side will.
+func (e *Engine) endStory(c closedRun) error {
+	if _, over := e.stories.over.get(c.runID); over && c.runID != "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(e.life, storyTimeout)
+	defer cancel()
+	var end *storyEnd
+	var failed error
+	n, err := e.cfg.Events.EndStory(ctx, c.project, eventlog.Story{Kind: eventlog.KindTask, ID: c.id}, func(last eventlog.LastEvent) []sdk.Event {
+		if workflows.EndsStory(last.Type) {
+			return nil
+		}
+		if end == nil {
+			if end, failed = e.endOf(ctx, c); failed != nil {
+				return nil
+			}
+		}
+		return end.events(last, e.stories.pass)
+	})
+	if failed != nil {
+		err = failed
+	}
+	if err != nil {
+		return fault(err)
+	}
+	if n > 0 {
+		e.stories.ended.Inc()
+		e.cfg.Logger.Info("ended the story of a task whose run did not", "task", c.id, "project", c.project, "run", c.runID)
+	}
+	if c.runID != "" {
+		e.stories.over.put(c.runID, struct{}{}, storySize, time.Now())
+	}
+	return nil
+}
+
+// storyEnd is what a story ends with; the zero value is one that is not to be ended from here.
+type storyEnd struct {
+	due     bool
+	in      workflows.TaskInput
+	task    sdk.Task
+	outside bool
+	closed  time.Time
+}
+
+// endOf finds out how a run has ended, of which the log does not say so.
+func (e *Engine) endOf(ctx context.Context, c closedRun) (*storyEnd, error) {
+	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflows.TaskWorkflowID(c.project, c.id), "")
+	if isNotFound(err) {
+		return &storyEnd{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	seen, err := e.decodeRun(resp)
+	if err != nil {
+		return nil, err
+	}
+	seen.project, seen.id = c.project, c.id
+	if _, ended := endedStatus(seen.status); !ended || c.runID != "" && c.runID != seen.runID { // another run has taken its place
+		return &storyEnd{}, nil
+	}
+	if !endedOutside(seen.status) {
+		if left, err := e.publishing(ctx, seen); left || err != nil {
+			return &storyEnd{}, err
+		}
+	}
+	in, err := e.firstInput(ctx, seen)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.completeRequest(ctx, &seen); err != nil {
+		return nil, err
+	}
+	event, err := e.closeEvent(ctx, seen.project, seen.id, seen.runID)
+	if err != nil {
+		return nil, err
+	}
+	return &storyEnd{due: true, in: in, task: e.closedTask(seen, event), outside: endedOutside(seen.status), closed: seen.closed}, nil
+}
+
+// publishing reports whether a run that ended by itself may still have its story told by its own side.
+func (e *Engine) publishing(ctx context.Context, seen run) (bool, error) {
+	if time.Since(seen.closed) < storyRest {
+		return true, nil
+	}
+	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflows.EventsWorkflowID(seen.project, seen.id), "")
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, ended := endedStatus(resp.GetWorkflowExecutionInfo().GetStatus())
+	return !ended, nil
+}
+
+// events are what is to follow the last event of the story; pass is what they go through. A story of which the log has nothing begins with
+// its end, where the log still has what it took when the run ended: else it may have been told, and is not kept any more.
+func (s *storyEnd) events(last eventlog.LastEvent, pass func(sdk.Event) sdk.Event) []sdk.Event {
+	if !s.due || last.Seq == 0 && (!s.outside || s.closed.Before(last.Oldest)) {
+		return nil
+	}
+	list := []sdk.Event{pass(workflows.TerminalEvent(s.in, s.task, last.Seq+1))}
+	if e, ok := workflows.CodeEvent(s.in, s.task, last.Seq+2); ok {
+		list = append(list, pass(e))
+	}
+	return list
+}

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+
+	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+const (
+	sweepBack  = 24 * time.Hour  // how far back the first sweep looks
+	sweepAgain = 5 * time.Minute // how far back each later one looks again: visibility is behind
+	sweepPage  = 200
+	sweepPages = 50 // of each of the two lists, in one sweep
+)
+
+// sweep ends the stories of all runs that were ended from outside since the last one that went well. The first looks a day back.
+func (e *Engine) sweep() {
+	began := time.Now()
+	since := quote(e.stories.since.Add(-sweepAgain).UTC().Format(time.RFC3339Nano))
+	tasks := "WorkflowType = " + quote(workflows.TaskWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= " + since
+	children := "WorkflowType = " + quote(workflows.PublishEventsWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled') AND CloseTime >= " + since
+	err := e.sweepList(tasks, runOfTask)
+	if err == nil {
+		err = e.sweepList(children, runOfPublisher)
+	}
+	switch {
+	case e.life.Err() != nil:
+	case err == nil:
+		e.stories.since, e.stories.troubled = began, false
+	case !e.stories.troubled:
+		e.cfg.Logger.Warn("runs that were ended from outside could not all be looked after; trying again", "error", err)
+		e.stories.troubled = true
+	}
+}
+
+// sweepList ends the stories of the runs that a query finds. That there are more than its pages hold is said; those are looked after when
+// they are read. Its error is that Temporal or the log is away.
+func (e *Engine) sweepList(query string, of func(*workflowpb.WorkflowExecutionInfo) (closedRun, bool)) error {
+	var token []byte
+	for range sweepPages {
+		resp, err := e.sweepPage(query, token)
+		if err != nil {
+			return err
+		}
+		for _, info := range resp.GetExecutions() {
+			c, ok := of(info)
+			if !ok {
+				continue
+			}
+			switch err := e.endStory(c); {
+			case err == nil:
+			case e.life.Err() != nil || errors.Is(err, sdk.ErrUnavailable):
+				return err
+			default:
+				e.cfg.Logger.Error("the story of a run that was ended from outside can not be ended", "task", c.id, "project", c.project, "error", err)
+				e.stories.over.put(c.runID, struct{}{}, storySize, time.Now())
+			}
+		}
+		if token = resp.GetNextPageToken(); len(token) == 0 {
+			return nil
+		}
+	}
+	e.cfg.Logger.Warn("too many runs were ended from outside to look after all of them; the oldest are looked after when they are read", "most", sweepPages*sweepPage)
+	return nil
+}
+
+func (e *Engine) sweepPage(query string, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	ctx, cancel := context.WithTimeout(e.life, e.cfg.CallTimeout)
+	defer cancel()
+	return e.temporal.WorkflowService().ListWorkflowExecutions(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: e.cfg.Namespace, PageSize: sweepPage, NextPageToken: token, Query: query,
+	})
+}
+
+func runOfTask(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
+	project, id, ok := workflows.ParseTaskWorkflowID(info.GetExecution().GetWorkflowId())
+	return closedRun{project, id, info.GetExecution().GetRunId()}, ok
+}
+
+// runOfPublisher is the run of the task whose story a publisher did not finish.
+func runOfPublisher(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
+	project, id, ok := workflows.ParseEventsWorkflowID(info.GetExecution().GetWorkflowId())
+	return closedRun{project: project, id: id}, ok
+}
