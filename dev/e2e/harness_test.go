@@ -45,6 +45,13 @@ func TestMain(m *testing.M) {
 	// process is one without: see histories_test.go.
 	worker.SetStickyWorkflowCacheSize(0)
 	flag.Parse()
+	if *outboxTemporal != "" {
+		if err := runOutboxControl(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
 	if !chosen {
