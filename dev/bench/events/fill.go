@@ -14,40 +14,35 @@ import (
 
 const (
 	taskPrefix  = "bench-"
-	tasksAtOnce = 1000 // whose events stand between one another in the log
-	fillersMost = 200  // calls at once: the log writes what waits together
+	tasksAtOnce = 10_000
+	fillersMost = 200 // calls at once: the log writes what waits together
 )
 
-// fill writes the log that is replayed: each task's story in two parts, those of a thousand tasks mixed.
+// fill writes the log that is replayed: the stories of tasks, each at once.
 func fill(ctx context.Context, log *eventlog.Log, tasks int, say func(string)) error {
 	began := time.Now()
 	for from := 0; from < tasks; from += tasksAtOnce {
 		upTo := min(from+tasksAtOnce, tasks)
-		for part := range 2 {
-			group, ctx := errgroup.WithContext(ctx)
-			group.SetLimit(fillersMost)
-			for task := from; task < upTo; task++ {
-				group.Go(func() error { return tell(ctx, log, task, part) })
-			}
-			if err := group.Wait(); err != nil {
-				return err
-			}
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(fillersMost)
+		for task := from; task < upTo; task++ {
+			group.Go(func() error { return tell(ctx, log, task) })
 		}
-		if upTo%(10*tasksAtOnce) == 0 || upTo == tasks {
-			say(fmt.Sprintf("%d events of %d tasks written in %s", upTo*eventsOfTask, upTo, time.Since(began).Round(time.Second)))
+		if err := group.Wait(); err != nil {
+			return err
 		}
+		say(fmt.Sprintf("%d events of %d tasks written in %s", upTo*eventsOfTask, upTo, time.Since(began).Round(time.Second)))
 	}
 	return nil
 }
 
-// tell writes one half of a task's story.
-func tell(ctx context.Context, log *eventlog.Log, task, part int) error {
+// tell writes a task's story.
+func tell(ctx context.Context, log *eventlog.Log, task int) error {
 	id := fmt.Sprintf("%s%d", taskPrefix, task)
-	half := eventsOfTask / 2
-	events := make([]sdk.Event, half)
+	events := make([]sdk.Event, eventsOfTask)
 	for i := range events {
 		var err error
-		if events[i], err = storyEvent(id, part*half+i+1); err != nil {
+		if events[i], err = storyEvent(id, i+1); err != nil {
 			return err
 		}
 	}

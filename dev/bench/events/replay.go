@@ -30,10 +30,9 @@ type Replayed struct {
 }
 
 const (
-	replayed      = "replay" // the project
-	replayBuffer  = 1 << 20
-	replayPull    = 500 // messages that the first level asks for ahead, as the event log does
-	replayPullMax = 4 << 20
+	replayed     = "replay" // the project
+	replayBuffer = 1 << 20
+	replayPull   = 500 // messages that the first level asks for ahead, as the event log does
 )
 
 func (r Replay) run(ctx context.Context) (Replayed, error) {
@@ -91,30 +90,40 @@ func (r Replay) bare(ctx context.Context) (got Replayed, err error) {
 	if err != nil {
 		return got, err
 	}
-	messages, err := c.Messages(jetstream.PullMaxMessagesWithBytesLimit(replayPull, replayPullMax))
-	if err != nil {
-		return got, err
-	}
-	defer messages.Stop()
-	told := make(stories, r.Tasks)
-	for n := range uint64(r.Tasks * eventsOfTask) {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return got, fmt.Errorf("after %d events: %w", n, err)
+	reading, told := make(chan error, 1), make(stories, r.Tasks)
+	n, end := uint64(0), func(err error) {
+		select {
+		case reading <- err:
+		default: // it has ended
 		}
-		if n == 0 {
+	}
+	consuming, err := c.Consume(func(m jetstream.Msg) {
+		if n++; n == 1 {
 			got.First = time.Since(began)
 		}
 		meta, err := m.Metadata()
-		if err != nil || meta.Sequence.Stream != n+1 {
-			return got, fmt.Errorf("after event %d came another one: %v", n, err)
+		if err == nil && meta.Sequence.Stream != n {
+			err = fmt.Errorf("after event %d came event %d", n-1, meta.Sequence.Stream)
 		}
-		if err := told.take(m.Data()); err != nil {
-			return got, err
+		if err == nil {
+			err = told.take(m.Data())
 		}
+		if err != nil || n == uint64(r.Tasks*eventsOfTask) {
+			end(err)
+		}
+	}, jetstream.PullMaxMessages(replayPull), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { end(err) }))
+	if err != nil {
+		return got, err
+	}
+	select {
+	case err = <-reading:
+	case <-ctx.Done():
+		err = ctx.Err()
 	}
 	got.Took = time.Since(began)
-	return got, nil
+	consuming.Stop()
+	<-consuming.Closed()
+	return got, err
 }
 
 // stories is how many events of each task have come.
