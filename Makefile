@@ -39,7 +39,7 @@ dev: build ## run everything on this machine until Ctrl-C; state is kept in .rol
 demo: $(if $(filter pi,$(AGENT)),$(PI)) build ## delegate real work to a coder, a tester and a reviewer, show it and exit (KEEP=1 leaves it up, AGENT=pi takes the real pi)
 	@AGENT='$(AGENT)' go run -C dev ./cmd/rolecall-demo
 
-bench: build ## measure what a task costs beside the bare engine, about 5 minutes (BENCH="-rounds 2 -json file", -help lists all)
+bench: build ## measure what a task costs beside the bare engine, about 5 minutes (BENCH="-rounds 2 -json file", -help lists all; BENCH="-events": the event log)
 	@go build -C dev -o $(BIN)/rolecall-bench ./cmd/rolecall-bench
 	@$(BIN)/rolecall-bench $(BENCH)
 

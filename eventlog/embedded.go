@@ -16,6 +16,7 @@ import (
 
 const (
 	embeddedStart = 30 * time.Second // for a large store to be read
+	startLook     = 100 * time.Millisecond
 	maxPayload    = 2 << 20
 
 	// maxStore is no bound. The server adds up what its streams may take at most and refuses one that would go beyond, by default
@@ -82,20 +83,36 @@ func StartServer(cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the event log's server: %w", err), unlock())
 	}
-	n.SetLoggerV2(natsLogger{cfg.Logger.With("part", "nats")}, false, false, false)
+	gaveUp := make(chan string, 1)
+	n.SetLoggerV2(natsLogger{cfg.Logger.With("part", "nats"), gaveUp}, false, false, false)
 	n.Start()
 	s := &Server{nats: n, stop: sync.OnceValue(func() error {
 		n.Shutdown()
 		n.WaitForShutdown()
 		return unlock()
 	})}
-	if !n.ReadyForConnections(embeddedStart) {
-		return nil, errors.Join(fmt.Errorf("the event log in %s did not start within %s; its log says why", cfg.Dir, embeddedStart), s.Stop())
+	if err := s.await(gaveUp); err != nil {
+		return nil, errors.Join(fmt.Errorf("the event log in %s: %w", cfg.Dir, err), s.Stop())
 	}
 	if !n.JetStreamEnabled() {
 		return nil, errors.Join(fmt.Errorf("the event log in %s could not be opened; its log says why", cfg.Dir), s.Stop())
 	}
 	return s, nil
+}
+
+// await waits until the server can be used, or says why it gave up.
+func (s *Server) await(gaveUp <-chan string) error {
+	for began := time.Now(); time.Since(began) < embeddedStart; {
+		if s.nats.ReadyForConnections(startLook) {
+			return nil
+		}
+		select {
+		case why := <-gaveUp:
+			return fmt.Errorf("its server gave up: %s", why)
+		default:
+		}
+	}
+	return fmt.Errorf("it did not start within %s; its log says why", embeddedStart)
 }
 
 // URL is where clients connect; empty for a server that listens nowhere.
@@ -111,11 +128,22 @@ func (s *Server) URL() string {
 func (s *Server) Stop() error { return s.stop() }
 
 // natsLogger passes on what matters of the server's talk.
-type natsLogger struct{ log *slog.Logger }
+type natsLogger struct {
+	log    *slog.Logger
+	gaveUp chan<- string // gets why the server can not go on, the first time; it stays as it is then and does not end
+}
 
 func (l natsLogger) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
 func (l natsLogger) Warnf(format string, v ...any)   { l.log.Warn(fmt.Sprintf(format, v...)) }
-func (l natsLogger) Fatalf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
 func (l natsLogger) Errorf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
 func (l natsLogger) Debugf(string, ...any)           {}
 func (l natsLogger) Tracef(string, ...any)           {}
+
+func (l natsLogger) Fatalf(format string, v ...any) {
+	why := fmt.Sprintf(format, v...)
+	l.log.Error(why)
+	select {
+	case l.gaveUp <- why:
+	default:
+	}
+}

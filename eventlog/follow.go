@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// followerQueue is how many events may wait for a follower before it has to read what it missed.
-const followerQueue = 256
+// followerQueue is how many events may wait for a follower before it has to read what it missed, which costs the log far more. The
+// largest batch that is published at once has room. It takes 8 KiB of memory for each follower.
+const followerQueue = 1024
 
 // Follower reads a project's log from a position on and then what comes, without a gap and without repeating. It is for one
 // goroutine. It holds nobody up: one that is slow reads what it missed from the log, as long as that is kept.

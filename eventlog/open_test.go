@@ -96,3 +96,22 @@ func TestAServerRefusesWhatIsNoAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestAServerWhoseAddressIsTakenGivesUpAtOnce: as when another program took it after it was looked at.
+func TestAServerWhoseAddressIsTakenGivesUpAtOnce(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	dir, began := t.TempDir(), time.Now()
+	s, err := StartServer(ServerConfig{Dir: dir, Addr: taken.Addr().String(), Logger: quiet()})
+	if err == nil {
+		t.Fatalf("it listens: %v", s.Stop())
+	}
+	if took := time.Since(began); took >= embeddedStart || !strings.Contains(err.Error(), taken.Addr().String()) || !strings.Contains(err.Error(), "gave up") {
+		t.Errorf("after %v: %v", took, err)
+	}
+	open(t, Config{Dir: dir}) // it let its directory go
+}

@@ -100,8 +100,11 @@ func TestAStoryIsNotGoneWithWhatIsAroundIt(t *testing.T) {
 		fill(t, l, fmt.Sprint("a", n), 10)
 		expect(t, all, uint64(10*n+4), uint64(10*n+13))
 	}
-	if err := l.AppendStory(bounded(t), "p", StoryPart{Story: story, Events: chapters(4, last), Acknowledged: 3}); err != nil {
-		t.Fatal(err)
+	for from := 4; from <= last; from += sdk.MaxEventBatch {
+		part := StoryPart{Story: story, Events: chapters(from, min(from+sdk.MaxEventBatch-1, last)), Acknowledged: from - 1}
+		if err := l.AppendStory(bounded(t), "p", part); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for n := 4; n <= last; n++ {
 		if r := next(t, f); r.number != n {

@@ -117,25 +117,57 @@ func (t *tail) pull(ctx context.Context) error {
 		return err
 	}
 	defer t.project.log.dismiss(streamName(t.project.id), c.CachedInfo().Name)
-	messages, err := c.Messages(jetstream.PullMaxMessagesWithBytesLimit(tailPull, fetchBytes), jetstream.PullHeartbeat(tailHeartbeat))
+	return t.consume(ctx, c)
+}
+
+// consume gives out what a consumer has until something fails. It takes messages as they come in and not from the client library's
+// iterator: that has room for as many as are asked for, and the server's word that these were all is one more.
+func (t *tail) consume(ctx context.Context, c jetstream.Consumer) error {
+	failed := make(chan error, 1)
+	fail := func(err error) {
+		select {
+		case failed <- err:
+		default: // something failed before
+		}
+	}
+	delivered, broken := uint64(0), false
+	consuming, err := c.Consume(func(m jetstream.Msg) {
+		if broken {
+			return
+		}
+		delivered++
+		if err := t.take(m, delivered); err != nil {
+			broken = true
+			fail(err)
+		}
+	}, jetstream.PullMaxMessagesWithBytesLimit(tailPull, fetchBytes), jetstream.PullHeartbeat(tailHeartbeat),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { fail(err) }))
 	if err != nil {
 		return err
 	}
-	defer messages.Stop()
-	for delivered := uint64(1); ; delivered++ {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
-		}
-		record, meta, err := recordOf(m)
-		if err != nil {
-			return err
-		}
-		if meta.Sequence.Consumer != delivered {
-			return fmt.Errorf("the consumer's message %d came after its message %d", meta.Sequence.Consumer, delivered-1)
-		}
-		t.give(record)
+	defer func() {
+		consuming.Stop()
+		<-consuming.Closed()
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
+}
+
+// take gives out the message that the consumer sends as its n-th.
+func (t *tail) take(m jetstream.Msg, n uint64) error {
+	record, meta, err := recordOf(m)
+	if err != nil {
+		return err
+	}
+	if meta.Sequence.Consumer != n {
+		return fmt.Errorf("the consumer's message %d came after its message %d", meta.Sequence.Consumer, n-1)
+	}
+	t.give(record)
+	return nil
 }
 
 func (t *tail) consumer(ctx context.Context, s jetstream.Stream) (jetstream.Consumer, error) {

@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -100,7 +99,11 @@ func (t EventType) Reserved() bool {
 }
 
 // FormatSequence writes a position as events carry it: zero-padded to 20 digits, so that positions sort as text.
-func FormatSequence(n uint64) string { return fmt.Sprintf("%020d", n) }
+func FormatSequence(n uint64) string {
+	const zeros = "00000000000000000000"
+	digits := strconv.FormatUint(n, 10)
+	return zeros[len(digits):] + digits
+}
 
 // ParseSequence reads a position, with or without the zeros.
 func ParseSequence(s string) (uint64, error) {

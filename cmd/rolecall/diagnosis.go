@@ -15,6 +15,7 @@ type examination struct {
 	Project    string        `json:"project"`
 	Service    serviceSeen   `json:"service"`
 	Temporal   temporalSeen  `json:"temporal"`
+	Events     *eventsSeen   `json:"events,omitempty"`
 	Control    *queueSeen    `json:"control,omitempty"`
 	Versions   []versionSeen `json:"versions,omitempty"`
 	Roles      []queueSeen   `json:"roles"`
@@ -108,6 +109,7 @@ func diagnose(e examination) []finding {
 	case !s.Ready:
 		add("the API cannot take tasks: "+s.Problem, "start Temporal (make dev does), or look at the TEMPORAL_* variables of rolecall serve")
 	}
+	found = append(found, e.Events.faults()...)
 	if !e.Temporal.Reachable {
 		if !e.Service.Ready {
 			add("Temporal cannot be reached: "+e.Temporal.Problem, "start it (make dev does), or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE")
@@ -179,6 +181,9 @@ func examinationText(e examination, findings []finding) string {
 	row("Temporal", e.Temporal.Address+" "+e.Temporal.Namespace, temporal)
 	if e.Temporal.Fairness != "" {
 		row("fairness", "", fairnessText(e.Temporal.Fairness))
+	}
+	if e.Events != nil {
+		row("event log", e.Events.URL, e.Events.text())
 	}
 	if e.Service.Reachable || e.Temporal.Reachable {
 		row("clocks", "", clockText(e))

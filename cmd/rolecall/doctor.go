@@ -24,11 +24,12 @@ func doctorCommand(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Find out what is reachable, which roles have nobody listening, and what to do",
-		Long: `Look at the API, at Temporal, at who runs workflows and at who works for each role, and say what to do: queues with nobody
+		Long: `Look at the API, at Temporal, at the event log, at who runs workflows and at who works for each role, and say what to do: queues with nobody
 listening, versions that get new tasks or drain and do not listen, clocks that are two seconds off or more. Beside that it says how long
 finished tasks are kept, whether fairness is on, which versions wait to be promoted or drain, and what else is worth knowing.
 
 Exit codes: 0 all is well, 1 there is something to do, 3 the API can not be reached or can not take tasks.
+The event log is looked at where ROLECALL_NATS_URL says, and otherwise is what the API says of its own.
 Temporal is asked as well, with the TEMPORAL_* variables; where only the API can be reached that is said and is no fault. Where
 Temporal answers and does not let everything be looked at, that is something to do.`,
 		Args: arguments(),
@@ -79,6 +80,10 @@ func examine(ctx context.Context, roles []sdk.Role) (examination, error) {
 		return seen, usagef("%w", err)
 	}
 	opts.Logger = log.NewStructuredLogger(silent())
+	events, err := eventsConfig()
+	if err != nil {
+		return seen, err
+	}
 	project := service.Config().ProjectID
 	if project == "" {
 		project = workers.DefaultProject
@@ -89,6 +94,7 @@ func examine(ctx context.Context, roles []sdk.Role) (examination, error) {
 	bounded, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	seen.look(bounded, service, opts, roles)
+	seen.Events = lookAtEvents(bounded, events, service.Config().URL)
 	return seen, ctx.Err()
 }
 

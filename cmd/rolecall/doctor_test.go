@@ -13,6 +13,7 @@ func healthy(change func(*examination)) examination {
 		Project:  "shop",
 		Service:  serviceSeen{URL: "http://h", Reachable: true, Ready: true, Clock: &clockSeen{-400, 600}},
 		Temporal: temporalSeen{Address: "t:7233", Namespace: "default", Reachable: true, RetentionMs: 30 * 24 * 3600 * 1000, Fairness: fairnessOn, Clock: &clockSeen{-20, 30}},
+		Events:   &eventsSeen{URL: "nats://n:4222", Status: "reachable", Streams: 3, Events: 12, Bytes: 5 << 20},
 		Control:  &queueSeen{Queue: "rolecall", Pollers: poller},
 		Roles:    []queueSeen{{Role: "coder", Queue: "shop.coder", Pollers: poller}, {Role: "tester", Queue: "shop.tester"}},
 	}
@@ -52,9 +53,12 @@ func TestDiagnose(t *testing.T) {
 		"two that differ": {func(e *examination) {
 			e.Service.Clock, e.Temporal.Clock = &clockSeen{2000, 3000}, &clockSeen{-2600, -2500}
 		}, 1, []string{"NTP", "NTP"}},
-		"a clock a bit off": {func(e *examination) { e.Temporal.Clock = &clockSeen{1500, 1600} }, 0, nil},
-		"no clock":          {func(e *examination) { e.Service.Clock, e.Temporal.Clock = nil, nil }, 0, nil},
-		"fairness off":      {func(e *examination) { e.Temporal.Fairness = fairnessOff }, 0, nil},
+		"a clock a bit off":  {func(e *examination) { e.Temporal.Clock = &clockSeen{1500, 1600} }, 0, nil},
+		"no clock":           {func(e *examination) { e.Service.Clock, e.Temporal.Clock = nil, nil }, 0, nil},
+		"fairness off":       {func(e *examination) { e.Temporal.Fairness = fairnessOff }, 0, nil},
+		"the log away":       {func(e *examination) { e.Events = &eventsSeen{URL: "nats://n", Status: eventsAway, Problem: "refused"} }, 1, []string{"ROLECALL_NATS_URL"}},
+		"the API's log away": {func(e *examination) { e.Events = &eventsSeen{Status: eventsAway} }, 1, []string{"rolecall serve"}},
+		"no log":             {func(e *examination) { e.Events = nil }, 0, nil},
 	} {
 		e := healthy(tc.change)
 		found := diagnose(e)
@@ -70,7 +74,7 @@ func TestDiagnose(t *testing.T) {
 		}
 	}
 	text := examinationText(healthy(nil), nil)
-	for _, want := range []string{"keeps finished tasks and idempotency keys for 30 days", "on: tasks of different keys take turns", "this machine's agrees with the API's and Temporal's", "1 listening: w1, seen 1.5s ago", "nobody listens", "All is well", "Nobody works for tester:"} {
+	for _, want := range []string{"keeps finished tasks and idempotency keys for 30 days", "on: tasks of different keys take turns", "this machine's agrees with the API's and Temporal's", "reachable, 12 events in 3 streams, 5.0 MiB", "1 listening: w1, seen 1.5s ago", "nobody listens", "All is well", "Nobody works for tester:"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

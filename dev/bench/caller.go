@@ -54,7 +54,7 @@ func (c Call) Run(ctx context.Context) (Called, error) {
 	}
 	defer end()
 	called, err := c.drive(ctx, do)
-	called.CPU = ownCPU()
+	called.CPU = OwnCPU()
 	return called, err
 }
 
@@ -184,8 +184,8 @@ func bounded(do once) once {
 	}
 }
 
-// ownCPU is the time this process has used, on all cores.
-func ownCPU() time.Duration {
+// OwnCPU is the time this process has used, on all cores.
+func OwnCPU() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0

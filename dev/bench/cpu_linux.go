@@ -10,8 +10,8 @@ import (
 // tick is the unit of /proc/<pid>/stat: USER_HZ, 100 a second on every Linux.
 const tick = 10 * time.Millisecond
 
-// cpuOf is the time that processes have used, by name; those that cannot be read are left out.
-func cpuOf(pids map[string]int) map[string]time.Duration {
+// CPUOf is the time that processes have used, by name; those that cannot be read are left out.
+func CPUOf(pids map[string]int) map[string]time.Duration {
 	used := map[string]time.Duration{}
 	for name, pid := range pids {
 		raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")

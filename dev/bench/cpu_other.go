@@ -4,5 +4,5 @@ package bench
 
 import "time"
 
-// cpuOf knows the time of other processes on Linux only.
-func cpuOf(map[string]int) map[string]time.Duration { return nil }
+// CPUOf knows the time of other processes on Linux only.
+func CPUOf(map[string]int) map[string]time.Duration { return nil }

@@ -81,27 +81,28 @@ func figure(level Level, callers int, mine, first []Block) Figure {
 			cpu[name] = append(cpu[name], used)
 		}
 	}
-	f.P50, f.PerSecond = median(p50), median(perSecond)
+	f.P50, f.PerSecond = Median(p50), Median(perSecond)
 	if len(whole) >= leastForP99 {
 		slices.Sort(whole)
-		f.P99 = percentile(whole, 99)
+		f.P99 = Percentile(whole, 99)
 	}
-	f.P50Ratio, f.PerSecondRatio = ratio(slower), ratio(faster)
+	f.P50Ratio, f.PerSecondRatio = RatioOf(slower), RatioOf(faster)
 	if len(dearer) > 0 {
-		f.CPURatio = ratio(dearer)
+		f.CPURatio = RatioOf(dearer)
 	}
 	for name, used := range cpu {
-		f.CPUPerTask[name] = median(used)
+		f.CPUPerTask[name] = Median(used)
 	}
 	return f
 }
 
-func ratio(values []float64) Ratio {
-	return Ratio{Median: median(values), Least: slices.Min(values), Most: slices.Max(values)}
+// RatioOf is that of at least one value.
+func RatioOf(values []float64) Ratio {
+	return Ratio{Median: Median(values), Least: slices.Min(values), Most: slices.Max(values)}
 }
 
-// median of at least one value; of an even number, the mean of the two in the middle.
-func median[T ~int64 | float64](values []T) T {
+// Median of at least one value; of an even number, the mean of the two in the middle.
+func Median[T ~int64 | float64](values []T) T {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	if n%2 == 1 {

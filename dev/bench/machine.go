@@ -30,7 +30,7 @@ func ThisMachine() Machine {
 	}
 	for _, dep := range info.Deps {
 		switch dep.Path {
-		case "go.temporal.io/sdk", "go.temporal.io/api", "google.golang.org/grpc":
+		case "go.temporal.io/sdk", "go.temporal.io/api", "google.golang.org/grpc", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2":
 			m.Versions[dep.Path] = dep.Version
 		}
 	}

@@ -51,10 +51,10 @@ func (r Report) figures(line func(string, ...any)) {
 	for _, f := range r.Figures {
 		p99 := "–"
 		if f.P99 > 0 {
-			p99 = fmt.Sprintf("%.1f ms", milliseconds(f.P99))
+			p99 = fmt.Sprintf("%.1f ms", Milliseconds(f.P99))
 		}
 		line("| %d | %s | %.1f ms | %s | %.1f | %s | %s |", f.Callers, f.Level,
-			milliseconds(f.P50), p99, f.PerSecond, f.P50Ratio, f.PerSecondRatio)
+			Milliseconds(f.P50), p99, f.PerSecond, f.P50Ratio, f.PerSecondRatio)
 	}
 }
 
@@ -66,15 +66,15 @@ func (r Report) cpu(line func(string, ...any)) {
 	line("| callers | level | CPU time a task | to %s | Temporal | workflows | handlers | API | caller |", string(r.Settings.Levels[0]))
 	line("|---|---|---|---|---|---|---|---|---|")
 	for _, f := range r.Figures {
-		all := sum(f.CPUPerTask)
+		all := Sum(f.CPUPerTask)
 		show := func(parts ...Part) string {
 			var used time.Duration
 			for _, p := range parts {
 				used += f.CPUPerTask[string(p)]
 			}
-			return fmt.Sprintf("%.1f ms", milliseconds(used))
+			return fmt.Sprintf("%.1f ms", Milliseconds(used))
 		}
-		line("| %d | %s | %.1f ms | %s | %s | %s | %s | %s | %s |", f.Callers, f.Level, milliseconds(all), f.CPURatio,
+		line("| %d | %s | %.1f ms | %s | %s | %s | %s | %s | %s |", f.Callers, f.Level, Milliseconds(all), f.CPURatio,
 			show("temporal"), show(PartBareWorkflows, PartControl), show(PartBareActivities, PartRole), show(PartAPI), show(Caller))
 	}
 }

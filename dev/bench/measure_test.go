@@ -98,7 +98,7 @@ func TestIntoPage(t *testing.T) {
 		}
 	}
 	write("before\n<!-- what make bench printed: begin -->\nold\n<!-- what make bench printed: end -->\nafter\n")
-	if err := bench.IntoPage(file, "new\n"); err != nil {
+	if err := bench.IntoPage(file, bench.TaskReport, "new\n"); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile(file)
@@ -109,7 +109,7 @@ func TestIntoPage(t *testing.T) {
 		t.Errorf("the page is %q", got)
 	}
 	write("no marks\n")
-	if err := bench.IntoPage(file, "new\n"); err == nil {
+	if err := bench.IntoPage(file, bench.TaskReport, "new\n"); err == nil {
 		t.Error("a page without marks is accepted")
 	}
 }

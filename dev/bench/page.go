@@ -6,14 +6,20 @@ import (
 	"strings"
 )
 
-// The marks in docs/performance.md between which a report stands.
+// The reports of docs/performance.md, by what printed them.
 const (
-	pageBegin = "<!-- what make bench printed: begin -->\n"
-	pageEnd   = "<!-- what make bench printed: end -->\n"
+	TaskReport  = "make bench"
+	EventReport = `make bench BENCH="-events"`
 )
 
-// IntoPage replaces the report that stands in a page.
-func IntoPage(file, report string) error {
+// marks are the lines in a page between which a report stands.
+func marks(printedBy string) (begin, end string) {
+	return "<!-- what " + printedBy + " printed: begin -->\n", "<!-- what " + printedBy + " printed: end -->\n"
+}
+
+// IntoPage replaces the report of one kind that stands in a page.
+func IntoPage(file, printedBy, report string) error {
+	pageBegin, pageEnd := marks(printedBy)
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return err

@@ -13,9 +13,9 @@ const (
 	restMost    = 5 * time.Second       // after that a block begins or ends as it is
 )
 
-// rest waits until processes that have used so much CPU time use hardly any more: what one block left to be done, such as rows of visibility,
+// Rest waits until processes that have used so much CPU time use hardly any more: what one block left to be done, such as rows of visibility,
 // would be counted in the next.
-func rest(ctx context.Context, used func() time.Duration) {
+func Rest(ctx context.Context, used func() time.Duration) {
 	over := time.NewTimer(restMost)
 	defer over.Stop()
 	tick := time.NewTicker(restWindow)

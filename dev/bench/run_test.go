@@ -15,7 +15,7 @@ func TestEveryLevelFollowsEveryOther(t *testing.T) {
 	levels := Levels()
 	first, after := map[Level]int{}, map[[2]Level]int{}
 	for n := range 2 * len(levels) {
-		o := order(levels, n)
+		o := Order(levels, n)
 		if !slices.Equal(slices.Sorted(slices.Values(o)), levels) {
 			t.Fatalf("order %d is %q", n, o)
 		}
@@ -34,7 +34,7 @@ func TestEveryLevelFollowsEveryOther(t *testing.T) {
 			}
 		}
 	}
-	if got := order(levels[:1], 5); len(got) != 1 {
+	if got := Order(levels[:1], 5); len(got) != 1 {
 		t.Errorf("one level is ordered as %q", got)
 	}
 }
@@ -53,7 +53,7 @@ func TestPercentile(t *testing.T) {
 	}{
 		{1, 50, 1}, {1, 99, 1}, {2, 50, 1}, {3, 50, 2}, {4, 50, 2}, {100, 50, 50}, {100, 99, 99}, {101, 99, 100}, {200, 99, 198}, {500, 99, 495},
 	} {
-		if got := percentile(upTo(tc.n), tc.p); got != tc.want {
+		if got := Percentile(upTo(tc.n), tc.p); got != tc.want {
 			t.Errorf("p%d of 1 to %d is %d, want %d", tc.p, tc.n, got, tc.want)
 		}
 	}
@@ -122,7 +122,7 @@ func TestRest(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				rest(t.Context(), func() time.Duration { return min(time.Since(began), tc.busy) })
+				Rest(t.Context(), func() time.Duration { return min(time.Since(began), tc.busy) })
 				if took := time.Since(began); took != tc.want {
 					t.Errorf("took %s, want %s", took, tc.want)
 				}

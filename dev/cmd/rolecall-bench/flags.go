@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/rolecall-dev/rolecall/dev/bench"
@@ -36,17 +35,8 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 		}
 		return nil
 	})
-	set.Func("callers", "numbers of callers at once, comma-separated (default 1,10,50)", func(list string) error {
-		f.settings.Callers = nil
-		for text := range strings.SplitSeq(list, ",") {
-			n, err := strconv.Atoi(text)
-			if err != nil {
-				return err
-			}
-			f.settings.Callers = append(f.settings.Callers, n)
-		}
-		return nil
-	})
+	set.Bool("events", false, "measure the event log instead; -events -help lists the options of that")
+	set.Func("callers", "numbers of callers at once, comma-separated (default 1,10,50)", numbers(&f.settings.Callers))
 	set.IntVar(&f.settings.Rounds, "rounds", f.settings.Rounds, "how often each level is measured with each number of callers")
 	set.DurationVar(&f.settings.Block, "block", f.settings.Block, "how long one measurement lasts")
 	set.DurationVar(&f.settings.WarmUp, "warmup", f.settings.WarmUp, "how long the callers call before a measurement counts")

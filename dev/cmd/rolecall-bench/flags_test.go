@@ -33,3 +33,23 @@ func TestFlags(t *testing.T) {
 		t.Errorf("-h: %v", err)
 	}
 }
+
+func TestEventFlags(t *testing.T) {
+	t.Parallel()
+	rest, asks := asksForEvents([]string{"-rounds", "2", "-events", "-followers", "1,30", "-tasks", "-1"})
+	if !asks {
+		t.Fatal("-events is not seen")
+	}
+	f, err := parseEventFlags(rest, io.Discard)
+	if err != nil || f.settings.Rounds != 2 || !slices.Equal(f.settings.Followers, []int{1, 30}) || f.settings.Tasks != -1 || !slices.Equal(f.settings.Publishers, []int{1, 10, 50}) {
+		t.Errorf("read %+v, %v", f, err)
+	}
+	if _, asks := asksForEvents([]string{"-rounds", "2"}); asks {
+		t.Error("-events is seen where there is none")
+	}
+	for _, wrong := range [][]string{{"-followers", "0"}, {"-publishers", "many"}, {"-every", "1h"}, {"-callers", "1"}, {"left"}} {
+		if _, err := parseEventFlags(wrong, io.Discard); !errors.Is(err, errUsage) {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+}

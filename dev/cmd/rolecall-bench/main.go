@@ -1,5 +1,5 @@
-// Command rolecall-bench measures what a task costs beside the bare engine and prints it as Markdown; `make bench` runs it, and
-// docs/performance.md says how to read it. It starts everything it needs, itself as workers and callers among it.
+// Command rolecall-bench measures what a task costs beside the bare engine, or with -events the event log beside bare JetStream, and
+// prints it as Markdown; `make bench` runs it, and docs/performance.md says how to read it. It starts everything it needs, itself as workers and callers among it.
 package main
 
 import (
@@ -28,7 +28,15 @@ func main() {
 func start() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	f, err := parseFlags(os.Args[1:], os.Stderr)
+	args, isAboutEvents := asksForEvents(os.Args[1:])
+	if isAboutEvents {
+		f, err := parseEventFlags(args, os.Stderr)
+		if err != nil {
+			return err
+		}
+		return aboutEvents(ctx, f)
+	}
+	f, err := parseFlags(args, os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,7 @@ import (
 func measure(ctx context.Context, f flags) error {
 	set := f.settings
 	report := bench.Report{Began: time.Now().UTC(), Machine: bench.ThisMachine(), Settings: set}
-	var load float64
-	report.LoadBefore, load = bench.Load()
-	if report.Busy = load > float64(report.Machine.Cores)/2; report.Busy {
-		say(fmt.Sprintf("the machine is busy (load average %s): only ratios will mean anything", report.LoadBefore))
-	}
+	report.LoadBefore, report.Busy = load(report.Machine)
 	say(fmt.Sprintf("about %s of blocks follow", set.Length().Round(time.Second)))
 	if err := timed(ctx, set, &report); err != nil {
 		return err
@@ -35,20 +31,25 @@ func measure(ctx context.Context, f flags) error {
 		}
 		report.Counts = counts
 	}
-	fmt.Print("\n", report.Markdown())
-	if f.page != "" {
-		if err := bench.IntoPage(f.page, report.Markdown()); err != nil {
+	return handOut(report.Markdown(), bench.TaskReport, report, f.page, f.json)
+}
+
+// handOut prints a report, puts it into a page and writes everything that was measured to a file, as far as these are named.
+func handOut(markdown, printedBy string, report any, page, file string) error {
+	fmt.Print("\n", markdown)
+	if page != "" {
+		if err := bench.IntoPage(page, printedBy, markdown); err != nil {
 			return err
 		}
 	}
-	if f.json == "" {
+	if file == "" {
 		return nil
 	}
 	raw, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(f.json, append(raw, '\n'), 0o600)
+	return os.WriteFile(file, append(raw, '\n'), 0o600)
 }
 
 // timed measures the blocks on a site of their own.
