@@ -36,7 +36,7 @@ build: ## build rolecall and rolecall-dev into .rolecall/bin (minutes with an em
 dev: build ## run everything on this machine until Ctrl-C; state is kept in .rolecall/data
 	@exec $(BIN)/rolecall-dev
 
-demo: $(if $(filter pi,$(AGENT)),$(PI)) build ## delegate real work to a coder, a tester and a reviewer, show it and exit (KEEP=1 leaves it up, AGENT=pi takes the real pi)
+demo: $(if $(filter pi,$(AGENT)),$(PI)) build ## delegate real work to a coder, a tester and a reviewer, show it, replay its events and exit (KEEP=1 leaves it up, AGENT=pi takes the real pi)
 	@AGENT='$(AGENT)' go run -C dev ./cmd/rolecall-demo
 
 bench: build ## measure what a task costs beside the bare engine, about 5 minutes (BENCH="-rounds 2 -json file", -help lists all; BENCH="-events": the event log)
@@ -73,9 +73,10 @@ test: ## every test of both modules with the race detector (T=name, PKG=./sdk/..
 	@$(if $(DEV_PKG),cd dev && $(GO_TEST) -timeout 15m $(DEV_PKG))
 	@$(if $(SERVER_PKG),cd dev && go test -shuffle=on $(if $(T),-run '$(T)') $(ARGS) $(SERVER_PKG))
 
-soak: ## the tests against real processes over and over (N=10 times), then those of large numbers with 10000 tasks
+soak: ## the tests against real processes over and over (N=10 times), then those of large numbers with 10000 tasks, and with a log that is away for 30 s twice
 	@for i in $$(seq $(or $(N),10)); do (cd dev && $(GO_TEST) -count=1 -timeout 15m ./e2e .) || exit 1; done
 	cd dev && go test -race -count=1 -timeout 30m -v -run 'ManyTasksByPages|OneCallerDoesNotHoldUpAnother' -parallel 1 ./e2e -many 10000
+	cd dev && go test -race -count=1 -timeout 10m -v -run TheLogGoesAway ./e2e -log-away 30s
 
 histories: ## record the kept workflow histories anew from a real server; read the diff
 	cd dev && go test -count=1 -run Histories ./e2e -record

@@ -10,11 +10,11 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// What a signal adds to a history, itself and a workflow task of three events, and what a run of one attempt has beside its
+// What a signal adds to a history, itself, a workflow task of three events and that its event was published, and what a run of one attempt has beside its
 // progress signals at the most. TestProgressIsThrottledOnItsWayIntoHistory in dev/e2e counts both on a real server.
 const (
-	eventsOfASignal = 4
-	eventsOfARun    = 20
+	eventsOfASignal = 5
+	eventsOfARun    = 23
 )
 
 func TestADayOfProgressStaysASmallHistory(t *testing.T) {

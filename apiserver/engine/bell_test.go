@@ -129,6 +129,28 @@ func TestAnEndBeforeTheBellBeginsIsSeen(t *testing.T) {
 	}
 }
 
+// TestATaskOfOnesOwnIsNotLookedAt: whoever waits for a task that this engine created while the bell stood can miss nothing, however young
+// the bell is.
+func TestATaskOfOnesOwnIsNotLookedAt(t *testing.T) {
+	t.Parallel()
+	o, l := newOneRun(t, input()), openLog(t)
+	o.fresh = true
+	e := withBell(t, o, l, Config{DescribeTTL: time.Hour})
+	if _, _, err := e.CreateTask(t.Context(), input(), ""); err != nil {
+		t.Fatal(err)
+	}
+	answers := waitAll(t.Context(), e, 1, patience)
+	eventually(t, "the watch", func() bool { e.mu.Lock(); defer e.mu.Unlock(); return len(e.watches) == 1 })
+	tell(t, l, 1, sdk.EventTaskCompleted)
+	o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
+	if task := <-answers; task.Status != sdk.StatusCompleted {
+		t.Errorf("answered %s", task.Status)
+	}
+	if describes, polls, _, _, _ := o.counts(); describes != 0 || polls != 1 {
+		t.Errorf("%d describes, %d long polls; want one poll, for the end that the log told of", describes, polls)
+	}
+}
+
 // TestAnEndThatWasHeardBeforeTheWaitBeginsIsSeen: of a task that was read as open from a cache.
 func TestAnEndThatWasHeardBeforeTheWaitBeginsIsSeen(t *testing.T) {
 	t.Parallel()

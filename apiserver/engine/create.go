@@ -19,7 +19,8 @@ import (
 // the same id and digest is answered as replayed and one of another digest is refused as idempotency_mismatch; without one an id
 // that is taken is a conflict. A task is created at the time of the engine's own clock.
 func (e *Engine) CreateTask(ctx context.Context, in workflows.TaskInput, digest string) (task sdk.Task, replayed bool, err error) {
-	in.Request, in.CreatedAt = in.Request.Resolve(), time.Now().UTC().Round(0)
+	born := time.Now()
+	in.Request, in.CreatedAt = in.Request.Resolve(), born.UTC().Round(0)
 	created := withLists(workflows.NewTask(in, in.CreatedAt))
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
@@ -33,15 +34,15 @@ func (e *Engine) CreateTask(ctx context.Context, in workflows.TaskInput, digest 
 	}
 	e.keepTexts(run.GetRunID(), requestTexts{Input: created.Input, Description: created.Description})
 	created.Links = e.links(in.Project, in.ID, run.GetRunID())
-	e.remember(created, in.Project)
+	e.remember(sighting{task: created, born: born}, in.Project)
 	return created, false, nil
 }
 
 // remember lets the next readers have a task that was created just now, unless one has read it already.
-func (e *Engine) remember(created sdk.Task, project string) {
-	workflowID := workflows.TaskWorkflowID(project, created.ID)
+func (e *Engine) remember(created sighting, project string) {
+	workflowID := workflows.TaskWorkflowID(project, created.task.ID)
 	if _, known := e.known(workflowID); !known {
-		e.running.put(workflowID, sighting{task: created}, taskBytes(created), time.Now())
+		e.running.put(workflowID, created, taskBytes(created.task), time.Now())
 	}
 }
 

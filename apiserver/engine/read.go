@@ -21,19 +21,27 @@ import (
 type sighting struct {
 	task  sdk.Task
 	stand stand
+	born  time.Time // when this engine began to create it; zero for what was read
 }
 
 // GetTask answers a task as it stands, and what it waits for: at most [Config.DescribeTTL] old while it runs, from its close event when
 // it has ended.
 func (e *Engine) GetTask(ctx context.Context, project, id string) (sdk.Task, error) {
+	s, err := e.sight(ctx, project, id)
+	return s.task, err
+}
+
+// sight is GetTask with what it was answered from.
+func (e *Engine) sight(ctx context.Context, project, id string) (sighting, error) {
 	s, ok := e.known(workflows.TaskWorkflowID(project, id))
 	if !ok {
 		var err error
 		if s, err = e.read(ctx, project, id, false); err != nil {
-			return sdk.Task{}, err
+			return sighting{}, err
 		}
 	}
-	return e.explain(ctx, s.stand, s.task), nil
+	s.task = e.explain(ctx, s.stand, s.task)
+	return s, nil
 }
 
 // known is the task as the caches have it.
@@ -104,7 +112,7 @@ func (e *Engine) taskOf(ctx context.Context, project, id string, resp *workflows
 	}
 	if r.status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || r.status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
 		t := r.openTask(e.links(project, id, r.runID))
-		return sighting{t, r.stand(t)}, nil
+		return sighting{task: t, stand: r.stand(t)}, nil
 	}
 	event, err := e.closeEvent(ctx, project, id, r.runID)
 	if err != nil {

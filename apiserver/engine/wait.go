@@ -32,11 +32,16 @@ type watch struct {
 // WaitTask answers as soon as the task has ended, and with its current state when wait has passed or ctx has ended before that.
 func (e *Engine) WaitTask(ctx context.Context, project, id string, wait time.Duration) (sdk.Task, error) {
 	asked := time.Now()
-	t, err := e.GetTask(ctx, project, id)
+	seen, err := e.sight(ctx, project, id)
+	t := seen.task
 	if err != nil || t.Status.Terminal() || wait <= 0 {
 		return t, err
 	}
-	w := e.join(project, id, t, asked)
+	open := asked.Add(-e.cfg.CallTimeout - e.cfg.DescribeTTL) // a read may be as old as a call and what a cache keeps
+	if seen.born.After(open) {
+		open = seen.born
+	}
+	w := e.join(project, id, t, open)
 	defer e.leave(workflows.TaskWorkflowID(project, id), w)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -50,9 +55,9 @@ func (e *Engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 	return e.GetTask(context.WithoutCancel(ctx), project, id)
 }
 
-// join makes the caller a waiter of the task's watch and starts it for the first one. seen is the task as it stands, or as it stood
-// not long before asked.
-func (e *Engine) join(project, id string, seen sdk.Task, asked time.Time) *watch {
+// join makes the caller a waiter of the task's watch and starts it for the first one. seen is the task as it stands, or stood not long
+// ago; when it was open its end had not been told yet.
+func (e *Engine) join(project, id string, seen sdk.Task, open time.Time) *watch {
 	workflowID := workflows.TaskWorkflowID(project, id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -66,7 +71,7 @@ func (e *Engine) join(project, id string, seen sdk.Task, asked time.Time) *watch
 		}
 		e.watches[workflowID] = w
 		w.bell = e.bellOf(project)
-		e.catchUp(workflowID, w, asked)
+		e.catchUp(workflowID, w, open)
 		e.work.Go(func() { e.watchTask(ctx, project, id, w) })
 	}
 	w.waiters++
@@ -77,15 +82,15 @@ func (e *Engine) join(project, id string, seen sdk.Task, asked time.Time) *watch
 	return w
 }
 
-// catchUp lets a new watch know what the bell heard before it was there. What a caller has read may be as old as a call and what a
-// cache keeps; where the bell did not hear that far back, the task is looked at once, by a bell that begins once it hears. Engine.mu is held.
-func (e *Engine) catchUp(workflowID string, w *watch, asked time.Time) {
+// catchUp lets a new watch know what the bell heard before it was there. Where the bell has not heard everything since the task was open,
+// the task is looked at once, by a bell that begins once it hears. Engine.mu is held.
+func (e *Engine) catchUp(workflowID string, w *watch, open time.Time) {
 	if w.bell == nil {
 		return
 	}
 	if _, ended := w.bell.heard.get(workflowID); ended {
 		notice(w.rung)
-	} else if w.bell.since(time.Now()) && !w.bell.since(asked.Add(-e.cfg.CallTimeout-e.cfg.DescribeTTL)) {
+	} else if w.bell.since(time.Now()) && !w.bell.since(open) {
 		notice(w.stirred)
 	}
 }

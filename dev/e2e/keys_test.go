@@ -85,6 +85,7 @@ func TestTwoProjectsTwoKeys(t *testing.T) {
 	s.wantOrganization(task.ID, "acme")
 	s.isolated(task.ID, bank.Key)
 	s.unguessed(task, shop.Key, bank.Key)
+	s.eventsApart(shop.Key, bank.Key)
 
 	s.doctorAndCommands(file, shop, bank, task.ID)
 	s.touch("go")
@@ -227,13 +228,6 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 // ofEvents reports whether the route needs the event log.
 func (r route) ofEvents() bool {
 	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output")
-}
-
-// hasLog reports whether the server has an event log.
-func (s *scene) hasLog() bool {
-	s.t.Helper()
-	_, body := s.ask(route{http.MethodGet, "/readyz"}, "", "", "")
-	return strings.Contains(body, `"events":`)
 }
 
 // doctorAndCommands shows the command line with the right key, another's and none.

@@ -2,13 +2,14 @@ package e2e_test
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"google.golang.org/protobuf/proto"
@@ -87,10 +88,19 @@ func TestASecretIsFoundNowhere(t *testing.T) {
 	raw, err := proto.Marshal(run)
 	s.do(err)
 	found("the run's description", raw)
-	for _, path := range []string{"/v1/tasks/" + task.ID, "/v1/tasks/" + task.ID + "/progress", "/v1/tasks/" + task.ID + "/events", "/v1/events?after=0", "/v1/errors"} {
-		found(path, s.read(path))
+	for path, says := range map[string]string{
+		"/v1/tasks/" + task.ID: "[redacted]", "/v1/tasks/" + task.ID + "/progress": "[redacted]", "/v1/tasks/" + task.ID + "/events": "task.failed",
+		"/v1/events?after=0": "task.failed", "/v1/errors": "refused [redacted]",
+	} {
+		body := s.read(path)
+		found(path, body)
+		if !bytes.Contains(body, []byte(says)) {
+			t.Errorf("%s does not tell of %q: %s", path, says, body)
+		}
 	}
-	for _, p := range []*dev.Process{s.stack.API, s.stack.Control, worker} {
+	s.toldRedacted(task.ID)
+	s.kept(task.ID, found)
+	for _, p := range []*dev.Process{s.stack.API, s.stack.Control, s.stack.Events, s.stack.TemporalServer, worker} {
 		log, err := os.ReadFile(p.LogFile())
 		s.do(err)
 		if p == worker && !bytes.Contains(log, []byte("level=DEBUG")) {
@@ -100,19 +110,69 @@ func TestASecretIsFoundNowhere(t *testing.T) {
 	}
 }
 
-// read is all that the API answers to a GET, whatever it says; a stream has to end by itself.
+// toldRedacted looks at the task's events where the secret was: its place is marked, and everything around it is there.
+func (s *scene) toldRedacted(id string) {
+	s.t.Helper()
+	want := map[sdk.EventType][]string{
+		sdk.EventTaskCreated:       {"use [redacted]", "log in with [redacted]", `"key":"[redacted]"`},
+		sdk.EventTaskProgress:      {"using [redacted]", "with [redacted]"},
+		sdk.EventTaskRetrying:      {"Bearer [redacted]"},
+		sdk.EventTaskInputRequired: {"use [redacted]?"},
+		sdk.EventTaskFailed:        {"refused [redacted]", `"sent":"[redacted]"`},
+	}
+	for e, err := range s.client.TaskEvents(s.t.Context(), id) {
+		s.do(err)
+		for _, says := range want[e.Type] {
+			if !bytes.Contains(e.Data, []byte(says)) {
+				s.t.Errorf("%s does not say %q: %s", e.Type, says, e.Data)
+			}
+		}
+		delete(want, e.Type)
+	}
+	if len(want) > 0 {
+		s.t.Errorf("no event was there of %v", want)
+	}
+}
+
+// kept looks at the files of the event log and of Temporal, as they lie on the disk.
+func (s *scene) kept(id string, found func(where string, in []byte)) {
+	s.t.Helper()
+	tells := 0
+	s.do(filepath.WalkDir(filepath.Join(s.stack.Dir(), "data"), func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !entry.Type().IsRegular() {
+			return nil // a file that the log is done with
+		}
+		if err != nil {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if bytes.Contains(raw, []byte(id)) && strings.Contains(path, "/events/") {
+			tells++
+		}
+		found(path, raw)
+		return err
+	}))
+	if tells == 0 {
+		s.t.Error("no file of the event log tells of the task: what was looked at shows nothing")
+	}
+}
+
+// read is all that the API answers to a GET, which is 200; a stream has to end by itself.
 func (s *scene) read(path string) []byte {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.stack.URL()+path, http.NoBody)
 	s.do(err)
 	request.Header.Set("Rolecall-Project", s.project)
-	response, err := (&http.Client{Timeout: 20 * time.Second}).Do(request)
+	response, err := (&http.Client{Timeout: patience}).Do(request)
 	s.do(err)
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	s.do(err)
-	if len(body) == 0 {
-		s.do(fmt.Errorf("GET %s says nothing", path))
+	if response.StatusCode != http.StatusOK || len(body) == 0 {
+		s.t.Fatalf("GET %s: %d %s", path, response.StatusCode, body)
 	}
 	return body
 }

@@ -77,19 +77,30 @@ func (s *scene) heartbeatSince(id string, since time.Time) {
 	})
 }
 
-// history counts the events of a task's run by type.
+// history counts the events of a task's run by type, without those of activities that publish, which there are when the log is slow.
 func (s *scene) history(id string) map[enums.EventType]int {
 	s.t.Helper()
-	counts := map[enums.EventType]int{}
-	iter := s.stack.Temporal().GetWorkflowHistory(s.t.Context(), workflows.TaskWorkflowID(s.project, id), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for iter.HasNext() {
-		event, err := iter.Next()
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		counts[event.GetEventType()]++
-	}
+	counts, _ := s.events(id)
 	return counts
+}
+
+// events is history, and how many activities published.
+func (s *scene) events(id string) (counts map[enums.EventType]int, later int) {
+	s.t.Helper()
+	h, err := historyOf(s.t.Context(), s.stack.Temporal(), workflows.TaskWorkflowID(s.project, id))
+	s.do(err)
+	counts = map[enums.EventType]int{}
+	publishing := map[int64]bool{} // the events that scheduled them
+	for _, e := range h.GetEvents() {
+		if e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == activities.PublishEventsName {
+			publishing[e.GetEventId()] = true
+		}
+		scheduled := max(e.GetActivityTaskStartedEventAttributes().GetScheduledEventId(), e.GetActivityTaskCompletedEventAttributes().GetScheduledEventId())
+		if !publishing[e.GetEventId()] && !publishing[scheduled] {
+			counts[e.GetEventType()]++
+		}
+	}
+	return counts, len(publishing)
 }
 
 // endedOnce checks that a task's run has one end and one completed attempt.

@@ -66,6 +66,9 @@ func run(ctx context.Context, cfg config) (err error) {
 		return fmt.Errorf("the coordinator: %w\n%s", err, stack.Logs(40))
 	}
 	tell()
+	if err := replay(ctx, stack.Client(), cfg.Replay); err != nil {
+		return fmt.Errorf("%w\n%s", err, stack.Logs(40))
+	}
 	fmt.Print(farewell(cfg.Keep, stack.UIURL(), stack.URL()))
 	if cfg.Keep {
 		<-ctx.Done()

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,6 +25,8 @@ func main() {
 type config struct {
 	Keep  bool   `env:"KEEP" doc:"1 leaves everything up until Ctrl-C."`
 	Agent string `env:"AGENT" doc:"pi lets the real pi coding agent write the code. Empty: a program with a prepared change."`
+
+	Replay io.Writer `env:"-"` // where the replay of the events goes
 }
 
 const agentPi = "pi"
@@ -38,5 +41,6 @@ func start() error {
 	if cfg.Agent != "" && cfg.Agent != agentPi {
 		return fmt.Errorf("AGENT=%s is not known: use AGENT=pi, or leave it out", cfg.Agent)
 	}
+	cfg.Replay = os.Stdout
 	return run(ctx, cfg)
 }

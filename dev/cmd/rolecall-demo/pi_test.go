@@ -2,11 +2,14 @@
 
 package main
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 // TestDemoWithPi is `make demo AGENT=pi`: the change that pi writes is tested and reviewed, or it ends with an error.
 func TestDemoWithPi(t *testing.T) {
-	if err := run(t.Context(), config{Agent: agentPi}); err != nil {
+	if err := run(t.Context(), config{Agent: agentPi, Replay: os.Stdout}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -215,6 +215,7 @@ func masked(task *sdk.Task) ([]byte, error) {
 	}
 	if links, ok := tree["links"].(map[string]any); ok {
 		delete(links, "ui")
+		delete(links, "events") // as it may have no event log
 	}
 	mask(tree)
 	out, err := json.MarshalIndent(tree, "", "  ")
