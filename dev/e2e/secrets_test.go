@@ -99,7 +99,7 @@ func TestASecretIsFoundNowhere(t *testing.T) {
 		}
 	}
 	s.toldRedacted(task.ID)
-	s.kept(task.ID, found)
+	s.onDisk(task.ID, found)
 	for _, p := range []*dev.Process{s.stack.API, s.stack.Control, s.stack.Events, s.stack.TemporalServer, worker} {
 		log, err := os.ReadFile(p.LogFile())
 		s.do(err)
@@ -134,8 +134,8 @@ func (s *scene) toldRedacted(id string) {
 	}
 }
 
-// kept looks at the files of the event log and of Temporal, as they lie on the disk.
-func (s *scene) kept(id string, found func(where string, in []byte)) {
+// onDisk looks at the files of the event log and of Temporal, as they lie on the disk.
+func (s *scene) onDisk(id string, found func(where string, in []byte)) {
 	s.t.Helper()
 	tells := 0
 	s.do(filepath.WalkDir(filepath.Join(s.stack.Dir(), "data"), func(path string, entry fs.DirEntry, err error) error {
