@@ -11,7 +11,7 @@ import (
 
 // aboutStreams is said of every stream.
 const aboutStreams = "A stream of server-sent events: id is the event's sequence, event its type, data the event as a CloudEvent on one line. " +
-	"A comment comes every 15 s. An event without an id was not kept. The server may end it with a last event: resume, whose data " +
+	"A comment comes every 15 s, and with it, as an id without data, how far the log was read. An event without an id was not kept. The server may end it with a last event: resume, whose data " +
 	"{after, reason} says where to go on; or gone, which can not go on and whose data is a problem document."
 
 // describeEvents says of the routes of events what huma does not read off their handlers.

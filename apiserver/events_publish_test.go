@@ -92,6 +92,8 @@ func TestPublishRefusals(t *testing.T) {
 		"no type":             {`{}`, "", sdk.CodeInvalidInput, "$.type"},
 		"a reserved type":     {`{"type":"task.completed"}`, "", sdk.CodeReservedType, "$.type"},
 		"reserved and more":   {`[{"type":"a.b"},{"type":"agent.x","id":"\n"},{"type":"A"},7]`, "", sdk.CodeReservedType, "$[3] $[1].type $[1].id $[2].type $[3].type"},
+		"names of frames":     {`[{"type":"gone"},{"type":"output"},{"type":"resume"},{"type":"error"},{"type":"open"},{"type":"message"}]`, "", sdk.CodeReservedType, "$[0].type $[1].type $[2].type $[3].type $[4].type $[5].type"},
+		"a frame's name":      {strings.Replace(ce(""), "a.b", "gone", 1), contentTypeCloudEvent, sdk.CodeReservedType, "$.type"},
 		"a wildcard":          {`[{"type":"*"},{"type":"a.*.b"},{"type":">"},{"type":"a b"},{"type":"a%2Eb "}]`, "", sdk.CodeInvalidInput, "$[0].type $[1].type $[2].type $[3].type $[4].type"},
 		"forged attributes":   {`{"type":"a.b","source":"x","project":"bank","agent":"a","sequence":"1","seq":1}`, "", sdk.CodeInvalidInput, "$.agent $.project $.seq $.sequence $.source"},
 		"an unknown field":    {`{"type":"a.b","payload":1}`, "", sdk.CodeInvalidInput, "$.payload"},

@@ -30,7 +30,7 @@ func (s *sentEvents) err() error {
 	refusal := s.faults.refusal()
 	if s.reserved {
 		refusal.Code = sdk.CodeReservedType
-		refusal.Message = "task.*, session.*, plan.* and agent.* are the server's own types; errors names every fault"
+		refusal.Message = "task.*, session.*, plan.*, agent.* and the names of a stream's frames are the server's own types; errors names every fault"
 	}
 	return refusal
 }
@@ -103,6 +103,9 @@ func (s *sentEvents) check(path, correlation string, e sdk.Event) {
 		refuse(".type", "is required: a dotted lower-case name such as build.finished")
 	case !e.Type.Valid():
 		refuse(".type", "must be a dotted lower-case name such as build.finished, of at most %d bytes", sdk.MaxType)
+	case e.Type.NamesFrame():
+		s.reserved = true
+		refuse(".type", "names a frame of a stream: output, resume, gone, open, message and error are not published; add a dot and a word")
 	case e.Type.Reserved():
 		s.reserved = true
 		refuse(".type", "is the server's own: task.*, session.*, plan.* and agent.* are not published")

@@ -74,10 +74,11 @@ func (s *Server) streamEvents(ctx context.Context, in *streamEventsInput) (*huma
 		defer leave()
 		defer follower.Close()
 		out.comment("events follow")
-		if now {
-			out.position(follower.At()) // so that one who loses the connection before the first event misses none
-		}
 		st := &stream{server: s, out: out, feed: eventFeed{follower}, may: s.stillMay(r)}
+		if now {
+			st.told = follower.At()
+			out.position(st.told) // so that one who loses the connection before the first event misses none
+		}
 		st.run(r.Context())
 	}), nil
 }

@@ -2,6 +2,8 @@ package apiserver
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/rolecall-dev/rolecall/eventlog"
 )
@@ -44,20 +46,25 @@ type mixedFeed struct {
 	reached uint64
 }
 
+// told is an event, an error, or how far the log was read without one.
 type told struct {
 	record *eventlog.Record
 	err    error
+	at     uint64
 }
 
-// newMixedFeed reads the follower until ctx ends; done is closed then.
-func newMixedFeed(ctx context.Context, f *eventlog.Follower, output <-chan []byte) (feed *mixedFeed, done <-chan struct{}) {
+// quiet reports whether it is a position alone.
+func (t told) quiet() bool { return t.record == nil && t.err == nil }
+
+// newMixedFeed reads the follower until ctx ends; done is closed then. Where nothing comes it tells the position so often.
+func newMixedFeed(ctx context.Context, f *eventlog.Follower, output <-chan []byte, often time.Duration) (feed *mixedFeed, done <-chan struct{}) {
 	m, ended := &mixedFeed{output: output, events: make(chan told), reached: f.At()}, make(chan struct{})
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
-			r, err := f.Next(ctx)
+			t := read(ctx, f, often)
 			select {
-			case m.events <- told{r, err}:
+			case m.events <- t:
 			case <-ctx.Done():
 			}
 		}
@@ -65,14 +72,31 @@ func newMixedFeed(ctx context.Context, f *eventlog.Follower, output <-chan []byt
 	return m, ended
 }
 
+// read waits for an event, so long at most.
+func read(ctx context.Context, f *eventlog.Follower, atMost time.Duration) told {
+	tick, done := context.WithTimeout(ctx, atMost)
+	defer done()
+	r, err := f.Next(tick)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return told{at: f.At()}
+	}
+	return told{record: r, err: err}
+}
+
 func (m *mixedFeed) next(ctx context.Context) (item, error) {
-	select {
-	case e := <-m.events:
-		return m.take(e)
-	case o := <-m.output:
-		return item{output: o}, nil
-	case <-ctx.Done():
-		return item{}, ctx.Err()
+	for {
+		select {
+		case e := <-m.events:
+			if e.quiet() {
+				m.reached = max(m.reached, e.at)
+				continue
+			}
+			return m.take(e)
+		case o := <-m.output:
+			return item{output: o}, nil
+		case <-ctx.Done():
+			return item{}, ctx.Err()
+		}
 	}
 }
 

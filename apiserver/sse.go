@@ -13,11 +13,10 @@ import (
 // contentTypeSSE is the media type of a stream.
 const contentTypeSSE = "text/event-stream"
 
-// The names of the last event of a stream that the server ends although there may be more. Types of events have a dot in practice
-// or are the caller's own; these two come last or not at all.
+// The names of frames that are no events of the log: their data has no specversion. No event is published with such a type.
 const (
-	frameResume = "resume" // go on with Last-Event-ID; data says why it ended
-	frameGone   = "gone"   // it can not go on; data is a problem document
+	frameResume = "resume" // the last, of a stream that the server ends: go on with Last-Event-ID; data says why it ended
+	frameGone   = "gone"   // the last: it can not go on; data is a problem document
 	frameOutput = "output" // live output of a task; not the last
 )
 
@@ -72,13 +71,15 @@ func (s *sse) id(sequence uint64) {
 	s.buf = append(append(append(s.buf, "id: "...), sdk.FormatSequence(sequence)...), '\n')
 }
 
-// record appends an event of the log.
+// record appends an event of the log. It has the name of its type, unless another frame is called so: the log can have such an event.
 func (s *sse) record(r *eventlog.Record) {
 	if r.Sequence > 0 {
 		s.id(r.Sequence)
 	}
-	s.buf = append(append(s.buf, "event: "...), r.Type...)
-	s.buf = append(s.buf, "\ndata: "...)
+	if !r.Type.NamesFrame() {
+		s.buf = append(append(append(s.buf, "event: "...), r.Type...), '\n')
+	}
+	s.buf = append(s.buf, "data: "...)
 	s.buf = append(r.AppendJSON(s.buf), "\n\n"...)
 }
 

@@ -44,6 +44,7 @@ type stream struct {
 	last   func(*eventlog.Record) bool      // whether nothing follows an event; nil is never
 
 	delivered int       // events and output, since the last heartbeat
+	told      uint64    // the last position that the reader was told
 	away      time.Time // since when the log can not be read; zero while it can
 }
 
@@ -109,6 +110,7 @@ func (st *stream) write(i item) bool {
 		return false
 	}
 	st.out.record(i.record)
+	st.told = max(st.told, i.record.Sequence)
 	st.server.metrics.delivered.Inc()
 	return st.last != nil && st.last(i.record)
 }
@@ -134,7 +136,8 @@ func (st *stream) missed(ctx context.Context, err error) error {
 	}
 }
 
-// heartbeat keeps the connection open for a caller that may go on.
+// heartbeat keeps the connection open for a caller that may go on, and tells how far the log was read, where that is further than the
+// last event: who goes on after that one later may find that what was between, and not for him, is not kept any more.
 func (st *stream) heartbeat(ctx context.Context) error {
 	if err := st.may(ctx); err != nil {
 		return err
@@ -144,6 +147,10 @@ func (st *stream) heartbeat(ctx context.Context) error {
 	}
 	st.delivered = 0
 	st.out.comment("still here")
+	if at := st.feed.at(); at > st.told {
+		st.out.position(at)
+		st.told = at
+	}
 	return st.out.flush()
 }
 

@@ -184,7 +184,7 @@ func (s *Server) followTask(ctx context.Context, log *eventlog.Log, want taskStr
 		}
 		defer output.Close()
 		reading, stop := context.WithCancel(r.Context())
-		feed, done := newMixedFeed(reading, follower, output.C())
+		feed, done := newMixedFeed(reading, follower, output.C(), s.times.heartbeat)
 		defer func() { stop(); <-done }()
 		st.feed = feed
 		st.run(r.Context())

@@ -220,8 +220,18 @@ func (f *Follower) closeHistory() {
 	}
 }
 
-// At is the position that everything before was answered up to, or left out: follow after it to go on.
-func (f *Follower) At() uint64 { return f.at }
+// At is the position that everything before was answered up to, or left out: follow after it to go on. It moves on, too, with what others
+// write and the filter leaves out, as far as there is nothing to answer.
+func (f *Follower) At() uint64 {
+	if f.at < f.joined || f.history != nil || len(f.page) > 0 {
+		return f.at
+	}
+	given, all := f.project.given(f)
+	if all && f.missed.Load() == 0 && len(f.queue) == 0 { // looked at after given was: what was offered up to there was answered
+		f.at = max(f.at, given)
+	}
+	return f.at
+}
 
 // Close ends the follower.
 func (f *Follower) Close() {

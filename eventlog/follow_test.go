@@ -270,3 +270,61 @@ func TestAnExternalLogMayGoAndComeBack(t *testing.T) {
 	publish(t, l, 12, 20)
 	expect(t, f, 12, 20)
 }
+
+// TestAFollowersPositionPassesWhatItsFilterLeavesOut, and nothing that it has not answered.
+func TestAFollowersPositionPassesWhatItsFilterLeavesOut(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	all, some := follow(t, l, Filter{}, Now()), follow(t, l, Filter{Types: sdk.EventPatterns{"rare.*"}}, Now())
+	story := aTask("a")
+	told1 := follow(t, l, Filter{Story: &story}, Now())
+	at := func(want uint64) {
+		t.Helper()
+		expect(t, all, want, want) // so the tail has given it out
+		if a, b := some.At(), told1.At(); a != want || b != want {
+			t.Errorf("at %d and %d, want %d", a, b, want)
+		}
+	}
+	publish(t, l, 1, 1)
+	at(1)
+	if _, err := l.Append(bounded(t), "p", []sdk.Event{anEvent("r", "rare.one"), anEvent("x", "x.y")}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, all, 2, 3)
+	if got := some.At(); got != 1 {
+		t.Errorf("at %d before the event at 2 was answered", got)
+	}
+	expect(t, some, 2, 2)
+	if got := some.At(); got != 3 {
+		t.Errorf("at %d, want 3", got)
+	}
+	publish(t, l, 4, 4)
+	at(4)
+	some.Close()
+	publish(t, l, 5, 5)
+	expect(t, all, 5, 5)
+	if got := some.At(); got != 4 {
+		t.Errorf("a follower that was closed is at %d", got)
+	}
+}
+
+// TestALaggingFollowersPositionStays where it is until it has read what it missed.
+func TestALaggingFollowersPositionStays(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	all, slow := follow(t, l, Filter{}, Now()), follow(t, l, Filter{}, Now())
+	late := follow(t, l, Filter{Types: sdk.EventPatterns{"rare.*"}}, First())
+	const many = 2 * followerQueue
+	publish(t, l, 1, many)
+	expect(t, all, 1, many)
+	if got := slow.At(); got != 0 {
+		t.Errorf("at %d before anything was answered", got)
+	}
+	expect(t, slow, 1, many)
+	if got := slow.At(); got != many {
+		t.Errorf("at %d, want %d", got, many)
+	}
+	if got := late.At(); got != many {
+		t.Errorf("one that nothing was for is at %d, want %d", got, many)
+	}
+}

@@ -52,6 +52,16 @@ func (p *project) rejoin(f *Follower) (uint64, error) {
 	return p.tail.add(f)
 }
 
+// given answers up to where a follower was offered everything; ok is false for one that is offered nothing.
+func (p *project) given(f *Follower) (upTo uint64, ok bool) {
+	p.following.Lock()
+	defer p.following.Unlock()
+	if p.tail == nil {
+		return 0, false
+	}
+	return p.tail.given(f)
+}
+
 // leave takes a follower off; the tail ends with its last one.
 func (p *project) leave(f *Follower) {
 	p.following.Lock()
@@ -267,6 +277,17 @@ func (t *tail) add(f *Follower) (uint64, error) {
 	}
 	t.stories[f.story][f] = struct{}{}
 	return t.at, nil
+}
+
+func (t *tail) given(f *Follower) (upTo uint64, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f.story == "" {
+		_, ok = t.followers[f]
+	} else {
+		_, ok = t.stories[f.story][f]
+	}
+	return t.at, ok
 }
 
 // remove answers how many followers are left.

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// silence is how long a stream may say nothing before it is taken for dead; the service says something every 15 seconds.
+// silence is how long a read of a stream may bring nothing before it is taken for dead; the service says something every 15 seconds.
 const silence = 45 * time.Second
 
 // errTold says that there is no more to tell.
@@ -23,7 +23,7 @@ type connection struct {
 	opened time.Time // by the clock here
 
 	hangUp context.CancelCauseFunc
-	quiet  *time.Timer // ends the connection when nothing comes
+	quiet  *time.Timer // ends the connection when nothing comes while somebody reads
 }
 
 // connect opens a stream; lastID is the position to go on after, "" for where the address says. Where everything was read and nothing
@@ -69,6 +69,7 @@ func (c *Client) connect(ctx context.Context, address, lastID string) (_ *connec
 	conn.opened = time.Now()
 	conn.quiet.Stop()
 	conn.quiet = time.AfterFunc(silence, func() { hangUp(errSilent(silence)) })
+	conn.quiet.Stop()
 	conn.frames = newFrames(&heard{conn, life})
 	return conn, nil
 }
@@ -82,17 +83,16 @@ func (conn *connection) close() {
 	}
 }
 
-// heard reads a connection and notes that something came.
+// heard reads a connection, for as long as it may say nothing. Who takes long over what came does not end it.
 type heard struct {
 	conn *connection
 	life context.Context
 }
 
 func (h *heard) Read(p []byte) (int, error) {
+	h.conn.quiet.Reset(silence)
 	n, err := h.conn.body.Read(p)
-	if n > 0 {
-		h.conn.quiet.Reset(silence)
-	}
+	h.conn.quiet.Stop()
 	return n, because(h.life, err)
 }
 

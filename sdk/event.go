@@ -87,12 +87,23 @@ type Event struct {
 // Valid reports whether t can name an event type.
 func (t EventType) Valid() bool { return len(t) <= MaxType && typePattern.MatchString(string(t)) }
 
-// Reserved reports whether events of this type are written by rolecall alone.
+// Reserved reports whether no caller can publish events of this type: those that rolecall alone writes, and [EventType.NamesFrame].
 func (t EventType) Reserved() bool {
 	family, _, dotted := strings.Cut(string(t), ".")
 	switch family {
 	case "task", "session", "plan", "agent":
 		return dotted
+	default:
+		return t.NamesFrame()
+	}
+}
+
+// NamesFrame reports whether t is the name that a stream of server-sent events has for something else: output, resume and gone are
+// rolecall's, open, message and error those of a browser's EventSource.
+func (t EventType) NamesFrame() bool {
+	switch t {
+	case "output", "resume", "gone", "open", "message", "error":
+		return true
 	default:
 		return false
 	}

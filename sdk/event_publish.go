@@ -10,11 +10,14 @@ import (
 )
 
 // Publish appends events to the project's log, in their order, and answers where each stands; it answers once they are on disk. Events
-// without an ID are given one, so that an event is in the log once however often the call has to be repeated; [Published.Duplicate] says
+// without an ID are given one, so that an event is in the log once however often a request has to be sent; [Published.Duplicate] says
 // that one of the same id was there, which may have been an earlier sending of the same call.
 //
-// What is more than a request can hold ([MaxEventBatch] events, [MaxBody] bytes) goes out in several. Each is taken as a whole or not at
-// all: with an error, those before it are in the log, and are answered. Types that are rolecall's own are an error of code reserved_type.
+// What is more than a request can hold ([MaxEventBatch] events, [MaxBody] bytes) goes out in several, one after the other. With an error, the
+// events of those before it are in the log, and are answered; of those of the request that failed none or some may be, as when the log was
+// lost on the way, and the rest was not sent. Publishing all of them again within the service's window for duplicates (10 minutes by
+// default) doubles nothing where every event has an ID of the caller's: give them one, as [NewEventID] does, to be able to.
+// A type that is [EventType.Reserved] is an error of code reserved_type.
 func (c *Client) Publish(ctx context.Context, events ...EventRequest) ([]Published, error) {
 	events = slices.Clone(events)
 	var f faults
@@ -24,11 +27,11 @@ func (c *Client) Publish(ctx context.Context, events ...EventRequest) ([]Publish
 			path += "[" + strconv.Itoa(i) + "]"
 		}
 		if events[i].Type.Reserved() {
-			return nil, Errorf(CodeReservedType, "%s.type: events of type %s are written by rolecall alone", path, events[i].Type)
+			return nil, Errorf(CodeReservedType, "%s.type: events of type %s can not be published: it is rolecall's own, or names a frame of a stream", path, events[i].Type)
 		}
 		f.event(path, events[i])
 		if events[i].ID == "" {
-			events[i].ID = rand.Text()
+			events[i].ID = NewEventID()
 		}
 	}
 	if err := f.err(); err != nil {
@@ -56,6 +59,10 @@ func (c *Client) Publish(ctx context.Context, events ...EventRequest) ([]Publish
 	}
 	return done, nil
 }
+
+// NewEventID answers an id for an event that no other has. A caller that sets it before [Client.Publish] can publish again what failed,
+// without doubling what is in the log.
+func NewEventID() string { return rand.Text() }
 
 // nextBatch is as many of the events as fit one request.
 func nextBatch(events []EventRequest) ([]json.RawMessage, error) {

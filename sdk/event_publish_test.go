@@ -115,6 +115,28 @@ func TestPublishAnswersWhatIsInTheLog(t *testing.T) {
 	}
 }
 
+// TestPublishAgain: with ids of the caller's, what failed is sent again as the same events.
+func TestPublishAgain(t *testing.T) {
+	t.Parallel()
+	events := []sdk.EventRequest{{Type: "a", ID: sdk.NewEventID()}, {Type: "a", ID: sdk.NewEventID()}}
+	if events[0].ID == events[1].ID || len(events[0].ID) > sdk.MaxEventID {
+		t.Errorf("ids %q and %q", events[0].ID, events[1].ID)
+	}
+	s := &script{answers: []answer{
+		problem(sdk.CodeForbidden, "no"), says(201, sdk.PublishedList{Items: []sdk.Published{{ID: events[0].ID, Duplicate: true}, {ID: events[1].ID}}}),
+	}}
+	c := s.serve(t)
+	if _, err := c.Publish(t.Context(), events...); !errors.Is(err, sdk.ErrForbidden) {
+		t.Error(err)
+	}
+	if _, err := c.Publish(t.Context(), events...); err != nil {
+		t.Error(err)
+	}
+	if r := s.requests(); len(r) != 2 || r[0].Body != r[1].Body || !strings.Contains(r[0].Body, events[1].ID) {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestWrongEventsAreNotSent(t *testing.T) {
 	t.Parallel()
 	s := &script{answers: []answer{says(201, sdk.PublishedList{})}}

@@ -72,6 +72,7 @@ func TestReservedEventTypes(t *testing.T) {
 	for typ, want := range map[sdk.EventType]bool{
 		"task.completed": true, "task.anything": true, "session.x": true, "plan.step": true, "agent.heartbeat": true,
 		"code.generated": false, "ai.message": false, "tasks.x": false, "mytask.x": false,
+		"output": true, "resume": true, "gone": true, "open": true, "message": true, "error": true, "gone.fishing": false, "task": false,
 	} {
 		if got := typ.Reserved(); got != want {
 			t.Errorf("%s: %v", typ, got)

@@ -31,7 +31,8 @@ type follow struct {
 
 	conn  *connection
 	retry backoff
-	at    uint64    // everything up to here was answered or left out; 0 while that is not known
+	known bool      // whether at is
+	at    uint64    // everything up to here was answered or left out
 	since time.Time // when it was opened first, by the service's clock
 	moves int       // how often its beginning was moved to the first event that is kept
 	quiet bool      // the connection has brought nothing
@@ -52,7 +53,7 @@ func (f *follow) start() error {
 		return nil
 	}
 	at, err := ParseSequence(f.filter.After)
-	f.at = at
+	f.at, f.known = at, err == nil && (at > 0 || !f.story) // a story begins with its first event wherever that is
 	return err
 }
 
@@ -147,7 +148,7 @@ func (f *follow) cut(ctx context.Context, why error) (over bool, err error) {
 func (f *follow) open(ctx context.Context, tries int) error {
 	for tried := 1; ; tried++ {
 		lastID := ""
-		if f.at > 0 {
+		if f.known {
 			lastID = FormatSequence(f.at)
 		}
 		conn, err := f.client.connect(ctx, f.url(), lastID)
@@ -176,7 +177,7 @@ func (f *follow) moved(err error) bool {
 		return false
 	}
 	f.moves++
-	f.at = e.FirstSequence - 1
+	f.at, f.known = e.FirstSequence-1, true
 	return true
 }
 
@@ -205,7 +206,7 @@ func (f *follow) url() string {
 	if f.output != nil && f.story {
 		q.Set("output", "1")
 	}
-	if f.at == 0 {
+	if !f.known {
 		f.begin(q)
 	}
 	return f.client.address(q, f.path...)
@@ -214,7 +215,7 @@ func (f *follow) url() string {
 func (f *follow) begin(q url.Values) {
 	switch {
 	case f.story:
-	case f.filter.FromStart, f.filter.After != "":
+	case f.filter.FromStart:
 		q.Set("after", "0")
 	case !f.filter.Since.IsZero():
 		q.Set("since", f.filter.Since.UTC().Format(time.RFC3339Nano))
@@ -230,25 +231,11 @@ func (f *follow) take(fr frame) (*Event, error) {
 		return nil, nil
 	}
 	f.quiet = false
-	switch fr.name {
-	case "output":
-		var o TaskOutput
-		if f.output != nil && json.Unmarshal(fr.data, &o) == nil {
-			f.output(o)
-		}
-		return nil, nil
-	case "resume": // the service is stopping, or cuts a slow reader off: it is gone on with where the last event was
-		return nil, nil
-	case "gone":
-		header := http.Header{"Content-Type": {ProblemContentType}}
-		return nil, ErrorFromProblem(http.StatusGone, header, fr.data)
-	}
 	var e Event
-	if err := json.Unmarshal(fr.data, &e); err != nil || e.Type == "" {
-		if fr.id == "" {
-			return nil, nil // of a newer service, and nothing that is kept
-		}
-		return nil, &Error{Code: CodeInternal, Message: fmt.Sprintf("%s sent what is no event", f.url()), Cause: err}
+	err := json.Unmarshal(fr.data, &e)
+	// The name is not asked first: an event of the log may have any type.
+	if isEvent := err == nil && e.Type != "" && (e.SpecVersion != "" || !EventType(fr.name).NamesFrame()); !isEvent {
+		return nil, f.control(fr, err)
 	}
 	f.retry.reset()
 	if fr.id != "" && !f.advance(fr.id) {
@@ -258,13 +245,34 @@ func (f *follow) take(fr frame) (*Event, error) {
 	return &e, nil
 }
 
+// control takes a frame that is no event, since its data can not be read as one or is none.
+func (f *follow) control(fr frame, unread error) error {
+	switch fr.name {
+	case "output":
+		var o TaskOutput
+		if f.output != nil && json.Unmarshal(fr.data, &o) == nil {
+			f.output(o)
+		}
+		return nil
+	case "resume": // the service is stopping, or cuts a slow reader off: it is gone on with where the last event was
+		return nil
+	case "gone":
+		header := http.Header{"Content-Type": {ProblemContentType}}
+		return ErrorFromProblem(http.StatusGone, header, fr.data)
+	}
+	if fr.id == "" {
+		return nil // of a newer service, and nothing that is kept
+	}
+	return &Error{Code: CodeInternal, Message: fmt.Sprintf("%s sent what is no event", f.url()), Cause: unread}
+}
+
 // advance moves the position on; it reports false for where it has been.
 func (f *follow) advance(id string) bool {
 	n, err := ParseSequence(id)
-	if err != nil || n <= f.at {
+	if err != nil || f.known && n <= f.at {
 		return false
 	}
-	f.at = n
+	f.at, f.known = n, true
 	return true
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -76,7 +77,7 @@ type receiver struct {
 	*Durable
 	receiving
 	handler func(context.Context, *Delivery) error
-	ackWait time.Duration
+	ackWait atomic.Int64 // a [time.Duration]: how long an event is a receiver's; learnt, and anew when an event was lost before that
 
 	slots   chan struct{} // one is in it for each event that is handled
 	running sync.WaitGroup
@@ -105,15 +106,30 @@ func (r *receiver) learn(ctx context.Context, retry *backoff) error {
 	for {
 		s, err := r.Get(ctx)
 		if err == nil {
-			r.ackWait = time.Duration(s.AckWaitMs) * time.Millisecond
-			if r.ackWait <= 0 {
-				return Errorf(CodeInternal, "the service says nothing of how long an event is a receiver's")
-			}
-			return nil
+			return r.learnt(s)
 		}
 		if err := r.patient(ctx, retry, err); err != nil {
 			return err
 		}
+	}
+}
+
+func (r *receiver) learnt(s *Subscription) error {
+	if s.AckWaitMs <= 0 {
+		return Errorf(CodeInternal, "the service says nothing of how long an event is a receiver's")
+	}
+	r.ackWait.Store(int64(time.Duration(s.AckWaitMs) * time.Millisecond))
+	return nil
+}
+
+// relearn asks once more, since an event was lost in what should have been its time: the subscription may have been given another.
+func (r *receiver) relearn(ctx context.Context) {
+	s, err := r.Get(ctx)
+	if err == nil {
+		err = r.learnt(s)
+	}
+	if err != nil && ctx.Err() == nil {
+		r.tell(nil, err)
 	}
 }
 
@@ -162,8 +178,9 @@ func (r *receiver) handle(ctx context.Context, d *Delivery) {
 	defer end(nil)
 	ended := make(chan error, 1)
 	go func() { ended <- r.try(life, d) }()
-	ack, until := d.Ack, time.Now().Add(r.ackWait)
-	tick := time.NewTicker(r.ackWait / 3)
+	wait := time.Duration(r.ackWait.Load())
+	ack, until := d.Ack, time.Now().Add(wait)
+	tick := time.NewTicker(wait / 3)
 	defer tick.Stop()
 	for {
 		select {
@@ -188,10 +205,11 @@ func (r *receiver) handle(ctx context.Context, d *Delivery) {
 				continue
 			}
 		case !stale:
-			ack, until = next, time.Now().Add(r.ackWait)
+			ack, until = next, time.Now().Add(wait)
 		}
 		if stale {
 			end(ErrLeaseLost)
+			r.relearn(ctx)
 		}
 	}
 }

@@ -121,6 +121,31 @@ func TestRunStopsWhoLostItsEvent(t *testing.T) {
 	}
 }
 
+// TestRunLearnsAShorterWait: whoever loses an event asks anew how long one is his, and keeps the next.
+func TestRunLearnsAShorterWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := sharing(30*time.Second, "long")
+		deliveries := 0
+		err := receive(t, s, 10*time.Minute, func(ctx context.Context, d *sdk.Delivery) error {
+			if deliveries = d.Deliveries; deliveries == 1 { // it is given another while it is under way
+				s.mu.Lock()
+				s.ackWait, s.events[0].due = 6*time.Second, time.Now().Add(6*time.Second)
+				s.mu.Unlock()
+			}
+			select {
+			case <-time.After(time.Minute):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		if err != nil || s.undone() != 0 || deliveries != 2 {
+			t.Errorf("%v, %d undone after %d deliveries: %q", err, s.undone(), deliveries, s.log)
+		}
+	})
+}
+
 func TestRunIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

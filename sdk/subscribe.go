@@ -7,7 +7,7 @@ import (
 )
 
 // Subscribe answers the events that the filter chooses as they come, first those since where it begins. Nothing is lost and nothing comes
-// twice: a stream that was cut, or says nothing for 45 seconds, is opened again where it was, with growing pauses of at most 10 seconds or
+// twice: a stream that was cut, or says nothing for 45 seconds while it is read, is opened again where it was, with growing pauses of at most 10 seconds or
 // as long as the service asks for, until the loop or ctx ends. The first opening fails like any call. Where a stream that begins now is
 // cut before anything came, it goes on from the second that it was opened in.
 //

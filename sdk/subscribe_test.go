@@ -92,7 +92,7 @@ func TestSubscribeSaysWhereItBegins(t *testing.T) {
 			"/v1/events/stream?subject=task%2F1+2&types=code.%2A%2Ca.b", "",
 		},
 		"from the start": {sdk.EventFilter{FromStart: true}, "/v1/events/stream?after=0", ""},
-		"after zero":     {sdk.EventFilter{After: "0"}, "/v1/events/stream?after=0", ""},
+		"after zero":     {sdk.EventFilter{After: "0"}, "/v1/events/stream", sdk.FormatSequence(0)},
 		"after an event": {sdk.EventFilter{After: "1"}, "/v1/events/stream", sdk.FormatSequence(1)},
 		"since":          {sdk.EventFilter{Since: noon(1)}, "/v1/events/stream?since=2026-01-02T12%3A00%3A01Z", ""},
 	} {
@@ -122,6 +122,7 @@ func TestSubscribeNowLosesNothing(t *testing.T) {
 	for name, tc := range map[string]struct{ says, since, lastID string }{
 		"by time":     {"", "since=20", ""},
 		"by position": {"id: 1\n\n", "", sdk.FormatSequence(1)},
+		"by zero":     {"id: 0\n\n", "", sdk.FormatSequence(0)},
 	} {
 		l := &eventLog{}
 		l.stream = func(n int, s *stream) {
@@ -247,6 +248,22 @@ func TestSubscribePassesOnWhatIsNotKept(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a", "agent.heartbeat", "b"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestSubscribeTakesEventsOfAnyType: also of one that is the name of a frame, as a service may send it.
+func TestSubscribeTakesEventsOfAnyType(t *testing.T) {
+	t.Parallel()
+	l := &eventLog{}
+	c := l.serve(t)
+	l.add("output", "resume", "gone", "error", "open", "message", "a.b")
+	if diff := cmp.Diff(numbers(1, 7), first(t, 7, c.Subscribe(t.Context(), sdk.EventFilter{FromStart: true}, sdk.LiveOutput(func(o sdk.TaskOutput) {
+		t.Errorf("live output: %+v", o)
+	})))); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(l.requests()); n != 1 {
+		t.Errorf("%d streams", n)
 	}
 }
 

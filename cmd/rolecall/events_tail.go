@@ -29,7 +29,7 @@ A connection that is cut is made again, and nothing is left out or told twice.`,
 	s.StringVar(&f.types, "types", "", "types, comma-separated: task.completed, code.* for all below, or * (default all)")
 	s.StringVar(&f.subject, "subject", "", "those about this, such as task/<id>")
 	s.StringVar(&f.since, "since", "", "those since: a time such as 2026-01-02T15:04:05Z, or how long ago, such as 1h")
-	s.StringVar(&f.after, "after", "", "those after this place in the log; 0 is all from the first")
+	s.StringVar(&f.after, "after", "", "those after this place in the log; 0 is all from the first that is kept")
 	return cmd
 }
 
@@ -39,6 +39,9 @@ func (f *tailFlags) filter() (sdk.EventFilter, error) {
 		return sdk.EventFilter{}, usagef("--types: %w", err)
 	}
 	filter := sdk.EventFilter{Types: types, Subject: f.subject, After: f.after}
+	if n, err := sdk.ParseSequence(f.after); err == nil && n == 0 {
+		filter.After, filter.FromStart = "", true
+	}
 	if f.since == "" {
 		return filter, nil
 	}

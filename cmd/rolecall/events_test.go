@@ -288,3 +288,24 @@ func TestOutputIsBounded(t *testing.T) {
 		t.Errorf("%d bytes were shown", shown)
 	}
 }
+
+// TestTailFromTheFirstThatIsKept: zero is where the log begins, also once its first events are gone.
+func TestTailFromTheFirstThatIsKept(t *testing.T) {
+	t.Parallel()
+	for _, after := range []string{"0", "00000000000000000000"} {
+		s := streaming(t, func(w http.ResponseWriter, r *http.Request) {
+			switch r.Header.Get("Last-Event-ID") {
+			case sdk.FormatSequence(6):
+				stream(w, r, eventFrame(7, "a.b", `{}`), "event: gone\ndata: {\"code\":\"forbidden\",\"detail\":\"enough\"}\n\n")
+			default:
+				e := sdk.Errorf(sdk.CodeHistoryExpired, "the log begins later")
+				e.FirstSequence = 7
+				refusing(e)(w, r)
+			}
+		})
+		got := rolecall(t, s.URL, "", "events", "tail", "--after", after)
+		if got.code != exitFailed || !strings.HasPrefix(got.stdout, "2026-01-02T12:00:07Z  7  a.b") || !strings.Contains(got.stderr, "enough") {
+			t.Errorf("--after %s: %+v", after, got)
+		}
+	}
+}

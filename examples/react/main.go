@@ -36,6 +36,9 @@ func run() error {
 	return svc.Run(ctx)
 }
 
+// maxReviewed is the largest output that goes into a review's input, in bytes: what an input can hold, with room for the rest of it.
+const maxReviewed = sdk.MaxInput - 1<<10
+
 // review delegates a review of what a task has written. An event can come twice: the idempotency key makes that one review.
 func review(ctx context.Context, client *sdk.Client, e *sdk.Event) error {
 	var done sdk.CodeDone
@@ -47,10 +50,16 @@ func review(ctx context.Context, client *sdk.Client, e *sdk.Event) error {
 		if err != nil {
 			return err
 		}
-		done.Output = task.Result.Output
+		if task.Result != nil {
+			done.Output = task.Result.Output
+		}
+	}
+	input := map[string]any{"taskId": done.TaskID}
+	if n := len(done.Output); n > 0 && n <= maxReviewed { // the reviewer reads a larger one by the task's id
+		input["output"] = done.Output
 	}
 	task, err := client.DelegateToRole(ctx, sdk.RoleReviewer, sdk.TypeCodeReview, "Review what task "+done.TaskID+" has written",
-		sdk.Input(map[string]any{"taskId": done.TaskID, "output": done.Output}),
+		sdk.Input(input),
 		sdk.Correlation(done.TaskID), sdk.IdempotencyKey("review-"+e.ID))
 	if err != nil {
 		return err

@@ -17,8 +17,9 @@ import (
 func TestReviewIsDelegatedOnce(t *testing.T) {
 	t.Parallel()
 	var keys, bodies []string
+	result := &sdk.Result{Output: json.RawMessage(`"large"`)}
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		task := sdk.Task{ID: "t2", Result: &sdk.Result{Output: json.RawMessage(`"large"`)}}
+		task := sdk.Task{ID: "t2", Result: result}
 		if r.Method == http.MethodPost {
 			raw, err := io.ReadAll(r.Body)
 			if err != nil {
@@ -46,6 +47,16 @@ func TestReviewIsDelegatedOnce(t *testing.T) {
 	for i, output := range []string{`"small"`, `"large"`} {
 		if want := `"input":{"output":` + output + `,"taskId":"t1"}`; !strings.Contains(bodies[i], want) {
 			t.Errorf("sent %s, want %s in it", bodies[i], want)
+		}
+	}
+	large, err := json.Marshal(strings.Repeat("x", sdk.MaxInput))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]*sdk.Result{"no result": nil, "an output larger than an input": {Output: large}} {
+		if result, bodies = tc, nil; review(t.Context(), client, &sdk.Event{ID: "e1", Data: json.RawMessage(`{"taskId":"t1","outputOmitted":true}`)}) != nil ||
+			len(bodies) != 1 || !strings.Contains(bodies[0], `"input":{"taskId":"t1"}`) {
+			t.Errorf("%s: sent %.200q", name, bodies)
 		}
 	}
 	if err := review(t.Context(), client, &sdk.Event{Data: json.RawMessage(`[]`)}); err == nil {
