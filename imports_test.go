@@ -25,10 +25,10 @@ var rules = []rule{
 	{
 		from: []string{"@/sdk/sdktest/..."},
 		only: []string{
-			"@/sdk/...", "@/activities", "@/workflows", "@/workers", "@/apiserver", "@/apiserver/engine",
+			"@/sdk/...", "@/activities", "@/workflows", "@/workers", "@/apiserver", "@/apiserver/engine", "@/eventlog",
 			"go.temporal.io/sdk/temporal", "go.temporal.io/sdk/converter", "go.temporal.io/api/enums/v1", "github.com/google/go-cmp/cmp",
 		},
-		why: "the test kit is made of the real handlers, the real course of a task and the real answers of a worker, so that it can not differ; it reaches no engine",
+		why: "the test kit is made of the real handlers, the real course of a task and the real answers of a worker, and the real event log on a directory of its own, so that it can not differ; it reaches no engine",
 	},
 	{
 		from:   []string{"@/..."},

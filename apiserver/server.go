@@ -16,6 +16,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/apiserver/seal"
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
@@ -101,6 +102,19 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	}
 	s.handler = handler
 	return s, nil
+}
+
+// WithEvents makes a server like this one that has an event log. Both know the same tasks and the same projects; each bounds its own
+// requests. One that counts into a registry refuses.
+func (s *Server) WithEvents(log *eventlog.Log) (*Server, error) {
+	cfg := s.cfg
+	cfg.Events = log
+	other, err := New(cfg, s.tasks, s.log)
+	if err != nil {
+		return nil, err
+	}
+	other.projects = s.projects
+	return other, nil
 }
 
 // leaseKeysName is the file of the sealing keys in [Config.DataDir].

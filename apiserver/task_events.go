@@ -191,16 +191,15 @@ func (s *Server) followTask(ctx context.Context, log *eventlog.Log, want taskStr
 	}), nil
 }
 
-// eventsLink leads to a task's stream, on a server that has one.
-func (s *Server) eventsLink(id string) string {
-	if s.cfg.Events == nil {
-		return ""
+// link leads to a task's stream, on a server that has one.
+func (s *Server) link(to *sdk.Links, id string) {
+	if s.cfg.Events != nil {
+		to.Events = "/v1/tasks/" + id + "/events"
 	}
-	return "/v1/tasks/" + id + "/events"
 }
 
 // linked is a task with the link to its stream.
 func (s *Server) linked(t sdk.Task) sdk.Task {
-	t.Links.Events = s.eventsLink(t.ID)
+	s.link(&t.Links, t.ID)
 	return t
 }

@@ -50,7 +50,7 @@ func (s *Server) listTasks(ctx context.Context, in *listTasksInput) (*listTasksO
 		return nil, s.problem(ctx, err)
 	}
 	for i := range page.Items {
-		page.Items[i].Links.Events = s.eventsLink(page.Items[i].ID)
+		s.link(&page.Items[i].Links, page.Items[i].ID)
 	}
 	return &listTasksOutput{Body: page}, nil
 }

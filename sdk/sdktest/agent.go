@@ -81,7 +81,7 @@ func (a *Agent) ID() string { return a.id }
 // handler had it. Only the newest 1000 are kept.
 func (a *Agent) Given() []sdk.Assignment {
 	a.engine.mu.Lock()
-	defer a.engine.mu.Unlock()
+	defer a.engine.seen()
 	list := make([]sdk.Assignment, len(a.given))
 	for i := range list {
 		n := a.takes - len(a.given) + i

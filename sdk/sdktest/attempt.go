@@ -103,6 +103,7 @@ func (e *engine) start(a *attempt, agent *Agent) {
 	e.stop(a.queued)
 	a.due(a.terms.Running, enumspb.TIMEOUT_TYPE_START_TO_CLOSE)
 	a.run.course.AttemptStarted(now, workflows.AttemptStartedInput{Stage: a.stage, Attempt: a.number, AgentID: agent.id, StartedAt: now})
+	a.run.collect()
 	agent.holds[a] = struct{}{}
 	e.active++
 	var given, noted sdk.Assignment // as the wire brings them: the handler may change its own
@@ -146,6 +147,7 @@ func (a *attempt) hear(report activities.AttemptReport) {
 	if fresh {
 		a.reported++
 		a.run.course.TaskProgressed(a.engine.now, workflows.TaskProgressedInput{Stage: a.stage, Attempt: a.number, N: a.reported, Progress: *report.Progress})
+		a.run.collect()
 	}
 }
 

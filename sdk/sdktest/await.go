@@ -36,7 +36,7 @@ func (s *Server) AwaitTask(id string, condition func(sdk.Task) bool) sdk.Task {
 		if err == nil {
 			t = e.copied(r.task())
 		}
-		e.mu.Unlock()
+		e.seen()
 		switch {
 		case err == nil && condition(t):
 			return t
@@ -57,7 +57,7 @@ func (s *Server) AwaitTasks(n int, filter sdk.TaskFilter) []sdk.Task {
 	}
 	e := s.engine
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.seen()
 	var list []*run
 	if !e.until(e.limit, func() bool {
 		list = e.chosen(s.project, filter, false, place{})
@@ -72,7 +72,7 @@ func (s *Server) AwaitTasks(n int, filter sdk.TaskFilter) []sdk.Task {
 func (s *Server) Tasks() []sdk.Task {
 	e := s.engine
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.seen()
 	return e.tasksOf(e.chosen(s.project, sdk.TaskFilter{}, false, place{}))
 }
 

@@ -16,6 +16,9 @@
 // What it can not see is the program under test, when that runs in a goroutine of its own: [Server.AwaitTasks] and
 // [Server.AwaitTask] wait until it has got so far.
 //
+// Events are those of the real service, in an event log that the first request about events opens. What led to a state that a caller sees is in
+// it already. The log goes by the machine's time and works with files: in a bubble of testing/synctest it can not be used, all else can.
+//
 // Unlike the real service: an agent takes its work at once and in the order of priority and age, without regard to fairness keys; every
 // progress is recorded; a request is answered before anything has come of it; a list knows every change at once; there are no keys; and
 // events, where they happen at the same time by the clock, have equal times, but for the progress of one attempt, which is in order.

@@ -3,6 +3,7 @@ package sdktest
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,8 @@ type engine struct {
 	active  int        // handlers that work and do not wait
 	closed  bool
 	keep    int // at most so many runs
+	untold  []part
+	events  *events // which take what is untold; set before the engine is used
 }
 
 func newEngine(tb TB, o options) *engine {
@@ -91,6 +94,13 @@ func (e *engine) done() {
 	e.version++
 	e.changed.Broadcast()
 	e.mu.Unlock()
+	e.events.tell()
+}
+
+// seen ends a look under the lock: what led to what was seen is in the log before anybody hears of it.
+func (e *engine) seen() {
+	e.mu.Unlock()
+	e.events.tell()
 }
 
 func (e *engine) number() int {
@@ -147,6 +157,9 @@ func (e *engine) makeRoom() error {
 		return sdk.Errorf(sdk.CodeUnavailable, "sdktest keeps at most %d tasks, and none of them has ended", e.keep)
 	}
 	delete(e.runs, workflows.TaskWorkflowID(oldest.in.Project, oldest.in.ID))
+	if e.events.full.Load() == nil { // nobody has asked for events yet
+		e.untold = slices.DeleteFunc(e.untold, func(p part) bool { return p.run == oldest })
+	}
 	return nil
 }
 
@@ -175,7 +188,7 @@ func (e *engine) RetryTask(_ context.Context, in workflows.TaskInput, digest str
 // GetTask implements [apiserver.Tasks].
 func (e *engine) GetTask(_ context.Context, project, id string) (sdk.Task, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.seen()
 	r, err := e.find(project, id)
 	if err != nil {
 		return sdk.Task{}, err
@@ -193,7 +206,7 @@ func (e *engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 	e.mu.Lock()
 	r, err := e.find(project, id)
 	if err != nil || r.ended > 0 || wait <= 0 || e.closed {
-		defer e.mu.Unlock()
+		defer e.seen()
 		if err != nil {
 			return sdk.Task{}, err
 		}
@@ -257,7 +270,7 @@ func (e *engine) ProvideInput(_ context.Context, project, id string, in workflow
 // ListProgress implements [apiserver.Tasks].
 func (e *engine) ListProgress(_ context.Context, project, id string) (items []sdk.Progress, stale bool, err error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.seen()
 	r, err := e.find(project, id)
 	if err != nil {
 		return nil, false, err

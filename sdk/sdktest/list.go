@@ -53,7 +53,7 @@ func (e *engine) ListTasks(_ context.Context, project string, filter sdk.TaskFil
 		limit = sdk.DefaultPage
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.seen()
 	chosen := e.chosen(project, filter, token != nil, last)
 	for _, r := range chosen[:min(limit, len(chosen))] {
 		page.Items = append(page.Items, summary(r.listed()))

@@ -46,6 +46,7 @@ func (e *engine) newRun(in workflows.TaskInput, digest string) *run {
 // follow takes the steps of the course until one has to wait.
 func (r *run) follow(step workflows.Step) {
 	e := r.engine
+	defer r.collect()
 	for {
 		switch {
 		case step.Kind == workflows.StepAttempt:
@@ -114,6 +115,7 @@ func (r *run) provide(in workflows.ProvideInputInput) error {
 		}
 		return err
 	}
+	defer r.collect()
 	if r.course.ProvideInput(r.engine.now, in) {
 		r.resume(false)
 	}
@@ -140,7 +142,7 @@ func (r *run) ask() {
 func (r *run) task() sdk.Task {
 	state := r.course.State()
 	k := kept.Kept{Project: r.in.Project, Created: r.created, State: &state, CancelRequested: r.cancelled}
-	links := sdk.Links{Self: "/v1/tasks/" + r.in.ID}
+	links := sdk.Links{Self: "/v1/tasks/" + r.in.ID, Events: "/v1/tasks/" + r.in.ID + "/events"}
 	if r.ended > 0 {
 		return k.Closed(r.course.Record(), links)
 	}

@@ -1,6 +1,7 @@
 package sdktest
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -56,7 +57,9 @@ func Patience(d time.Duration) Option { return func(o *options) { o.limit = d } 
 type Server struct {
 	tb       TB
 	engine   *engine
-	handler  http.Handler
+	events   *events
+	streams  context.Context // ends with the test
+	end      context.CancelFunc
 	project  string
 	loopback *loopback
 }
@@ -81,13 +84,17 @@ func New(tb TB, opts ...Option) *Server {
 	if err != nil {
 		tb.Fatalf("sdktest: make the API server: %v", err)
 	}
-	s := &Server{tb: tb, engine: e, handler: api.Handler(), project: defaultProject, loopback: &loopback{}}
+	e.events = &events{tb: tb, engine: e, plain: api}
+	s := &Server{tb: tb, engine: e, events: e.events, project: defaultProject, loopback: &loopback{}}
+	s.streams, s.end = context.WithCancel(context.Background())
 	tb.Cleanup(s.close)
 	return s
 }
 
 func (s *Server) close() {
+	defer s.events.close()
 	s.engine.close()
+	s.end()
 	s.loopback.mu.Lock()
 	defer s.loopback.mu.Unlock()
 	if s.loopback.server != nil {
@@ -108,14 +115,14 @@ func (s *Server) In(project string) *Server {
 }
 
 // Handler answers the whole API, for a caller with a transport of its own. Requests have to name a loopback address as their host.
-func (s *Server) Handler() http.Handler { return s.handler }
+func (s *Server) Handler() http.Handler { return s.events }
 
 // Client is a client of the server's project. It reaches the server without a network.
 func (s *Server) Client() *sdk.Client {
 	s.tb.Helper()
 	c, err := sdk.NewClient(sdk.Config{
 		URL: "http://" + host, ProjectID: s.project, PollingIntervalMs: pollingIntervalMs,
-		HTTPClient: &http.Client{Transport: direct{s.handler}},
+		HTTPClient: &http.Client{Transport: direct{s.events, s.streams}},
 	})
 	if err != nil {
 		s.tb.Fatalf("sdktest: make a client: %v", err)
@@ -129,36 +136,10 @@ func (s *Server) URL() string {
 	s.loopback.mu.Lock()
 	defer s.loopback.mu.Unlock()
 	if s.loopback.server == nil {
-		s.loopback.server = httptest.NewServer(s.handler)
+		s.loopback.server = httptest.NewServer(s.events)
 	}
 	return s.loopback.server.URL
 }
 
 // Clock is the server's clock.
 func (s *Server) Clock() *Clock { return &Clock{s.engine} }
-
-// direct is a transport that calls a handler.
-type direct struct{ handler http.Handler }
-
-// RoundTrip implements [http.RoundTripper]. The request's context reaches the handler, with the attempt that it may be of.
-func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
-	in := r.Clone(r.Context())
-	in.Host, in.RemoteAddr, in.RequestURI = r.URL.Host, host, r.URL.RequestURI()
-	if in.Body == nil {
-		in.Body = http.NoBody
-	}
-	w := httptest.NewRecorder()
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		d.handler.ServeHTTP(w, in)
-	}()
-	select {
-	case <-answered:
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	}
-	resp := w.Result()
-	resp.Request = r
-	return resp, nil
-}

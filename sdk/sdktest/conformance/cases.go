@@ -51,5 +51,13 @@ func cases() map[string]func(*scene) {
 		"the addressed agent is away": hasAgentAway,
 		"behind others":               isBehind,
 		"between two attempts":        backsOff,
+
+		"the story of a success":              tellsSuccess,
+		"the story of a retry and a fallback": tellsFallback,
+		"the story of a question":             tellsQuestion,
+		"the story of a cancellation":         tellsCancellation,
+		"an event that is followed":           followsEvents,
+		"an event that is given back":         redelivers,
+		"failures in groups":                  groupsErrors,
 	}
 }
