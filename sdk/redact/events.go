@@ -49,12 +49,16 @@ func ParseEvents(patterns, capture string, fallback Capture) (Events, error) {
 	return e, errors.Join(faults...)
 }
 
-// Event is e as it may be stored: without what is not to be captured when rolecall wrote it, and with subject and data redacted.
+// Event is e as it may be stored: without what is not to be captured when rolecall wrote it, and redacted in all
+// that callers and agents say: subject, correlation, causation, origin and data. Its id is left: two events must not become one.
 func (p Events) Event(e sdk.Event) sdk.Event {
 	if e.Type.Reserved() || e.Seq > 0 { // a workflow's own, also of a type that callers publish
 		e.Data = p.Capture.Data(e.Type, e.Data)
 	}
-	e.Subject, e.Data = p.Redactor.String(e.Subject), p.Redactor.JSON(e.Data)
+	for _, text := range []*string{&e.Subject, &e.CorrelationID, &e.CausationID, &e.OriginSource} {
+		*text = p.Redactor.String(*text)
+	}
+	e.Data = p.Redactor.JSON(e.Data)
 	return e
 }
 

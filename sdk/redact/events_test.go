@@ -91,9 +91,11 @@ func TestCallersEventsAreRedactedAndNotCut(t *testing.T) {
 	p := redact.Events{Redactor: redact.Default(), Capture: redact.CaptureMetadata}
 	e := sdk.Event{
 		Type: sdk.EventCodeGenerated, ID: "e1", Subject: "deploy/password=hunter2", Time: time.Unix(1, 0),
+		CorrelationID: "api_key=hunter2", CausationID: "token=hunter2", OriginSource: "https://joe:hunter2@ci.example/",
 		Data: json.RawMessage(`{"output":"password=hunter2","title":"kept","n":1.50}`),
 	}
 	want := e
+	want.CorrelationID, want.CausationID, want.OriginSource = "api_key=[redacted]", "token=[redacted]", "https://joe:[redacted]@ci.example/"
 	want.Subject, want.Data = "deploy/password=[redacted]", json.RawMessage(`{"output":"password=[redacted]","title":"kept","n":1.50}`)
 	if diff := cmp.Diff(want, p.Event(e)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
