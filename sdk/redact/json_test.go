@@ -23,6 +23,7 @@ func TestJSONStaysJSONByteByByte(t *testing.T) {
 		`{"secret":{"value":"hunter2","kind":"b"}}`:                    `{"secret":{"value":"[redacted]","kind":"b"}}`,
 		`[{"name":"DB_PASSWORD","value":"hunter2"},{"value":"b"}]`:     `[{"name":"DB_PASSWORD","value":"[redacted]"},{"value":"b"}]`,
 		`["mysql","--password","hunter2","shop"]`:                      `["mysql","--password","[redacted]","shop"]`,
+		`["--password","--verbose","x"]`:                               `["--password","--verbose","x"]`,
 		`{"credentials":"include","token":"identifier"}`:               `{"credentials":"include","token":"identifier"}`,
 		`{"next_page_token":"abc","token":"abc123def456"}`:             `{"next_page_token":"abc","token":"[redacted]"}`,
 		`{"password":"${VAULT}abc","db_password":"$DB"}`:               `{"password":"[redacted]","db_password":"$DB"}`,

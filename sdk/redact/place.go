@@ -55,7 +55,10 @@ func (p *place) key(name string) {
 
 // isSecret reports whether a string that is a value here is a secret whatever it looks like.
 func (p *place) isSecret(text string) bool {
-	return p.name != "" && keyName.MatchString(p.name) && isSecretOf(p.name, text)
+	if p.name == "" || strings.HasPrefix(p.name, "--") && strings.HasPrefix(text, "-") { // an option behind another has none
+		return false
+	}
+	return keyName.MatchString(p.name) && isSecretOf(p.name, text)
 }
 
 // say takes a string that is a value: the name of an entry, or an option before its value.

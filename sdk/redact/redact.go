@@ -30,8 +30,8 @@ type Redactor struct {
 	rules []rule
 }
 
-// Default is a redactor of the common formats: keys of OpenAI, Anthropic, GitHub, GitLab, AWS, Google, Slack, Stripe, npm, PyPI and Hugging
-// Face, rolecall's own, JSON web tokens, private keys in PEM, what follows "Authorization:" and "Bearer", passwords in URLs, and values of
+// Default is a redactor of the common formats: keys of OpenAI, Anthropic, GitHub, GitLab, AWS, Google, Slack, Stripe, SendGrid, Groq, npm, PyPI
+// and Hugging Face, rolecall's own, JSON web tokens, private keys in PEM, what follows "Authorization:" and "Bearer", passwords in URLs, and values of
 // names such as password, secret and api_key.
 func Default() *Redactor { return &Redactor{rules: common()} }
 
