@@ -37,8 +37,8 @@ type Config struct {
 	// none, and anything else are regular expressions beside them, as [redact.Parse] reads it.
 	Redact string `env:"ROLECALL_REDACT" secret:"true" json:"-" doc:"What is taken out of prompts, progress, errors, live output, events and logs before they are stored. Empty: the common formats of keys and passwords. off: nothing. Else regular expressions beside those, separated by newlines or ;;."`
 	// Capture is how much the events of tasks carry: full, or metadata, without prompts, inputs and outputs. Empty: metadata where there is
-	// a KeysFile, else full.
-	Capture string `env:"ROLECALL_CAPTURE" json:"capture" doc:"What events of tasks carry: full, or metadata, without prompts, inputs and outputs. Empty: metadata where ROLECALL_KEYS_FILE is set, else full."`
+	// a KeysFile, else full. A control worker alone does not know of keys: metadata.
+	Capture string `env:"ROLECALL_CAPTURE" json:"capture" doc:"What events of tasks carry: full, or metadata, without prompts, inputs and outputs. Empty: metadata where ROLECALL_KEYS_FILE is set and for serve --control alone, else full."`
 	// TemporalUIURL is where people find the Temporal UI.
 	TemporalUIURL string `env:"ROLECALL_TEMPORAL_UI_URL" json:"temporalUiUrl" doc:"Address of the Temporal UI, for links from tasks to their runs. Empty: no links."`
 	// CORSOrigins are the web origins whose pages may call the API.

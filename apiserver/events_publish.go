@@ -48,6 +48,7 @@ func (s *Server) publishEvents(ctx context.Context, in *publishEventsInput) (*pu
 	key, faults := keyFaults(in.keys)
 	sent.faults.add(faults...)
 	sent.faults.add(in.query.faults()...)
+	sent.faults.add(sent.secretIDs(s.redaction.Redactor)...)
 	if err := sent.err(); err != nil {
 		return nil, s.problem(ctx, err)
 	}

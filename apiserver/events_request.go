@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // maxCorrelationID bounds an event's correlation and causation, in bytes.
@@ -18,6 +19,7 @@ const maxCorrelationID = 256
 // sentEvents are the events of a body, with everything that is wrong with it.
 type sentEvents struct {
 	events   []sdk.Event
+	paths    []string // where in the body each of them is
 	faults   faultList
 	reserved bool // an event has a type of the server's own
 }
@@ -129,7 +131,17 @@ func (s *sentEvents) check(path, correlation string, e sdk.Event) {
 	if len(e.Data) > sdk.MaxEventData {
 		refuse(".data", "is larger than %d bytes", sdk.MaxEventData)
 	}
-	s.events = append(s.events, e)
+	s.events, s.paths = append(s.events, e), append(s.paths, path)
+}
+
+// secretIDs refuses ids that hold a secret: redacted, two events would become one.
+func (s *sentEvents) secretIDs(clean *redact.Redactor) (faults []sdk.Fault) {
+	for i, e := range s.events {
+		if len(e.ID) <= sdk.MaxEventID && clean.String(e.ID) != e.ID {
+			faults = append(faults, sdk.Fault{Path: s.paths[i] + ".id", Message: secretInID})
+		}
+	}
+	return faults
 }
 
 // complete adds what the server says of the events, and an id where there is none.

@@ -2,6 +2,9 @@ package apiserver
 
 import (
 	"errors"
+	"maps"
+	"slices"
+	"strconv"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/sdk/redact"
@@ -17,6 +20,9 @@ func (c Config) Redaction() (redact.Events, error) {
 	return redact.ParseEvents(c.Redact, c.Capture, fallback)
 }
 
+// secretInID says of a name for something that it can not be taken as it is.
+const secretInID = "looks like a secret, which must not be stored: take a name that is none"
+
 // redactRequest is a request as it may be stored, which is also what the agent gets. It was valid; one that is too large with its secrets
 // marked is refused.
 func (s *Server) redactRequest(r sdk.TaskRequest) (sdk.TaskRequest, error) {
@@ -25,19 +31,40 @@ func (s *Server) redactRequest(r sdk.TaskRequest) (sdk.TaskRequest, error) {
 		return r, nil
 	}
 	r.Title, r.Description = cutRunes(clean.String(r.Title), sdk.MaxTitle), sdk.Cut(clean.String(r.Description), sdk.MaxDescription)
-	r.Input = clean.JSON(r.Input)
-	if r.Metadata != nil {
-		metadata := make(map[string]string, len(r.Metadata))
-		for name, value := range r.Metadata {
-			metadata[name] = sdk.Cut(clean.Value(name, value), sdk.MaxMetadataValue)
-		}
-		r.Metadata = metadata
+	r.Input, r.Metadata = clean.JSON(r.Input), redactMetadata(clean, r.Metadata)
+	r.CorrelationID = sdk.Cut(clean.String(r.CorrelationID), sdk.MaxCorrelationID)
+	if clean.String(r.FairnessKey) != r.FairnessKey { // redacted, two keys would become one
+		return r, &sdk.Error{Code: sdk.CodeInvalidInput, Message: "the request is not valid", Faults: []sdk.Fault{{Path: "$.fairnessKey", Message: secretInID}}}
 	}
 	if e, ok := errors.AsType[*sdk.Error](r.Validate()); ok {
 		e.Message = "the request is not valid once its secrets are redacted"
 		return r, e
 	}
 	return r, nil
+}
+
+// redactMetadata is metadata with names and values redacted. No two names become one.
+func redactMetadata(clean *redact.Redactor, metadata map[string]string) map[string]string {
+	if metadata == nil {
+		return nil
+	}
+	redacted := make(map[string]string, len(metadata))
+	for _, name := range slices.Sorted(maps.Keys(metadata)) {
+		stored := sdk.Cut(clean.String(name), sdk.MaxMetadataKey)
+		for n := 2; stored != name && taken(stored, metadata, redacted); n++ {
+			number := " " + strconv.Itoa(n)
+			stored = sdk.Cut(clean.String(name), sdk.MaxMetadataKey-len(number)) + number
+		}
+		redacted[stored] = sdk.Cut(clean.Value(name, metadata[name]), sdk.MaxMetadataValue)
+	}
+	return redacted
+}
+
+func taken(name string, in ...map[string]string) bool {
+	return slices.ContainsFunc(in, func(m map[string]string) bool {
+		_, there := m[name]
+		return there
+	})
 }
 
 // cutRunes is s with at most limit characters.

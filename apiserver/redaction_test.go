@@ -24,7 +24,7 @@ func TestASecretOfACallerGoesNoFurtherThanTheDoor(t *testing.T) {
 	answered := &answers{memoryTasks: tasks}
 	s := newTestServer(t, answered, logs)
 	body := fmt.Sprintf(`{"type":"code.write","title":"use %[1]s","description":"password=hunter2 and %[1]s",
-		"input":{"%[1]s":"x","n":12345678901234567890,"password":"a b"},"metadata":{"note":"%[1]s","api_key":"anything"}}`, secret)
+		"input":{"%[1]s":"x","n":12345678901234567890,"password":"a b"},"metadata":{"note":"%[1]s","api_key":"anything","password=hunter2":"1","password=hunter21":"2"},"correlationId":"%[1]s"}`, secret)
 	task := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", body, "Idempotency-Key", "one"), http.StatusCreated)
 	again := call(s, http.MethodPost, "/v1/tasks", body, "Idempotency-Key", "one")
 	if again.Code != http.StatusOK || again.Header().Get("Idempotent-Replayed") != "true" {
@@ -48,6 +48,39 @@ func TestASecretOfACallerGoesNoFurtherThanTheDoor(t *testing.T) {
 	if task.Title != "use [redacted]" || task.Description != "password=[redacted] and [redacted]" || tasks.reason != "leaked [redacted]" ||
 		string(answered.last.Answer) != `{"token":"[redacted]","n":1.0}` || string(task.Input) != `{"[redacted]":"x","n":12345678901234567890,"password":"[redacted]"}` {
 		t.Errorf("%+v, %q, %s", task, tasks.reason, answered.last.Answer)
+	}
+	if task.CorrelationID != "[redacted]" || task.Metadata["password=[redacted]"] != "1" || task.Metadata["password=[redacted] 2"] != "2" {
+		t.Errorf("%q, %q", task.CorrelationID, task.Metadata)
+	}
+}
+
+// A name that is redacted would be that of something else.
+func TestASecretIsNoNameOfAnything(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
+	for _, tc := range []struct{ path, body, field string }{
+		{"/v1/tasks", `{"type":"code.write","title":"x","fairnessKey":"%s"}`, "$.fairnessKey"},
+		{"/v1/events", `{"type":"a.b","id":"%s"}`, "$.id"},
+		{"/v1/events", `[{"type":"a.b"},{"type":"a.b","id":"%s"}]`, "$[1].id"},
+	} {
+		for id, status := range map[string]int{aSecret("sk-"): http.StatusUnprocessableEntity, "build-17": http.StatusCreated} {
+			w := call(s, http.MethodPost, tc.path, fmt.Sprintf(tc.body, id))
+			if refused := w.Code == http.StatusUnprocessableEntity; w.Code != status || refused != strings.Contains(w.Body.String(), tc.field) || strings.Contains(w.Body.String(), "a1B2") {
+				t.Errorf("%s: %d %s", tc.body, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+func TestAPublishedEventIsRedactedInAllThatItSays(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
+	body := `{"specversion":"1.0","id":"e1","source":"https://joe:hunter2@ci.example/","type":"a.c","correlationid":"api_key=hunter2","causationid":"token=hunter2","subject":"password=hunter2","data":{"password":"hunter2"}}`
+	if w := call(s, http.MethodPost, "/v1/events", body, "Content-Type", contentTypeCloudEvent); w.Code != http.StatusCreated {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if said := call(s, http.MethodGet, "/v1/events?types=a.c", "").Body.String(); strings.Contains(said, "hunter2") || strings.Count(said, "[redacted]") != 5 {
+		t.Error(said)
 	}
 }
 

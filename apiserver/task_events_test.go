@@ -126,10 +126,10 @@ func TestTaskOutput(t *testing.T) {
 	if a, b := with.mustNext(), without.mustNext(); a != b || a.event != "task.created" {
 		t.Errorf("%+v, %+v", a, b)
 	}
-	if got := send(`{"attempt":1,"frames":[{"text":"hello"},{"tool":"ls"},{"delta":"<"}]}`); got != http.StatusAccepted {
+	if got := send(`{"attempt":1,"frames":[{"text":"password=hunter2"},{"tool":"ls"},{"delta":"<"}]}`); got != http.StatusAccepted {
 		t.Fatalf("status %d", got)
 	}
-	want := frame{event: "output", data: `{"attempt":1,"frames":[{"text":"hello"},{"tool":"ls"},{"delta":"\u003c"}]}`}
+	want := frame{event: "output", data: `{"attempt":1,"frames":[{"text":"password=[redacted]"},{"tool":"ls"},{"delta":"\u003c"}]}`}
 	if got := with.mustNext(); got != want {
 		t.Errorf("%+v", got)
 	}

@@ -80,6 +80,10 @@ func (s *Server) sendOutput(ctx context.Context, in *sendOutputInput) (*struct{}
 	if fault != nil {
 		return nil, s.problem(ctx, fault)
 	}
+	for i := range d.value.Frames { // not every sender is a role worker
+		f, clean := &d.value.Frames[i], s.redaction.Redactor
+		f.Text, f.Tool, f.Delta = clean.String(f.Text), clean.String(f.Tool), clean.String(f.Delta)
+	}
 	data, err := json.Marshal(d.value)
 	if err == nil {
 		err = log.PublishOutput(who.project, in.ID, data)

@@ -45,7 +45,8 @@ type output struct {
 	end     context.CancelFunc
 
 	mu     sync.Mutex
-	words  *redact.Stream // of deltas
+	words  *redact.Stream // of all that is said
+	inLine bool           // the last was a delta
 	frames []sdk.OutputFrame
 	size   int  // bytes of text in frames
 	away   bool // nothing is taken
@@ -60,31 +61,56 @@ func newOutput(port outputPort, a *sdk.Assignment, clean *redact.Redactor, runni
 	}
 }
 
-// take queues frames, redacted.
+// take queues frames, redacted. While nothing is taken they are looked at all the same: the end of a secret may come when the service is back.
 func (o *output) take(frames []sdk.OutputFrame) {
 	if o == nil {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.away || o.closed {
+	if o.closed {
 		return
 	}
 	for _, f := range frames {
 		if f.Delta != "" {
 			o.add(sdk.OutputFrame{Delta: o.words.Add(f.Delta)})
+			o.inLine = true
 		}
 		if f.Text != "" || f.Tool != "" {
-			o.add(sdk.OutputFrame{Delta: o.words.Flush()})
-			o.add(sdk.OutputFrame{Tool: sdk.Cut(o.clean.String(f.Tool), outputPiece)})
-			o.add(sdk.OutputFrame{Text: o.clean.String(f.Text)})
+			o.endLine()
+			o.add(sdk.OutputFrame{Tool: sdk.Cut(o.clean.Part(f.Tool, 0, min(len(f.Tool), outputPiece)), outputPiece)})
+			o.add(sdk.OutputFrame{Text: o.line(f.Text)})
 		}
 	}
 	notice(o.news)
 }
 
-// add queues a frame with one text, in pieces that fit into a call.
+// endLine lets a line follow what was said in pieces.
+func (o *output) endLine() {
+	o.add(sdk.OutputFrame{Delta: o.words.Flush()})
+	if o.inLine {
+		o.words.Add("\n")
+		o.inLine = false
+	}
+}
+
+// line is a line as it may be shown: lines that follow each other may be one secret. Of a long one that is its end, as much as may wait.
+func (o *output) line(text string) string {
+	if text == "" {
+		return ""
+	}
+	if skip := len(text) - outputQueue; skip > 0 {
+		o.words.Add(text[max(0, skip-redact.Context):skip])
+		text = text[skip:]
+	}
+	return strings.TrimSuffix(o.words.Add(text+"\n"), "\n")
+}
+
+// add queues a frame with one text, in pieces that fit into a call, unless nothing is taken.
 func (o *output) add(f sdk.OutputFrame) {
+	if o.away {
+		return
+	}
 	for rest := strings.ToValidUTF8(f.Text+f.Tool+f.Delta, "\uFFFD"); rest != ""; {
 		n := min(len(rest), outputPiece)
 		for n < len(rest) && !utf8.RuneStart(rest[n]) {
@@ -148,9 +174,7 @@ func (o *output) close() {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.away {
-		o.add(sdk.OutputFrame{Delta: o.words.Flush()})
-	}
+	o.add(sdk.OutputFrame{Delta: o.words.Flush()})
 	o.closed = true
 	o.end()
 }
@@ -226,6 +250,6 @@ func (o *output) absent(away bool) {
 	defer o.mu.Unlock()
 	o.away = away
 	if away {
-		o.frames, o.size, o.words = nil, 0, o.clean.Stream()
+		o.frames, o.size = nil, 0
 	}
 }

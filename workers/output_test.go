@@ -192,3 +192,54 @@ func TestLiveOutputIsRedactedAlsoWhereASecretComesInPieces(t *testing.T) {
 		}
 	})
 }
+
+func TestLiveOutputOfSeveralLinesIsRedactedTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := &fakeService{}
+		talk(t, service, func(live sdk.Output) {
+			live.Output(sdk.OutputFrame{Delta: "a key:"})
+			for _, line := range []string{"-----BEGIN RSA PRIVATE KEY-----", "MIIEowIBAAKCAQEAa1B2", "QUJDa1B2QUJDa1B2", "-----END RSA PRIVATE KEY-----", "ok"} {
+				live.Output(sdk.OutputFrame{Text: line})
+				pass(time.Second)
+			}
+		})
+		if got := service.said(); got != "a key:[redacted]ok" {
+			t.Errorf("said %q", got)
+		}
+	})
+}
+
+func TestLiveOutputIsRedactedAlsoWhereItsServiceWasAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := &fakeService{fail: sdk.Errorf(sdk.CodeConflict, "too early")}
+		talk(t, service, func(live sdk.Output) {
+			live.Output(sdk.OutputFrame{Delta: "hello "})
+			pass(time.Millisecond)
+			live.Output(sdk.OutputFrame{Delta: aSecret[:12]})
+			live.Output(sdk.OutputFrame{Text: "-----BEGIN PRIVATE KEY-----"})
+			service.mu.Lock()
+			service.fail = nil
+			service.mu.Unlock()
+			pass(2 * outputEarly)
+			live.Output(sdk.OutputFrame{Text: "MIIEowIBAAKCAQEAa1B2"}, sdk.OutputFrame{Text: "-----END PRIVATE KEY-----"}, sdk.OutputFrame{Text: "back"})
+		})
+		if got := service.said(); !strings.HasSuffix(got, "back") || strings.Contains(got, "MIIE") || strings.Contains(got, "END") {
+			t.Errorf("said %q", got)
+		}
+	})
+}
+
+func TestALongLineOfLiveOutputIsShownByItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := &fakeService{}
+		talk(t, service, func(live sdk.Output) {
+			live.Output(sdk.OutputFrame{Text: strings.Repeat("x ", 1<<20) + "password=\"" + strings.Repeat("hunter2 ", outputQueue/8) + "\" the end"})
+		})
+		if got := service.said(); got != "[redacted]\" the end" && got != "\" the end" {
+			t.Errorf("%d bytes, said %.100q", len(got), got)
+		}
+	})
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/rolecall-dev/rolecall/apiserver/engine"
 	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
@@ -79,6 +80,9 @@ func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 	}
 	if s.temporal, err = workers.TemporalFromEnv(); err != nil {
 		return nil, usagef("%w", err)
+	}
+	if s.apiConfig.Capture == "" && !api { // whether the API has keys is not known here
+		s.apiConfig.Capture = string(redact.CaptureMetadata)
 	}
 	redaction, err := s.apiConfig.Redaction()
 	if err != nil {

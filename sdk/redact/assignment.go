@@ -9,7 +9,7 @@ import (
 var (
 	keyName = regexp.MustCompile(`(?i)(?:pass(?:word|wd|phrase)|pwd|secret(?:[ _-]?access)?(?:[ _-]?key)?` +
 		`|(?:api|access|account|auth|private|encryption|signing)[ _-]?key|(?:access|api|auth|bearer|refresh|secret|session|id)[ _-]?token` +
-		`|credentials?|(?:^|[^a-z0-9])token)$`)
+		`|credentials?|[_-]pass|(?:^|[^a-z0-9])token|(?-i:[a-z]Token))$`)
 	dotted = regexp.MustCompile(`^[A-Za-z_]+(?:\.[A-Za-z_]+)+\)*$`)
 )
 
@@ -39,7 +39,7 @@ func assignment(s string) (start, end int) {
 		if name == "" {
 			continue
 		}
-		if start, end = valueAfter(s, i, name, apart); start >= 0 {
+		if start, end = valueAfter(s, i, written{name: name, sign: s[sign], apart: apart, heading: inHeading(s[:sign])}); start >= 0 {
 			return start, end
 		}
 	}
@@ -60,7 +60,7 @@ func nameBefore(s string) (name string, apart bool) {
 
 // endsLikeName is a quick look at whether keyName can match.
 func endsLikeName(s string) bool {
-	for _, end := range [...]string{"word", "wd", "phrase", "secret", "key", "token", "credential", "credentials"} {
+	for _, end := range [...]string{"word", "wd", "phrase", "pass", "secret", "key", "token", "credential", "credentials"} {
 		if len(s) >= len(end) && strings.EqualFold(s[len(s)-len(end):], end) {
 			return true
 		}
@@ -68,13 +68,21 @@ func endsLikeName(s string) bool {
 	return false
 }
 
-// valueAfter is the value at i, behind the sign of an assignment to name, or -1.
-func valueAfter(s string, i int, name string, apart bool) (start, end int) {
+// written is how an assignment is written.
+type written struct {
+	name    string
+	sign    byte // the first of the sign
+	apart   bool // there is space before the sign
+	heading bool // its line is a heading
+}
+
+// valueAfter is the value at i, behind the sign of an assignment, or -1.
+func valueAfter(s string, i int, w written) (start, end int) {
 	start = i
 	for start < len(s) && (s[start] == ' ' || s[start] == '\t') {
 		start++
 	}
-	apart = apart || start > i
+	spaced := w.apart || start > i
 	escaped := start
 	for start < len(s) && s[start] == '\\' {
 		start++
@@ -85,13 +93,15 @@ func valueAfter(s string, i int, name string, apart bool) (start, end int) {
 	if quote := s[start]; quote == '"' || quote == '\'' {
 		start++
 		end = start + quoted(s[start:], quote, start-1 > escaped)
-		if !isFilledIn("", s[start:min(end, start+valueWindow)]) {
+		if !isSecretOf(w.name, s[start:min(end, start+valueWindow)]) {
 			return -1, -1
 		}
 		return start, end
 	}
 	end = start + plain(s[start:min(len(s), start+valueWindow)])
-	if !isValue(name, s[start:end]) || apart && !isMixed(s[start:end]) && !(end-start >= leastOnLine && lineEnds(s[end:])) {
+	v := s[start:end]
+	mixed := isMixed(v)
+	if !isValue(w.name, v) || isCode(w, v, spaced && w.apart) || spaced && !mixed && (w.heading || end-start < leastOnLine || !lineEnds(s[end:])) {
 		return -1, -1
 	}
 	return start, start + plain(s[start:])
@@ -138,7 +148,7 @@ func isValue(name, v string) bool {
 	case strings.HasSuffix(strings.ToLower(name), "pwd") && strings.ContainsAny(v[:1], "/.~"): // the working directory
 		return false
 	default:
-		return !strings.EqualFold(strings.Trim(v, ")]}."), name)
+		return !strings.EqualFold(strings.Trim(v, "()[]{}.!?"), name) && !isKeyword(v)
 	}
 }
 

@@ -15,9 +15,10 @@ var (
 	stripeKey  = regexp.MustCompile(`(?:[srp]k_(?:live|test)_[A-Za-z0-9]{8,}|whsec_[A-Za-z0-9+/=]{16,})`)
 	packageKey = regexp.MustCompile(`(?:npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{30,})`)
 	modelHub   = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(hf_[A-Za-z0-9]{30,})`)
+	mailKey    = regexp.MustCompile(`SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}`)
+	groqKey    = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(gsk_[A-Za-z0-9]{20,})`)
 	ownKey     = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(r[ka]_[A-Za-z0-9_.=-]{20,})`)
 	webToken   = regexp.MustCompile(`(?:^|[^A-Za-z0-9_-])(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*)`)
-	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)`)
 	keyEnd     = regexp.MustCompile(`(?:(?:(?m:^)[A-Za-z0-9+/=]+\r?\n)+|(?:[A-Za-z0-9+/=]+(?:\\r)?\\n)+)-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----`)
 )
 
@@ -25,15 +26,20 @@ var (
 var (
 	authorized  = regexp.MustCompile(`(?i)authorization\\*["']?\s*[:=]\s*\\*["']?(?:(?:bearer|basic|token|digest|apikey|negotiate)\s+)?([^\s"'` + "`" + `\\,;]{4,})`)
 	bearer      = regexp.MustCompile(`(?i)bearer\s+([A-Za-z0-9._~+/=-]{8,})`)
-	urlPassword = regexp.MustCompile(`://[^\s/:@"'<>]*:([^\s/"'<>]+)@`)
-	urlToken    = regexp.MustCompile(`://([^\s/:@"'<>]{16,})@`)
-	placeholder = regexp.MustCompile(`^(?:\$\{|\$\(|\$[A-Za-z_][A-Za-z0-9_]*[)\]}]*$|<[^>]*>?$|\{\{|\{[A-Za-z_.]*\}?$|%[a-z(]|\*+$|\.\.\.+$)`)
+	urlPassword = regexp.MustCompile(`://[^\s/:@"'<>?#]*:([^\s/"'<>?#]+)@`)
+	urlToken    = regexp.MustCompile(`://([^\s/:@"'<>?#]{16,})@`)
+	placeholder = regexp.MustCompile(`^(?:(?:\$\{[^}]*\}[-_.:/]?)+|\$\([^)]*\)?|\$(?:[A-Z_][A-Z0-9_]*|[A-Za-z_]+)[)\]}]*|<[^<>]*>|<[A-Za-z_-]*|\$?\{\{[^}]*(?:\}\})?|\$\{[^}]*` +
+		`|\{[A-Za-z_.]*\}?|(?:%(?:[+#]?[a-zA-Z]|\([A-Za-z_]*\)[a-z])[-_.:/]?)+|%[A-Z_]+%|\*+|\.\.\.+)$`)
+	option  = regexp.MustCompile(`--(?:[a-z0-9]+-)*(?:password|passwd|pass|passphrase|token|secret|(?:api|access|secret)-?key)[ \t]+\\?["']?([^\s"'\x60\\,;&|()-][^\s"'\x60\\,;&|()]{3,})`)
+	user    = regexp.MustCompile(`\bcurl\b[^\n]{0,400}?\s(?:-u|--user)[ =]*["']?[^\s:"']+:([^\s"'\\]{2,})`)
+	element = regexp.MustCompile(`(?i)<[a-z:_-]*(?:password|passwd|passphrase|secret|token|api-?key)>\s*([^<>\s]{4,})\s*</`)
+	cookie  = regexp.MustCompile(`(?i)\bcookie:[ \t]*([^\s"'\x60\\]+=[^\r\n"'\x60\\]{6,})`)
 )
 
 // common are the rules of the common formats.
 func common() []rule {
 	return []rule{
-		{re: privateKey, needles: []string{"PRIVATE KEY"}},
+		{find: pem, needles: []string{"PRIVATE KEY"}},
 		{re: keyEnd, needles: []string{"PRIVATE KEY"}},
 		{re: modelKey, group: 1, needles: []string{"sk-"}},
 		{re: gitKey, needles: []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "glptt-", "glrt-", "gldt-"}},
@@ -48,6 +54,12 @@ func common() []rule {
 		{re: urlPassword, group: 1, needles: []string{"@"}, secret: isFilledIn},
 		{re: urlToken, group: 1, needles: []string{"@"}, secret: isFilledIn},
 		{re: authorized, group: 1, needles: []string{"authorization"}, fold: true, secret: isAuthorization},
+		{re: option, group: 1, needles: []string{"--"}, secret: isMixedValue},
+		{re: user, group: 1, needles: []string{"curl"}, secret: isFilledIn},
+		{re: element, group: 1, needles: []string{"</"}, secret: isElement},
+		{re: cookie, group: 1, needles: []string{"cookie:"}, fold: true, secret: isMixedValue},
+		{re: mailKey, needles: []string{"SG."}},
+		{re: groqKey, group: 1, needles: []string{"gsk_"}},
 		{re: bearer, group: 1, needles: []string{"bearer"}, fold: true, secret: isToken},
 		{find: assignment},
 	}
@@ -67,4 +79,12 @@ func isAuthorization(before, v string) bool {
 // isToken tells a token from a word.
 func isToken(before, v string) bool {
 	return isFilledIn(before, v) && (len(v) >= 24 || strings.ContainsAny(v, "0123456789"))
+}
+
+// isMixedValue tells a value from a word of a sentence.
+func isMixedValue(before, v string) bool { return isFilledIn(before, v) && isMixed(v) }
+
+// isElement tells the value of an element from that of one that has a token of some language.
+func isElement(before, v string) bool {
+	return isFilledIn(before, v) && (!strings.HasSuffix(strings.ToLower(strings.TrimSpace(before)), "token>") || isMixed(v))
 }

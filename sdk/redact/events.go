@@ -49,12 +49,16 @@ func ParseEvents(patterns, capture string, fallback Capture) (Events, error) {
 	return e, errors.Join(faults...)
 }
 
-// Event is e as it may be stored: without what is not to be captured when rolecall wrote it, and with subject and data redacted.
+// Event is e as it may be stored: without what is not to be captured when rolecall wrote it, and redacted in all
+// that callers and agents say: subject, correlation, causation, origin and data. Its id is left: two events must not become one.
 func (p Events) Event(e sdk.Event) sdk.Event {
 	if e.Type.Reserved() || e.Seq > 0 { // a workflow's own, also of a type that callers publish
 		e.Data = p.Capture.Data(e.Type, e.Data)
 	}
-	e.Subject, e.Data = p.Redactor.String(e.Subject), p.Redactor.JSON(e.Data)
+	for _, text := range []*string{&e.Subject, &e.CorrelationID, &e.CausationID, &e.OriginSource} {
+		*text = p.Redactor.String(*text)
+	}
+	e.Data = p.Redactor.JSON(e.Data)
 	return e
 }
 
@@ -73,12 +77,11 @@ func (c Capture) Data(t sdk.EventType, data json.RawMessage) json.RawMessage {
 	if json.Unmarshal(data, &fields) != nil || fields == nil {
 		return nil // no payload of ours: nothing is known of what it says
 	}
-	omit := func(flag string) { fields[flag] = json.RawMessage("true") }
-	if t == sdk.EventTaskCreated {
-		omit("inputOmitted")
+	if says(fields["description"]) || t == sdk.EventTaskCreated && says(fields["input"]) {
+		omit(fields, "inputOmitted")
 	}
 	if _, there := fields["output"]; there {
-		omit("outputOmitted")
+		omit(fields, "outputOmitted")
 	}
 	for _, name := range contents() {
 		delete(fields, name)
@@ -91,6 +94,23 @@ func (c Capture) Data(t sdk.EventType, data json.RawMessage) json.RawMessage {
 		return nil
 	}
 	return kept
+}
+
+// omit says that something is missing, and where it is.
+func omit(fields map[string]json.RawMessage, flag string) {
+	fields[flag] = json.RawMessage("true")
+	var id string
+	if says(fields["links"]) || json.Unmarshal(fields["taskId"], &id) != nil || id == "" {
+		return
+	}
+	if links, err := json.Marshal(sdk.EventLinks{Task: "/v1/tasks/" + id}); err == nil {
+		fields["links"] = links
+	}
+}
+
+// says reports whether there is a value, and it is not empty.
+func says(value json.RawMessage) bool {
+	return len(value) > 0 && string(value) != "null" && string(value) != `""`
 }
 
 // codeOf is an error without message and details.

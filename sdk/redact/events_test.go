@@ -23,7 +23,7 @@ func TestMetadataAloneLeavesOutWhatPeopleAndAgentsSay(t *testing.T) {
 	}{
 		sdk.EventTaskCreated: {
 			sdk.TaskCreated{TaskID: "t1", Type: "code.write", Role: "coder", Title: "SAID", Description: "SAID", Input: json.RawMessage(`"SAID"`), Priority: "high", MaxAttempts: 3, Stages: 1, Metadata: map[string]string{"a": "SAID"}},
-			`{"taskId":"t1","type":"code.write","role":"coder","priority":"high","maxAttempts":3,"stages":1,"inputOmitted":true}`,
+			`{"taskId":"t1","type":"code.write","role":"coder","priority":"high","maxAttempts":3,"stages":1,"inputOmitted":true,"links":{"task":"/v1/tasks/t1"}}`,
 		},
 		sdk.EventTaskProgress: {
 			sdk.TaskProgressed{TaskID: "t1", Progress: sdk.Progress{Percentage: 12.5, Phase: "tests", Message: "SAID", Delta: "SAID", Tool: "bash", Attempt: 1}},
@@ -43,7 +43,7 @@ func TestMetadataAloneLeavesOutWhatPeopleAndAgentsSay(t *testing.T) {
 		},
 		sdk.EventTaskCompleted: {
 			sdk.TaskEnded{TaskID: "t1", Type: "code.write", Role: "coder", Status: sdk.StatusCompleted, Attempts: 1, Output: json.RawMessage(`"SAID"`)},
-			`{"taskId":"t1","type":"code.write","role":"coder","status":"completed","stage":0,"attempt":0,"attempts":1,"degraded":false,"outputOmitted":true,"metrics":{"durationMs":0}}`,
+			`{"taskId":"t1","type":"code.write","role":"coder","status":"completed","stage":0,"attempt":0,"attempts":1,"degraded":false,"outputOmitted":true,"metrics":{"durationMs":0},"links":{"task":"/v1/tasks/t1"}}`,
 		},
 		sdk.EventCodeGenerated: {
 			sdk.CodeDone{TaskID: "t1", Output: json.RawMessage(`"SAID"`), Links: &sdk.EventLinks{Task: "/v1/tasks/t1"}},
@@ -61,6 +61,21 @@ func TestMetadataAloneLeavesOutWhatPeopleAndAgentsSay(t *testing.T) {
 		got := redact.Events{Capture: redact.CaptureMetadata}.Event(e)
 		if diff := cmp.Diff(tree(t, tc.want), tree(t, string(got.Data))); diff != "" || strings.Contains(string(got.Data), "SAID") {
 			t.Errorf("%s (-want +got):\n%s", kind, diff)
+		}
+	}
+}
+
+func TestWhatWasNeverThereIsNotLeftOut(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]string{
+		`{"taskId":"t1","title":"SAID"}`:                                      `{"taskId":"t1"}`,
+		`{"taskId":"t1","title":"SAID","input":null}`:                         `{"taskId":"t1"}`,
+		`{"taskId":"t1","description":"SAID"}`:                                `{"taskId":"t1","inputOmitted":true,"links":{"task":"/v1/tasks/t1"}}`,
+		`{"taskId":"t1","inputOmitted":true,"links":{"task":"/v1/tasks/t1"}}`: `{"taskId":"t1","inputOmitted":true,"links":{"task":"/v1/tasks/t1"}}`,
+	} {
+		got := redact.CaptureMetadata.Data(sdk.EventTaskCreated, json.RawMessage(data))
+		if diff := cmp.Diff(tree(t, want), tree(t, string(got))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", data, diff)
 		}
 	}
 }
@@ -91,9 +106,11 @@ func TestCallersEventsAreRedactedAndNotCut(t *testing.T) {
 	p := redact.Events{Redactor: redact.Default(), Capture: redact.CaptureMetadata}
 	e := sdk.Event{
 		Type: sdk.EventCodeGenerated, ID: "e1", Subject: "deploy/password=hunter2", Time: time.Unix(1, 0),
+		CorrelationID: "api_key=hunter2", CausationID: "token=hunter2", OriginSource: "https://joe:hunter2@ci.example/",
 		Data: json.RawMessage(`{"output":"password=hunter2","title":"kept","n":1.50}`),
 	}
 	want := e
+	want.CorrelationID, want.CausationID, want.OriginSource = "api_key=[redacted]", "token=[redacted]", "https://joe:[redacted]@ci.example/"
 	want.Subject, want.Data = "deploy/password=[redacted]", json.RawMessage(`{"output":"password=[redacted]","title":"kept","n":1.50}`)
 	if diff := cmp.Diff(want, p.Event(e)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -16,13 +16,10 @@ func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
 	if !json.Valid(raw) {
 		return json.RawMessage(r.String(string(raw)))
 	}
-	e := edit{raw: raw}
-	secret := false // the next string is the value of a secret's name
+	e, at := edit{raw: raw}, &place{}
 	for i := 0; i < len(raw); {
 		if raw[i] != '"' {
-			if c := raw[i]; c == '{' || c == '[' || c == ',' {
-				secret = false
-			}
+			at.pass(raw[i])
 			i++
 			continue
 		}
@@ -30,13 +27,14 @@ func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
 		text := decode(raw[i:end])
 		switch {
 		case isKey(raw[end:]):
-			secret = keyName.MatchString(text)
+			at.key(text)
 			if clean := r.String(text); clean != text {
 				e.replace(i, end, e.unusedKey(clean))
 			}
-		case secret && isSecretValue(text):
+		case at.isSecret(text):
 			e.replace(i, end, Marker)
 		default:
+			at.say(text)
 			if clean := r.String(text); clean != text {
 				e.replace(i, end, clean)
 			}

@@ -30,8 +30,8 @@ type Redactor struct {
 	rules []rule
 }
 
-// Default is a redactor of the common formats: keys of OpenAI, Anthropic, GitHub, GitLab, AWS, Google, Slack, Stripe, npm, PyPI and Hugging
-// Face, rolecall's own, JSON web tokens, private keys in PEM, what follows "Authorization:" and "Bearer", passwords in URLs, and values of
+// Default is a redactor of the common formats: keys of OpenAI, Anthropic, GitHub, GitLab, AWS, Google, Slack, Stripe, SendGrid, Groq, npm, PyPI
+// and Hugging Face, rolecall's own, JSON web tokens, private keys in PEM, what follows "Authorization:" and "Bearer", passwords in URLs, and values of
 // names such as password, secret and api_key.
 func Default() *Redactor { return &Redactor{rules: common()} }
 
@@ -114,14 +114,11 @@ func (r *Redactor) String(s string) string {
 
 // Value is the value of something with a name, such as a field or a setting: all of it is a secret where the name says so.
 func (r *Redactor) Value(name, value string) string {
-	if r != nil && keyName.MatchString(name) && isSecretValue(value) {
+	if r != nil && keyName.MatchString(name) && isSecretOf(name, value) {
 		return Marker
 	}
 	return r.String(value)
 }
-
-// isSecretValue reports whether the value of a secret's name is one, and not yet redacted.
-func isSecretValue(value string) bool { return value != Marker && isFilledIn("", value) }
 
 // unmarked are the parts of s around each [Marker] that is in it.
 func unmarked(s string) []span {

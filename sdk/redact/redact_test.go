@@ -74,7 +74,22 @@ func TestWhatIsRedactedAndWhatIsLeft(t *testing.T) {
 		"postgres://joe:p@ss@db/x":                                          "postgres://joe:" + m + "@db/x",
 		"https://abcdefghijklmnop1234@github.com/x":                         "https://" + m + "@github.com/x",
 		"tail of a key\nMIIEowAbC\nq1w2e3==\n-----END PRIVATE KEY-----\nok": "tail of a key\n" + m + "\nok",
-		"-----BEGIN PRIVATE KEY-----\nMIIEowAbC and no more":                m,
+		"-----BEGIN PRIVATE KEY-----\nMIIEowAbCdEf1234567 and no more":      m + " and no more",
+		"starts with -----BEGIN PRIVATE KEY-----. Now implement it":         "starts with " + m + ". Now implement it",
+		"DB_PASS=hunter2":                                                   "DB_PASS=" + m,
+		"SMTP_PASS: hunter2":                                                "SMTP_PASS: " + m,
+		"mysql --password hunter2x":                                         "mysql --password " + m,
+		"--token abcdef123456 --x":                                          "--token " + m + " --x",
+		"curl -s -u joe:hunter2 http://x":                                   "curl -s -u joe:" + m + " http://x",
+		"<password>hunter2</password>":                                      "<password>" + m + "</password>",
+		"githubToken=abc123def456":                                          "githubToken=" + m,
+		"Cookie: sessionid=abcdef123456; csrf=zyx987":                       "Cookie: " + m,
+		fake("SG", ".abcdefghijklmnopqrst.abcdefghijklmno1"):                m,
+		fake("gs", "k_abcdefghijklmnopqrstuvwxyz0123456789"):                m,
+		"password=${A}real123":                                              "password=" + m,
+		"password=$hunter2":                                                 "password=" + m,
+		"password=<hunter2":                                                 "password=" + m,
+		"api_key = a1B2c3D4e5F6g7H8":                                        "api_key = " + m,
 	} {
 		if got := r.String(text); got != want {
 			t.Errorf("%q\n got %q\nwant %q", text, got, want)

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	streamContext = 4096 // bytes of what was said before that a secret may begin in
+	streamContext = 4096 // bytes of what was said before that a secret may begin in; of a private key [Context]
 	streamHeld    = 4096 // bytes of a word that is held back at most
 )
 
@@ -58,9 +58,27 @@ func (s *Stream) give(n int) string {
 		}
 	}
 	last := pieces[len(pieces)-1]
-	s.hidden = last.from == last.to && len(pieces) > 1
-	s.before = whole[runeStart(whole, len(whole)-streamContext):]
+	s.hidden = strings.TrimSpace(whole[last.from:last.to]) == "" && len(pieces) > 1
+	s.before = whole[runeStart(whole, contextOf(whole)):]
 	return b.String()
+}
+
+// contextOf is where what may be needed of whole begins: with a private key that has begun and not ended, with that.
+func contextOf(whole string) int {
+	from := len(whole) - streamContext
+	if open := openKey(whole); open >= 0 && open < from {
+		return max(open, len(whole)-Context)
+	}
+	return from
+}
+
+// openKey is where a private key begins in s that does not end there, or -1.
+func openKey(s string) int {
+	begin := strings.LastIndex(s, "-----BEGIN ")
+	if begin < 0 || !strings.Contains(s[begin:], "PRIVATE KEY") || strings.Contains(s[begin:], "-----END ") {
+		return -1
+	}
+	return begin
 }
 
 // runeStart is the first character that begins at i or after it.

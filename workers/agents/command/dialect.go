@@ -64,7 +64,7 @@ func (t *jsonTalk) Input() []byte { return t.input }
 // Conclude implements Talk.
 func (t *jsonTalk) Conclude(e Exit) (*sdk.Result, error) {
 	t.report()
-	e.Stdout = t.clean.String(t.stream.log.String())
+	e.Stdout = t.stream.log.redacted(t.clean)
 	return ending{Exit: e, answer: t.answer, text: t.text, textOver: t.textOver}.conclude()
 }
 

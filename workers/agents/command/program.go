@@ -130,7 +130,7 @@ func (p *program) finish() Exit {
 	}
 	closeAll(p.pipes[1:])
 	_ = p.talk.Close() // it never fails
-	e := Exit{Code: p.cmd.ProcessState.ExitCode(), Stderr: p.clean.String(p.stderr.String()), StderrCut: p.stderr.cut}
+	e := Exit{Code: p.cmd.ProcessState.ExitCode(), Stderr: p.stderr.redacted(p.clean), StderrCut: p.stderr.cut}
 	if ws, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		e.Signal = ws.Signal().String()
 	}

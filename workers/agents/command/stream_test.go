@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // transcript is all that a stream says, in order.
@@ -48,7 +49,7 @@ func read(t testing.TB, maxLine, maxText int, chunks ...[]byte) transcript {
 		if n, err := s.Write(c); n != len(c) || err != nil {
 			t.Fatalf("Write = %d, %v", n, err)
 		}
-		if len(s.line) > maxLine || len(s.text) > maxText || cap(s.log.buf) > 4*64+len(s.log.buf) {
+		if len(s.line) > maxLine || len(s.text) > maxText || len(s.log.buf) > 2*(64+redact.Context) || cap(s.log.buf) > 4*(64+redact.Context) {
 			t.Fatalf("holds a line of %d, text of %d, log of %d", len(s.line), len(s.text), cap(s.log.buf))
 		}
 	}
@@ -72,7 +73,7 @@ func read(t testing.TB, maxLine, maxText int, chunks ...[]byte) transcript {
 	if a.failure != nil {
 		tr.Failed = fmt.Sprintf("%s %s %s %v %v", a.failure.Code, a.failure.Message, a.failure.Details, a.failure.Retryable, a.failure.RetryAfter)
 	}
-	tr.Text, tr.Over, tr.Log = string(s.text), s.textOver, s.log.String()
+	tr.Text, tr.Over, tr.Log = string(s.text), s.textOver, s.log.redacted(nil)
 	for _, key := range []string{"progress", "resume", "inputRequired", "result", "error", "metrics"} {
 		for w := range s.warned {
 			if strings.HasPrefix(w, key+" ") {

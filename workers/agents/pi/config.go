@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
 )
 
@@ -71,7 +72,11 @@ func New(c Config) (*command.Agent, error) {
 	if run.MaxLine == 0 {
 		run.MaxLine = command.DefaultMaxLine
 	}
-	run.Dialect = dialect{config: c, maxLine: run.MaxLine}
+	clean, err := redact.Parse(run.Redact)
+	if err != nil {
+		return nil, fmt.Errorf("pi agent: ROLECALL_REDACT: %w", err)
+	}
+	run.Dialect = dialect{config: c, maxLine: run.MaxLine, clean: clean}
 	agent, err := command.New(run)
 	if err != nil {
 		return nil, fmt.Errorf("pi agent: %w", err)

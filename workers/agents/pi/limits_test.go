@@ -78,7 +78,7 @@ func TestEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStream(1024, &teller{})
+			s := newStream(1024, &teller{}, nil)
 			feed(t, s, []byte(test.stream), 100)
 			res, err := s.Conclude(test.exit)
 			if test.code == "" {
@@ -98,7 +98,7 @@ func TestEnds(t *testing.T) {
 func TestAToolThatFailsIsTold(t *testing.T) {
 	t.Parallel()
 	var heard teller
-	feed(t, newStream(1024, &heard), []byte(`{"type":"tool_execution_start","toolCallId":"a","toolName":"bash","args":{"command":"make\nmake test"}}
+	feed(t, newStream(1024, &heard, nil), []byte(`{"type":"tool_execution_start","toolCallId":"a","toolName":"bash","args":{"command":"make\nmake test"}}
 {"type":"tool_execution_start","toolCallId":"b","toolName":"read","args":{"path":"go.mod"}}
 {"type":"tool_execution_end","toolCallId":"b","toolName":"read","result":{"content":[{"type":"text","text":"module x"}]},"isError":false}
 {"type":"tool_execution_end","toolCallId":"a","toolName":"bash","result":{"content":[{"type":"text","text":"out\n\nCommand exited with code 3"}]},"isError":true}
@@ -114,7 +114,7 @@ func TestAToolThatFailsIsTold(t *testing.T) {
 
 func TestAnOutputThatIsTooLargeIsRefused(t *testing.T) {
 	t.Parallel()
-	s := newStream(2<<20, &teller{})
+	s := newStream(2<<20, &teller{}, nil)
 	feed(t, s, []byte(begin+strings.Replace(answered, "yes", strings.Repeat("y", sdk.MaxOutput), 1)+end), 1<<16)
 	if _, err := s.Conclude(command.Exit{}); !errors.Is(err, sdk.ErrPayloadTooLarge) {
 		t.Errorf("ended with %v", err)
@@ -140,7 +140,7 @@ func TestAnAnswerThatIsTooLongIsCounted(t *testing.T) {
 		for _, length := range []int{900, 1000, 1024, 3000, maxEnd, 3*maxEnd + 11} {
 			for _, size := range []int{1, 7, 1000, 1 << 20} {
 				var heard meteredTeller
-				s := newStream(1024, &heard)
+				s := newStream(1024, &heard, nil)
 				feed(t, s, []byte(begin+fmt.Sprintf(tc.line, `{"type":"text","text":"`+strings.Repeat("x", length)+`"}`)+"\n"+end), size)
 				wantSpent(t, s.metrics, tc.want)
 				if told := heard.told > 0; told != (tc.want != nil) || cap(s.rest) > 4*maxEnd {
@@ -164,7 +164,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	const maxLine = 16 << 10
 	var heard teller
-	s := newStream(maxLine, &heard)
+	s := newStream(maxLine, &heard, nil)
 	var text strings.Builder
 	for i := range 2000 {
 		piece := fmt.Sprintf("piece %d of a long answer ", i)
@@ -196,7 +196,7 @@ func FuzzStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte, size uint16) {
 		const maxLine = 2048
 		var once, pieces teller
-		whole, cut := newStream(maxLine, &once), newStream(maxLine, &pieces)
+		whole, cut := newStream(maxLine, &once, nil), newStream(maxLine, &pieces, nil)
 		feed(t, whole, raw, len(raw)+1)
 		feed(t, cut, raw, int(size)+1)
 		if diff := cmp.Diff(once.lines, pieces.lines); diff != "" {

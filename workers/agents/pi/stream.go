@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // The categories of progress that a stream is normalised to.
@@ -40,6 +41,7 @@ type listener interface {
 type stream struct {
 	maxLine int
 	to      listener
+	clean   *redact.Redactor // of what is cut; nil: nothing is redacted
 
 	line     []byte
 	skipping bool   // the rest of a line that is longer than maxLine
@@ -54,7 +56,9 @@ type stream struct {
 	metrics sdk.Metrics
 }
 
-func newStream(maxLine int, to listener) *stream { return &stream{maxLine: maxLine, to: to} }
+func newStream(maxLine int, to listener, clean *redact.Redactor) *stream {
+	return &stream{maxLine: maxLine, to: to, clean: clean}
+}
 
 // Write takes the next bytes of stdout.
 func (s *stream) Write(p []byte) (int, error) {
@@ -152,14 +156,14 @@ func (s *stream) take(kind string, e event) {
 			s.takeAnswer(e.Message)
 		}
 	case eventToolStart:
-		s.show(sdk.OutputFrame{Tool: strings.TrimSpace(e.ToolName + " " + argument(e.Args))})
+		s.show(sdk.OutputFrame{Tool: strings.TrimSpace(e.ToolName + " " + s.argument(e.Args))})
 		s.to.Progress(sdk.Progress{
-			Category: categoryToolCall, Phase: "Calling " + e.ToolName, Tool: e.ToolName, Message: argument(e.Args),
+			Category: categoryToolCall, Phase: "Calling " + e.ToolName, Tool: e.ToolName, Message: s.argument(e.Args),
 		})
 	case eventToolEnd:
 		p := sdk.Progress{Category: categoryToolResult, Phase: "Result from " + e.ToolName, Tool: e.ToolName}
 		if e.IsError {
-			p.Message = "failed: " + lastLine(e.Result.text())
+			p.Message = "failed: " + s.lastLine(e.Result.text())
 		}
 		s.to.Progress(p)
 	case eventRetryStart:
@@ -213,7 +217,7 @@ func (s *stream) count(u *usage) {
 }
 
 // argument is what a tool is called with, in one short line: its path or its command.
-func argument(args json.RawMessage) string {
+func (s *stream) argument(args json.RawMessage) string {
 	var known struct {
 		Path    string `json:"path"`
 		Command string `json:"command"`
@@ -225,18 +229,18 @@ func argument(args json.RawMessage) string {
 		known.Path = known.Command
 	}
 	line, _, _ := strings.Cut(known.Path, "\n")
-	return strings.ToValidUTF8(line[:min(len(line), maxArgument)], "")
+	return strings.ToValidUTF8(sdk.Cut(s.clean.Part(known.Path, 0, min(len(line), maxArgument)), maxArgument), "")
 }
 
-// lastLine is the last line of s that says anything, at most maxLastLine bytes of it.
-func lastLine(s string) string {
-	s = strings.TrimSpace(s)
-	if i := strings.LastIndexAny(s, "\r\n"); i >= 0 {
-		s = s[i+1:]
+// lastLine is the last line of text that says anything, at most maxLastLine bytes of it. Of one that is cut the first word is whole.
+func (s *stream) lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	from := strings.LastIndexAny(text, "\r\n") + 1
+	cut := max(from, len(text)-maxLastLine)
+	line := s.clean.Part(text, cut, len(text))
+	if over := len(line) - maxLastLine; over > 0 || cut > from {
+		line = line[max(0, over):]
+		line = line[max(0, strings.IndexFunc(line, unicode.IsSpace)):]
 	}
-	if over := len(s) - maxLastLine; over > 0 {
-		s = s[over:]
-		s = s[max(0, strings.IndexFunc(s, unicode.IsSpace)):] // a whole word first: the end of a secret is no longer known for one
-	}
-	return strings.ToValidUTF8(s, "")
+	return strings.ToValidUTF8(line, "")
 }

@@ -205,7 +205,7 @@ func TestRecordings(t *testing.T) {
 					t.Fatal(err)
 				}
 				var heard teller
-				s := newStream(1<<20, &heard)
+				s := newStream(1<<20, &heard, nil)
 				feed(t, s, raw, size)
 				if diff := cmp.Diff(want.tells, heard.lines); diff != "" {
 					t.Errorf("progress (-want +got):\n%s", diff)

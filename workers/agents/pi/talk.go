@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
 )
 
@@ -14,6 +15,7 @@ import (
 type dialect struct {
 	config  Config
 	maxLine int
+	clean   *redact.Redactor
 }
 
 // Talk implements command.Dialect.
@@ -27,7 +29,7 @@ func (d dialect) Talk(a *sdk.Assignment, r sdk.Reporter) (command.Talk, error) {
 	}
 	earlier := sessionFile(d.config.SessionDir, a.Resume)
 	return &talk{
-		stream: newStream(d.maxLine, r), args: d.args(model, earlier), prompt: prompt(&a.Task, a.Answers, earlier != ""),
+		stream: newStream(d.maxLine, r, d.clean), args: d.args(model, earlier), prompt: prompt(&a.Task, a.Answers, earlier != ""),
 	}, nil
 }
 

@@ -23,7 +23,7 @@ func (s *stream) Conclude(e command.Exit) (*sdk.Result, error) {
 	case e.Usurped, !e.Clean():
 		return nil, s.badExit(e)
 	case !s.ended:
-		return nil, e.Explain(sdk.Retryable("", errors.New("pi ended before its run did: "+orNothing(lastLine(e.Stderr)))))
+		return nil, e.Explain(sdk.Retryable("", errors.New("pi ended before its run did: "+orNothing(s.lastLine(e.Stderr)))))
 	case s.tooLong:
 		return nil, e.Explain(tooLarge())
 	case s.last == nil:
@@ -41,7 +41,7 @@ func (s *stream) badExit(e command.Exit) *sdk.AgentError {
 	fail := e.Failure()
 	why := firstLine(e.Stderr)
 	if e.StderrCut {
-		why = lastLine(e.Stderr)
+		why = s.lastLine(e.Stderr)
 	}
 	if !s.begun && !e.Usurped && e.Signal == "" && why != "" {
 		fail.Message = fmt.Sprintf("pi did not begin, and ended with exit code %d: %s", e.Code, why)

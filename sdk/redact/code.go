@@ -1,0 +1,70 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+var (
+	expression = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*|\[[A-Za-z0-9_.]*\]?)*[!?)\]}]*$`)
+	weakName   = regexp.MustCompile(`(?i)(?:credentials?|(?:^|[^a-z0-9])token|(?-i:[a-z]Token))$`)
+	ownWords   = regexp.MustCompile(`(?:(?:^|[_.\[])(?i:password|passwd|passphrase|pwd|secret|token|credential|key)|[A-Za-z0-9](?:Password|Secret|Token|Credential|Key))s?(?:[^a-z]|$)`)
+)
+
+const (
+	leastMixed  = 8  // characters of the value of a name that often has none
+	leastRandom = 12 // characters of what no one would name a variable
+)
+
+// isCode tells a piece of a program from a value without quotes: a variable, a field or an element, where it stands as programs write it,
+// or is named as what it is assigned to.
+func isCode(w written, v string, spaced bool) bool {
+	return expression.MatchString(v) && !isRandom(v) && (spaced && w.sign == '=' || ownWords.MatchString(v))
+}
+
+// isRandom reports whether digits and letters take turns in v, as nobody names a variable.
+func isRandom(v string) bool {
+	turns := 0
+	for i := 1; i < len(v); i++ {
+		if isDigit(v[i]) && isLetter(v[i-1]) || isLetter(v[i]) && isDigit(v[i-1]) {
+			turns++
+		}
+	}
+	return turns >= 3 && len(v) >= leastRandom
+}
+
+func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// isKeyword reports whether v says what kind of value there is and not which.
+func isKeyword(v string) bool {
+	switch strings.ToLower(strings.Trim(v, "()[]{}.!?")) {
+	case "string", "number", "boolean", "integer", "object", "bytes", "secret", "token", "varchar", "identifier", "keyword", "include", "omit",
+		"same-origin", "required", "optional", "undefined", "unknown", "default", "private", "public", "readonly", "nullable", "option", "interface":
+		return true
+	default:
+		return false
+	}
+}
+
+// isSecretOf reports whether v is the secret of a name. That of names which often have none, such as token, must look like one.
+func isSecretOf(name, v string) bool {
+	if v == Marker || !isFilledIn("", v) || isKeyword(v) {
+		return false
+	}
+	return !isWeak(name) || len(v) >= leastMixed && strings.ContainsAny(v, "0123456789") && strings.ContainsFunc(v, func(c rune) bool { return c > '9' })
+}
+
+// isWeak reports whether a name often has a value that is no secret: a token of a page or of a language, the credentials of a request.
+func isWeak(name string) bool {
+	return weakName.MatchString(name) && !strongToken.MatchString(name)
+}
+
+var strongToken = regexp.MustCompile(`(?i)(?:access|api|auth|bearer|refresh|secret|session|id)[ _-]?token$`)
+
+// inHeading reports whether the line that before ends in is a heading.
+func inHeading(before string) bool {
+	line := before[max(0, len(before)-2*nameWindow):]
+	line = line[strings.LastIndexByte(line, '\n')+1:]
+	return strings.HasPrefix(line, "#")
+}
