@@ -19,8 +19,10 @@ type StoryLog interface {
 	Tell(ctx context.Context, project, kind, id string, acknowledged int, events []sdk.Event) error
 }
 
-// breakerRest is for how long the log is taken to be away after a failure, unless it is found to be back.
-const breakerRest = 10 * time.Second
+const (
+	breakerRest = 10 * time.Second       // for which the log is taken to be away after a failure, unless it is found to be back
+	quick       = 100 * time.Millisecond // within which it has to answer for that: a local activity has 150 ms
+)
 
 // Publisher serves the activities that publish. It is safe for concurrent use.
 type Publisher struct {
@@ -49,8 +51,9 @@ func (p *Publisher) PublishEvents(ctx context.Context, in PublishEventsInput) er
 		warn(ctx, "a run that no client of ours would have started has no story", "kind", in.Kind)
 		return nil
 	}
+	began := time.Now()
 	err := p.publish(ctx, in)
-	p.note(err)
+	p.note(err, time.Since(began))
 	if err != nil {
 		return err
 	}
@@ -104,19 +107,14 @@ func withoutData(e sdk.Event, why sdk.Code) sdk.Event {
 	return e
 }
 
-// refusal reports whether an error is the log's last word on what it was given, and its code. What is away, in a hurry or waits for
-// what is before it may be tried again.
+// refusal reports whether an error is the log's last word on what it was given, and its code. Anything else may be tried again: a log
+// that is away, full or broken loses no data.
 func refusal(err error) (sdk.Code, bool) {
 	e, ok := errors.AsType[*sdk.Error](err)
-	if !ok {
+	if !ok || e.Code != sdk.CodePayloadTooLarge && e.Code != sdk.CodeInvalidInput {
 		return "", false
 	}
-	switch e.Code {
-	case sdk.CodeUnavailable, sdk.CodeConflict, sdk.CodeRateLimited:
-		return "", false
-	default:
-		return e.Code, true
-	}
+	return e.Code, true
 }
 
 func (p *Publisher) isAway() bool {
@@ -125,14 +123,16 @@ func (p *Publisher) isAway() bool {
 	return time.Now().Before(p.away)
 }
 
-// note learns from how a try ended: the log is away where it did not answer, or said so.
-func (p *Publisher) note(err error) {
+// note learns from how a try ended: the log is away where it did not answer, or said so, and back once it answers quickly. One that is
+// slow stays away, else every local activity would wait for it in vain.
+func (p *Publisher) note(err error, took time.Duration) {
 	e, answered := errors.AsType[*sdk.Error](err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case err == nil:
+	case err == nil && took < quick:
 		p.away = time.Time{}
+	case err == nil:
 	case !answered || e.Code == sdk.CodeUnavailable:
 		p.away = time.Now().Add(breakerRest)
 	}

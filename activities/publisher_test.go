@@ -103,10 +103,10 @@ func TestPublisherKeepsAnEventWithoutItsData(t *testing.T) {
 		"too large": {large, &log{}, sdk.CodePayloadTooLarge},
 		"refused by the log": {events(3), &log{refuses: func(e sdk.Event) error {
 			if e.Seq == 2 && e.Data != nil {
-				return sdk.Errorf(sdk.CodeInternal, "it cannot be written")
+				return sdk.Errorf(sdk.CodeInvalidInput, "it cannot be written")
 			}
 			return nil
-		}}, sdk.CodeInternal},
+		}}, sdk.CodeInvalidInput},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -151,7 +151,8 @@ func TestPublisherDoesNotHoldWorkflowTasksUpWhileTheLogIsAway(t *testing.T) {
 		"away":      {sdk.Errorf(sdk.CodeUnavailable, "away"), 1},
 		"it hangs":  {context.DeadlineExceeded, 1},
 		"a gap":     {sdk.Errorf(sdk.CodeConflict, "a gap"), 2},
-		"a refusal": {sdk.Errorf(sdk.CodeInternal, "no"), 6}, // whole, alone, and without its data
+		"a fault":   {sdk.Errorf(sdk.CodeInternal, "broken"), 2},
+		"a refusal": {sdk.Errorf(sdk.CodeInvalidInput, "no"), 6}, // whole, alone, and without its data
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -183,4 +184,66 @@ func TestPublisherDoesNotHoldWorkflowTasksUpWhileTheLogIsAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPublisherLosesNoDataToALogInTrouble: whatever is wrong with the log, the events stay whole until it takes them.
+func TestPublisherLosesNoDataToALogInTrouble(t *testing.T) {
+	t.Parallel()
+	for _, code := range []sdk.Code{sdk.CodeUnavailable, sdk.CodeInternal, sdk.CodeConflict, sdk.CodeRateLimited} {
+		l := &log{refuses: func(e sdk.Event) error {
+			if e.Data != nil {
+				return sdk.Errorf(code, "no room for data")
+			}
+			return nil
+		}}
+		p := &activities.Publisher{Stories: l}
+		if err := p.PublishEvents(t.Context(), part(events(3))); err == nil || len(l.told) > 0 {
+			t.Errorf("%s: %v, and told %v", code, err, l.told)
+		}
+		l.refuses = nil
+		if err := p.PublishEvents(t.Context(), part(events(3))); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(events(3), l.told); d != "" {
+			t.Errorf("%s: %s", code, d)
+		}
+	}
+}
+
+// slowLog takes a while for everything.
+type slowLog time.Duration
+
+func (l slowLog) Tell(ctx context.Context, _, _, _ string, _ int, _ []sdk.Event) error {
+	select {
+	case <-time.After(time.Duration(l)):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// TestPublisherIsNotHeldUpByASlowLog: one that answers ordinary activities, and too late for local ones.
+func TestPublisherIsNotHeldUpByASlowLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &activities.Publisher{Stories: slowLog(200 * time.Millisecond)}
+		held := 0
+		for range 20 {
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+			if err := p.PublishEventsLocally(ctx, part(events(1))); err == nil {
+				t.Error("a local activity waited for the log")
+			}
+			cancel()
+			if time.Since(began) > 0 {
+				held++
+			}
+			if err := p.PublishEvents(t.Context(), part(events(1))); err != nil {
+				t.Error(err)
+			}
+		}
+		if held != 1 {
+			t.Errorf("%d of 20 runs were held up, want the first", held)
+		}
+	})
 }

@@ -24,6 +24,8 @@ type LastEvent struct {
 	Type sdk.EventType
 	// Oldest is, where the log has none, since when the log has everything it took of the project; zero is since ever.
 	Oldest time.Time
+	// Began is, where the log has none, since when the log takes events of the project; zero where it has not taken any.
+	Began time.Time
 }
 
 // EndStory tells the rest of a story whose own writer does not any more. rest answers what follows the last event, numbered on from
@@ -68,8 +70,8 @@ func (p *project) lastOf(ctx context.Context, subject string) (LastEvent, storyE
 		return LastEvent{}, storyEnd{}, nil
 	}
 	if err == nil && r == nil {
-		oldest, err := p.oldest(ctx)
-		return LastEvent{Oldest: oldest}, storyEnd{}, err
+		oldest, began, err := p.oldest(ctx)
+		return LastEvent{Oldest: oldest, Began: began}, storyEnd{}, err
 	}
 	if err != nil {
 		return LastEvent{}, storyEnd{}, err
@@ -80,22 +82,22 @@ func (p *project) lastOf(ctx context.Context, subject string) (LastEvent, storyE
 	return LastEvent{Seq: r.number, Type: r.Type}, storyEnd{seq: r.number, sequence: r.Sequence}, nil
 }
 
-// oldest is since when nothing of what the log took was removed; zero is since ever.
-func (p *project) oldest(ctx context.Context) (time.Time, error) {
+// oldest is since when nothing of what the log took was removed; zero is since ever. began is since when it takes events; zero is not yet.
+func (p *project) oldest(ctx context.Context) (oldest, began time.Time, err error) {
 	s, err := p.find(ctx)
 	if err != nil || s == nil {
-		return time.Time{}, err
+		return time.Time{}, time.Time{}, err
 	}
 	e, err := p.log.extent(ctx, s)
 	if p.lost(err); err != nil || e.first <= 1 {
 		if isGone(err) {
 			err = nil
 		}
-		return time.Time{}, err
+		return time.Time{}, e.created, err
 	}
 	r, err := p.log.look(ctx, streamName(p.id), ask{From: e.first, Next: everything(p.id)})
 	if err != nil || r == nil {
-		return time.Now(), err
+		return time.Now(), e.created, err
 	}
-	return r.at, nil
+	return r.at, e.created, nil
 }

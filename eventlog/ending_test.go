@@ -69,22 +69,22 @@ func TestEndStoryRefusesAGap(t *testing.T) {
 func TestEndStoryTellsSinceWhenTheLogIsWhole(t *testing.T) {
 	t.Parallel()
 	l := open(t, Config{MaxBytes: minBytes})
-	var oldest time.Time
+	var oldest, first time.Time
 	look := func() {
 		t.Helper()
 		if _, err := l.EndStory(bounded(t), "p", aTask("one"), func(last LastEvent) []sdk.Event {
 			if last.Seq != 0 || last.Type != "" {
 				t.Errorf("%+v", last)
 			}
-			oldest = last.Oldest
+			oldest, first = last.Oldest, last.Began
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	look()
-	if !oldest.IsZero() {
-		t.Errorf("a log without events is whole since %s", oldest)
+	if !oldest.IsZero() || !first.IsZero() {
+		t.Errorf("a log without events is whole since %s, and takes them since %s", oldest, first)
 	}
 	began := time.Now()
 	for i := range 8 {
@@ -95,6 +95,9 @@ func TestEndStoryTellsSinceWhenTheLogIsWhole(t *testing.T) {
 		}
 		if look(); i == 0 && !oldest.IsZero() {
 			t.Errorf("with everything it is whole since %s", oldest)
+		}
+		if first.Before(began) || first.After(time.Now()) {
+			t.Errorf("it takes events since %s, and was begun at %s", first, began)
 		}
 	}
 	if !oldest.After(began) || oldest.After(time.Now()) {

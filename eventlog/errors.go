@@ -25,6 +25,8 @@ const (
 	codeWrongLastNow   = 10164 // the end of a story cannot be told while others write to it
 	codeTooManyBatches = 10210
 	codeStoreFull      = 10077 // maximum bytes exceeded
+	codeAccountFull    = 10002 // of all streams of the account
+	codeTooLarge       = 10054 // the message, for the stream
 	codeNoResources    = 10047
 	codeNoStorage      = 10023
 	codeConsumerStore  = 10012 // a subscription's files cannot be written, as while another process ends it
@@ -56,13 +58,17 @@ func fault(ctx context.Context, err error) error {
 	}
 	message := ""
 	switch api, _ := errors.AsType[*jetstream.APIError](err); {
-	case isCode(err, codeStoreFull, codeNoResources, codeNoStorage):
+	case isCode(err, codeTooLarge) || errors.Is(err, nats.ErrMaxPayload):
+		e := sdk.Errorf(sdk.CodePayloadTooLarge, "the event is larger than the event log keeps; make it smaller")
+		e.Cause = err
+		return e
+	case isCode(err, codeStoreFull, codeAccountFull, codeNoResources, codeNoStorage):
 		message = "the event log has no room; its operator has to give it more"
 	case isCode(err, codeTooManyBatches) || errors.Is(err, jetstream.ErrTooManyStalledMsgs) || strings.Contains(err.Error(), tooManyPulls):
 		message = "the event log has too much to do; try again"
 	case isCode(err, codeDuplicateNow):
 		message = "the same event is being written; try again"
-	case isAway(err) || api != nil && api.Code == http.StatusServiceUnavailable:
+	case isAway(err) || api != nil && api.Code >= http.StatusInternalServerError:
 		message = "the event log can not be reached; try again"
 	default:
 		e := sdk.Errorf(sdk.CodeInternal, "the event log: %T: %v", err, err)

@@ -16,12 +16,13 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// encode makes an event's message. Its sequence is not in it: the log gives it.
+// encode makes an event's message. Its sequence is not in it: the log gives it. What can never be kept is invalid_input or
+// payload_too_large.
 func encode(subject string, e sdk.Event) (*nats.Msg, error) {
 	e.Sequence = ""
 	data, err := compact(e)
 	if err != nil {
-		return nil, sdk.Errorf(sdk.CodeInternal, "an event of type %s cannot be written as JSON: %v", e.Type, err)
+		return nil, sdk.Errorf(sdk.CodeInvalidInput, "an event of type %s cannot be written as JSON: %v", e.Type, err)
 	}
 	m := nats.NewMsg(subject)
 	m.Data = data

@@ -176,7 +176,7 @@ func (a *attempt) work(info activity.Info) {
 	returned := make(chan struct{})
 	told := make(chan struct{})
 	s := &signals{
-		port: a.w.port, ref: a.ref, reporter: a.reporter, held: a.lease.held, log: a.log,
+		port: a.w.port, ref: a.ref, reporter: a.reporter, held: a.lease.held, answerBy: a.lease.answerBy, log: a.log,
 		begin: began, before: taskAge(a.task, info.StartedTime), done: returned,
 	}
 	go func() {

@@ -32,6 +32,7 @@ type fakeTemporal struct {
 	lost    bool                                // heartbeats are not acknowledged
 	deaf    int                                 // so many signals more are not acknowledged, although they arrive
 	unsure  []sent                              // those
+	trouble func(*fakeTemporal)                 // begins with the first progress signal; nil once it has, or none does
 	begun   int                                 // attempts, each of a run of its own
 	last    map[string]activities.AttemptReport // the last heartbeat that was kept, by run
 	behind  []string                            // signals that said more than the last heartbeat that was kept
@@ -109,6 +110,7 @@ func (f *fakeTemporal) CompleteActivityWithOptions(ctx context.Context, opts cli
 }
 
 func (f *fakeTemporal) SignalWorkflow(ctx context.Context, run, _, name string, arg any) error {
+	f.begins(name)
 	if err := f.reach(ctx, 0); err != nil {
 		return err
 	}
@@ -122,6 +124,16 @@ func (f *fakeTemporal) SignalWorkflow(ctx context.Context, run, _, name string, 
 	}
 	f.signals = append(f.signals, call[sent]{time.Now(), sent{name, arg}})
 	return nil
+}
+
+// begins lets the trouble begin, if it does with this signal.
+func (f *fakeTemporal) begins(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.trouble != nil && name == workflows.TaskProgressed.Name {
+		f.trouble(f)
+		f.trouble = nil
+	}
 }
 
 // compare notes a signal that says more than the last heartbeat that was kept.

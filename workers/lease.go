@@ -91,6 +91,13 @@ func (l *lease) expiry() time.Time {
 	return l.sent.Add(l.length)
 }
 
+// answerBy is when an answer is to be tried at the latest: a tenth before the lease lapses, since after that there is but one try.
+func (l *lease) answerBy() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent.Add(l.length / 10 * 8)
+}
+
 // checkLapse runs when the clock of some heartbeat has run out; a later one may have been acknowledged since.
 func (l *lease) checkLapse() {
 	if l.held() {

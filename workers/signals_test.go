@@ -175,28 +175,78 @@ func TestEveryAnswerCarriesTheLastProgressAndNoSignalRepeatsIt(t *testing.T) {
 	}
 }
 
-func TestNoSignalIsTriedOnceTheHandlerHasReturned(t *testing.T) {
+func TestNoSignalIsMadeOnceTheHandlerHasReturned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeTemporal{}
 		w := bench(t, f, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
-			pass(time.Second)
-			f.set(func(f *fakeTemporal) { f.away = true })
+			f.set(func(f *fakeTemporal) { f.deaf = 1 })
 			r.Progress(sdk.Progress{Percentage: 77})
-			pass(5 * time.Second)
+			pass(startedAfter + 50*time.Millisecond) // the start's answer is lost, and its second try has yet to come
 			return &sdk.Result{}, nil
 		})
 		_, done := begin(w, sdk.Assignment{})
-		pass(20 * time.Second)
-		f.set(func(f *fakeTemporal) { f.away = false })
 		<-done
-		if got := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name); len(got) != 0 {
-			t.Errorf("signals %+v after the handler had returned", got)
+		if len(f.unsure) != 1 || len(f.signals) != 0 {
+			t.Errorf("signals %+v, and in vain %+v", f.signals, f.unsure)
 		}
-		if report := resultOf(t, f); report.Progress.Percentage != 77 {
-			t.Errorf("the answer says %+v", report.Progress)
+		if report := resultOf(t, f); report.Progress.Percentage != 77 || report.N != 0 {
+			t.Errorf("the answer says %+v", report)
 		}
 	})
+}
+
+// TestTheAnswerWaitsForASignalThatWasTried: it counts it, so the run must not get it later.
+func TestTheAnswerWaitsForASignalThatWasTried(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		trouble, over func(*fakeTemporal)
+		after         time.Duration // the handler's end, it is over
+		got           int
+		latest        time.Duration // of the answer, after the handler's end
+	}{
+		"its answer is lost":       {func(f *fakeTemporal) { f.deaf = 1 }, func(*fakeTemporal) {}, 0, 1, time.Second},
+		"its answers are lost":     {func(f *fakeTemporal) { f.deaf = 1_000_000 }, func(*fakeTemporal) {}, 0, 0, testLease},
+		"Temporal is away":         {func(f *fakeTemporal) { f.away = true }, func(f *fakeTemporal) { f.away = false }, 20 * time.Second, 1, 22 * time.Second},
+		"Temporal does not answer": {func(f *fakeTemporal) { f.cut = true }, func(f *fakeTemporal) { f.cut = false }, 20 * time.Second, 1, 32 * time.Second},
+		"it is away until the lease has lapsed": {func(f *fakeTemporal) { f.away = true }, func(f *fakeTemporal) { f.away = false },
+			testLease + lateAnswerMargin/2, 0, testLease + lateAnswerMargin},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeTemporal{trouble: tc.trouble}
+				var returned time.Time
+				w := bench(t, f, 1, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+					pass(time.Second)
+					r.Progress(sdk.Progress{Percentage: 77})
+					for troubled := false; !troubled; pass(time.Millisecond) {
+						f.set(func(f *fakeTemporal) { troubled = f.trouble == nil })
+					}
+					returned = time.Now()
+					return &sdk.Result{}, nil
+				})
+				_, done := begin(w, sdk.Assignment{})
+				pass(tc.after + 2*time.Second)
+				f.set(tc.over)
+				<-done
+				got := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name)
+				if len(got) != tc.got {
+					t.Errorf("signals %+v, want %d", got, tc.got)
+				}
+				if len(f.answers) != 1 {
+					t.Fatalf("answers: %+v", f.answers)
+				}
+				at := f.answers[0].at
+				if len(got) > 0 && got[0].at.After(at) || at.Sub(returned) > tc.latest {
+					t.Errorf("answered %s after the handler's end, signals %+v", at.Sub(returned), got)
+				}
+				if report := resultOf(t, f); report.Progress.Percentage != 77 || report.N != 1 {
+					t.Errorf("the answer says %+v", report)
+				}
+			})
+		})
+	}
 }
 
 // Heartbeats take long, or fail; signals get through.

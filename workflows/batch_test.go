@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -187,10 +188,23 @@ func (p *player) story(known map[string][]string, incidents []incident) []string
 	defer p.mu.Unlock()
 	lines := []string{}
 	for _, e := range p.told {
-		lines = append(lines, fmt.Sprintf("%d %s", e.Seq, storyLine(p.t, e)))
+		lines = append(lines, fmt.Sprintf("%d %s%s", e.Seq, storyLine(p.t, e), wording(p.t, e)))
 	}
 	known[key] = lines
 	return lines
+}
+
+// wording is what an event says to people.
+func wording(t *testing.T, e sdk.Event) string {
+	t.Helper()
+	var d struct {
+		Prompt, Message string
+		Error           sdk.TaskError
+	}
+	if err := json.Unmarshal(e.Data, &d); err != nil {
+		t.Errorf("data of %s: %v", e.Type, err)
+	}
+	return fmt.Sprintf(" %q", d.Prompt+d.Message+d.Error.Message)
 }
 
 // give hands the batch to the worker as a run of its own; false says that it did not get to tell all in this workflow task.

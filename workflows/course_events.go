@@ -25,9 +25,13 @@ func (c *Course) tell(now time.Time, t sdk.EventType, data any, texts int) {
 	c.events = append(c.events, newEvent(c.in, c.task, c.seq, now, t, data))
 }
 
+// tellCreated tells of the task at the time when it was created, or when its run started if that clock was ahead, or said what no event can.
 func (c *Course) tellCreated() {
-	d := createdData(c.in, c.task)
-	c.tell(c.task.CreatedAt, sdk.EventTaskCreated, d, len(d.Description)+len(d.Input))
+	d, at := createdData(c.in, c.task), c.task.CreatedAt
+	if at.After(c.began) || at.UTC().Year() < 1 {
+		at = c.began
+	}
+	c.tell(at, sdk.EventTaskCreated, d, len(d.Description)+len(d.Input))
 }
 
 // begun notes that the running attempt's handler began, and tells of it: task.assigned once for an attempt, task.started once for a task.

@@ -7,10 +7,13 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
+// QuestionID is the id of the question that an attempt asks.
+func QuestionID(stage, attempt int) string { return fmt.Sprintf("input-%d-%d", stage, attempt) }
+
 func (c *Course) newQuestion(now time.Time, in sdk.InputRequired) *sdk.InputRequest {
 	wait := min(milliseconds(c.task.Timeouts.InputMs), c.left(now))
 	return &sdk.InputRequest{
-		ID: fmt.Sprintf("input-%d-%d", c.task.Stage, c.task.Attempt), Prompt: in.Prompt, Schema: in.Schema,
+		ID: QuestionID(c.task.Stage, c.task.Attempt), Prompt: in.Prompt, Schema: in.Schema,
 		AskedAt: now, ExpiresAt: now.Add(max(wait, 0)),
 	}
 }

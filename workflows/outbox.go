@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -100,24 +99,33 @@ func (o *outbox) tryOn(ctx workflow.Context) {
 }
 
 // handOver gives everything that the log has not acknowledged to runs of their own, and waits for their start alone. The last part has
-// the plain id: as long as a run of this id goes on, the story has no end.
+// the plain id: as long as a run of this id goes on, the story has no end. Where a part's own run does not start, as when another one has
+// its id, that part is the last one: what follows would wait for it in vain. The server writes the end then.
 func (o *outbox) handOver(ctx workflow.Context) {
 	o.more()
+	last := EventsWorkflowID(o.in.Project, o.in.ID)
 	for n := 1; len(o.pending) > 0; n++ {
 		batch := o.batch()
-		id := EventsWorkflowID(o.in.Project, o.in.ID)
-		if len(batch) < len(o.pending) {
-			id = fmt.Sprintf("%s:%d", id, n)
+		if len(batch) < len(o.pending) && startPublishing(ctx, EventsPartID(o.in.Project, o.in.ID, n), o.part(batch)) {
+			o.pending = o.pending[len(batch):]
+			continue
 		}
-		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-			WorkflowID: id, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
-			StaticSummary: "internal: publishes the last events of a task that has ended",
-		}), PublishEventsWorkflow, o.part(batch))
-		if err := child.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
-			workflow.GetLogger(ctx).Warn("the run that publishes a task's last events was not started", "id", id, "error", err)
-		}
-		o.pending = o.pending[len(batch):]
+		startPublishing(ctx, last, o.part(batch))
+		return
 	}
+}
+
+// startPublishing reports whether a run that publishes has started.
+func startPublishing(ctx workflow.Context, id string, in activities.PublishEventsInput) bool {
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: id, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		StaticSummary: "internal: publishes the last events of a task that has ended",
+	}), PublishEventsWorkflow, in)
+	err := child.GetChildWorkflowExecution().Get(ctx, nil)
+	if err != nil {
+		workflow.GetLogger(ctx).Warn("the run that publishes a task's last events was not started", "id", id, "error", err)
+	}
+	return err == nil
 }
 
 // part is a batch as the activities and the run that publishes take it.

@@ -106,8 +106,8 @@ func TestTask_SaysWhatTheLogHasAcknowledged(t *testing.T) {
 	}
 }
 
-func TestTask_HandsLargeTailsOverInParts(t *testing.T) {
-	t.Parallel()
+// largeTail is a task whose events are too many for one part, and all of them are left at its end.
+func largeTail() (sdk.TaskRequest, *script) {
 	r := request()
 	r.Retry = &sdk.Retry{MaxAttempts: 100, InitialIntervalMs: 1000, MaxIntervalMs: 1000}
 	s := &script{}
@@ -130,6 +130,12 @@ func TestTask_HandsLargeTailsOverInParts(t *testing.T) {
 		ended = true
 		return completes(`1`)(a)
 	})
+	return r, s
+}
+
+func TestTask_HandsLargeTailsOverInParts(t *testing.T) {
+	t.Parallel()
+	r, s := largeTail()
 	env := newEnv(t, s)
 	var children []string
 	env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, _ converter.EncodedValues) {
@@ -148,6 +154,43 @@ func TestTask_HandsLargeTailsOverInParts(t *testing.T) {
 	}
 	if got := s.log.types(t); len(got) != 1+99*2+1+1+2 {
 		t.Errorf("%d events", len(got))
+	}
+}
+
+// TestTask_HandsNothingOverAfterAPartThatDoesNotStart holds that what follows it does not wait for it for a month.
+func TestTask_HandsNothingOverAfterAPartThatDoesNotStart(t *testing.T) {
+	t.Parallel()
+	r, s := largeTail()
+	env := newEnv(t, s)
+	env.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+		ctx.Done().Receive(ctx, nil)
+		return nil
+	}, workflow.RegisterOptions{Name: "stranger"})
+	var parts []string
+	env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, _ converter.EncodedValues) {
+		if info.WorkflowType.Name == workflows.PublishEventsWorkflow {
+			parts = append(parts, info.WorkflowExecution.ID)
+		}
+	})
+	env.ExecuteWorkflow(func(ctx workflow.Context) error {
+		child, end := workflow.WithCancel(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: workflows.EventsPartID("default", "t1", 1)}))
+		stranger := workflow.ExecuteChildWorkflow(child, "stranger")
+		if err := stranger.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+			return err
+		}
+		err := workflow.ExecuteChildWorkflow(ctx, workflows.TaskWorkflow, input(r)).Get(ctx, nil)
+		end()
+		_ = stranger.Get(ctx, nil)
+		return err
+	})
+	if err := env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.log.told) != 1 || s.log.told[0].Events[0].Seq != 1 || !slices.Equal(parts, []string{workflows.EventsWorkflowID("default", "t1")}) {
+		t.Errorf("parts %v, told in %v", parts, s.log.calls)
+	}
+	if types := s.log.types(t); strings.HasPrefix(types[len(types)-1], "task.completed") {
+		t.Error("all of it went over in one part")
 	}
 }
 

@@ -80,12 +80,16 @@ func TestTerminalEvent(t *testing.T) {
 
 func TestEventsWorkflowID(t *testing.T) {
 	t.Parallel()
-	project, id, ok := workflows.ParseEventsWorkflowID(workflows.EventsWorkflowID("shop", "t1"))
-	if project != "shop" || id != "t1" || !ok {
-		t.Errorf("%q %q %v", project, id, ok)
+	for part, workflowID := range map[int]string{0: workflows.EventsWorkflowID("shop", "t1"), 12: workflows.EventsPartID("shop", "t1", 12)} {
+		project, id, n, ok := workflows.ParseEventsWorkflowID(workflowID)
+		if project != "shop" || id != "t1" || n != part || !ok {
+			t.Errorf("%s: %q %q %d %v", workflowID, project, id, n, ok)
+		}
 	}
-	for _, other := range []string{workflows.TaskWorkflowID("shop", "t1"), "events:shop", "events:a b:c", ""} {
-		if _, _, ok := workflows.ParseEventsWorkflowID(other); ok {
+	for _, other := range []string{
+		workflows.TaskWorkflowID("shop", "t1"), "events:shop", "events:a b:c", "", "events:shop:t1:0", "events:shop:t1:", "events:shop:t1:x", "events:shop:t1:+1", "events:shop:t1:1:2",
+	} {
+		if _, _, _, ok := workflows.ParseEventsWorkflowID(other); ok {
 			t.Errorf("%q is taken for one", other)
 		}
 	}

@@ -64,10 +64,32 @@ func TestTask_CountsNothingFromTheTimeItWasCreated(t *testing.T) {
 			if !task.CreatedAt.Equal(started.Add(off)) || task.Result.Metrics.DurationMs != 0 {
 				t.Errorf("created at %s, took %d ms", task.CreatedAt, task.Result.Metrics.DurationMs)
 			}
+			if told := s.log.events[0].Time; !told.Equal(started.Add(min(off, 0))) {
+				t.Errorf("task.created is of %s", told)
+			}
 			if len(s.given) != 1 || !s.given[0].Deadline.Equal(started.Add(time.Minute)) {
 				t.Errorf("given %+v", s.given)
 			}
 		})
+	}
+}
+
+// TestTask_TellsItsCreationWhateverItsTime: an event has no room for some of the times that an input has.
+func TestTask_TellsItsCreationWhateverItsTime(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"} {
+		in := input(request())
+		if err := in.CreatedAt.UnmarshalText([]byte(at)); err != nil {
+			t.Fatal(err)
+		}
+		s := &script{answers: []func(sdk.Assignment) (activities.AttemptReport, error){completes(`1`)}}
+		env := newEnv(t, s)
+		started := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		env.SetStartTime(started)
+		env.ExecuteWorkflow(workflows.TaskWorkflow, in)
+		if err := env.GetWorkflowError(); err != nil || len(s.log.events) == 0 || !s.log.events[0].Time.Equal(started) {
+			t.Errorf("%s: %v, %d events", at, err, len(s.log.events))
+		}
 	}
 }
 

@@ -18,8 +18,9 @@ type TaskInput struct {
 	RetryOf      string          `json:"retryOf,omitempty"`
 	FairnessKey  string          `json:"fairnessKey,omitempty"` // of a request that names none: who asked for the task
 
-	// CreatedAt is when the task was created by the clock of whoever created it; zero is when its run started. It is shown and nothing
-	// counts from it: a clock that is off neither lengthens nor shortens the task's time.
+	// CreatedAt is when the task was created by the clock of whoever created it; zero is when its run started. It is shown, and the keys of
+	// the task's attempts expire no later than its time after it. Nothing of the run counts from it: a clock that is off neither lengthens
+	// nor shortens the task's time.
 	CreatedAt time.Time `json:"createdAt,omitzero"`
 }
 

@@ -68,8 +68,11 @@ func (e *Engine) leaveBell(b *bell) {
 	b.linger = time.AfterFunc(e.cfg.Linger, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if b.watches == 0 {
-			b.cancel()
+		if b.watches > 0 {
+			return
+		}
+		b.cancel()
+		if e.bells[b.project] == b { // an earlier linger of b may have made way for another one
 			delete(e.bells, b.project)
 		}
 	})
@@ -88,8 +91,9 @@ func (e *Engine) listen(ctx context.Context, b *bell) {
 			e.hear(ctx, b, f)
 			f.Close()
 		}
-		b.set(false)
-		e.stir(b)
+		if b.set(false) {
+			e.stir(b)
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(bellAgain):
@@ -138,6 +142,18 @@ func (e *Engine) ring(b *bell, workflowID string) {
 	if w := e.watches[workflowID]; w != nil {
 		notice(w.rung)
 	}
+}
+
+// heardEnd reports whether the log has told of a task's end a moment ago.
+func (e *Engine) heardEnd(project, id string) bool {
+	e.mu.Lock()
+	b := e.bells[project]
+	e.mu.Unlock()
+	if b == nil {
+		return false
+	}
+	_, heard := b.heard.get(workflows.TaskWorkflowID(project, id))
+	return heard
 }
 
 // stir lets every watch of the bell look at its task and at how the bell stands.

@@ -103,6 +103,43 @@ func TestProvideInput(t *testing.T) {
 	}
 }
 
+// TestAnAnswerToAQuestionThatIsNotRecordedYet: the log tells of a question before its run has recorded it, and the worker that asked may die then.
+func TestAnAnswerToAQuestionThatIsNotRecordedYet(t *testing.T) {
+	t.Parallel()
+	conflict := func() error {
+		return temporal.NewNonRetryableApplicationError("conflict: nothing is asked", "conflict", nil, []sdk.Fault(nil))
+	}
+	ended := sdk.Attempt{Attempt: 1, EndedAt: ptr(at(2))}
+	for name, tc := range map[string]struct {
+		requestID string
+		state     workflows.TaskState
+		first     []error
+		last      error
+		updates   int
+	}{
+		"the first attempt's":      {"input-0-1", workflows.TaskState{}, []error{conflict()}, nil, 2},
+		"the next attempt's":       {"input-0-2", workflows.TaskState{Attempt: 1, Attempts: []sdk.Attempt{ended}}, []error{conflict(), conflict()}, nil, 3},
+		"the next stage's":         {"input-1-1", workflows.TaskState{Attempt: 1, Attempts: []sdk.Attempt{ended}}, []error{conflict()}, nil, 2},
+		"it does not come":         {"input-0-1", workflows.TaskState{}, nil, conflict(), 3},
+		"of an attempt that ended": {"input-0-1", workflows.TaskState{Attempt: 1, Attempts: []sdk.Attempt{ended}}, nil, conflict(), 1},
+		"of a far one":             {"input-0-3", workflows.TaskState{Attempt: 1}, nil, conflict(), 1},
+		"it is open": {"input-0-1", workflows.TaskState{Status: sdk.StatusInputRequired, Attempt: 1, InputRequest: &sdk.InputRequest{ID: "input-0-1"}},
+			nil, conflict(), 1},
+		"it was answered": {"input-0-1", workflows.TaskState{Attempt: 1, Answers: []sdk.Answer{{RequestID: "input-0-1"}}}, nil, conflict(), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOneRun(t, input())
+			o.setState(t, tc.state)
+			o.answers, o.answer = tc.first, tc.last
+			_, err := newTestEngine(t, o, Config{}).ProvideInput(t.Context(), "p", "a", workflows.ProvideInputInput{RequestID: tc.requestID, Answer: []byte(`1`)})
+			if (err == nil) != (tc.last == nil) || err != nil && !errors.Is(err, sdk.ErrConflict) || o.updates != tc.updates {
+				t.Errorf("%v after %d updates, want %d", err, o.updates, tc.updates)
+			}
+		})
+	}
+}
+
 func TestListProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

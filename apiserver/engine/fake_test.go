@@ -46,6 +46,7 @@ type oneRun struct {
 	begun    *client.StartWorkflowOptions               // of the last start
 	input    workflows.TaskInput                        // of it
 	answer   error                                      // of an update
+	answers  []error                                    // of the first updates, before answer
 	queue    *workflowservice.DescribeTaskQueueResponse // nil: none
 	queues   []string                                   // looked at
 	progress func(context.Context) ([]sdk.Progress, error)
@@ -239,6 +240,11 @@ func (o *oneRun) UpdateWorkflow(context.Context, client.UpdateWorkflowOptions) (
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.updates++
+	if len(o.answers) > 0 {
+		first := o.answers[0]
+		o.answers = o.answers[1:]
+		return settled{err: first}, nil
+	}
 	return settled{err: o.answer}, nil
 }
 

@@ -21,7 +21,8 @@ const (
 	storyMost    = 20_000 * storySize
 )
 
-// stories ends the stories of runs that were terminated or timed out in Temporal, or whose own publishing was: nobody else does.
+// stories ends the stories of runs that were terminated or timed out in Temporal, or whose own publishing was, and of those that the log
+// has lost the end of: nobody else does.
 type stories struct {
 	read  chan closedRun     // that a reader met
 	over  *cache[struct{}]   // by run id
@@ -33,14 +34,17 @@ type stories struct {
 }
 
 // closedRun is a task's run that has ended. Its run id may be that of an earlier run of the workflow id.
-type closedRun struct{ project, id, runID string }
+type closedRun struct {
+	project, id, runID string
+	part               int // of its last events, of which it is known that nobody publishes it any more; 0 is none, or the last
+}
 
 func newStories(cfg Config) *stories {
 	s := &stories{
 		read: make(chan closedRun, storyQueue), over: newCache[struct{}](storyMost, storyTTL), since: time.Now().Add(-sweepBack),
 		pass: cfg.Before,
 		ended: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "rolecall_stories_ended_total", Help: "Tasks whose last event the API server wrote, because their run was ended from outside.",
+			Name: "rolecall_stories_ended_total", Help: "Tasks whose last event the API server wrote: their run was ended from outside, or the log had lost it.",
 		}),
 	}
 	if s.pass == nil {
@@ -67,16 +71,17 @@ func (e *Engine) tendStories() {
 	}
 }
 
-// metStory has the story of a closed run looked at that somebody reads. It does not wait; what finds no room is left to the sweep.
+// metStory has the story of a closed run looked at that somebody reads. It does not wait; what finds no room is left to the sweep and to
+// the next reader.
 func (e *Engine) metStory(r run) {
-	if e.cfg.Events == nil || !endedOutside(r.status) {
+	if e.cfg.Events == nil {
 		return
 	}
-	if _, over := e.stories.over.get(r.runID); over {
+	if _, over := e.stories.over.get(r.runID); over || !endedOutside(r.status) && e.heardEnd(r.project, r.id) {
 		return
 	}
 	select {
-	case e.stories.read <- closedRun{r.project, r.id, r.runID}:
+	case e.stories.read <- closedRun{project: r.project, id: r.id, runID: r.runID}:
 	default:
 	}
 }
@@ -94,8 +99,9 @@ func (e *Engine) endStory(c closedRun) error {
 	defer cancel()
 	var end *storyEnd
 	var failed error
+	over := false
 	n, err := e.cfg.Events.EndStory(ctx, c.project, eventlog.Story{Kind: eventlog.KindTask, ID: c.id}, func(last eventlog.LastEvent) []sdk.Event {
-		if workflows.EndsStory(last.Type) {
+		if over = workflows.EndsStory(last.Type); over {
 			return nil
 		}
 		if end == nil {
@@ -103,6 +109,7 @@ func (e *Engine) endStory(c closedRun) error {
 				return nil
 			}
 		}
+		over = !end.later
 		return end.events(last, e.stories.pass)
 	})
 	if failed != nil {
@@ -113,9 +120,9 @@ func (e *Engine) endStory(c closedRun) error {
 	}
 	if n > 0 {
 		e.stories.ended.Inc()
-		e.cfg.Logger.Info("ended the story of a task whose run did not", "task", c.id, "project", c.project, "run", c.runID)
+		e.cfg.Logger.Info("ended the story of a task whose run did not, or which the log had lost the end of", "task", c.id, "project", c.project, "run", c.runID)
 	}
-	if c.runID != "" {
+	if over && c.runID != "" {
 		e.stories.over.put(c.runID, struct{}{}, storySize, time.Now())
 	}
 	return nil
@@ -123,6 +130,7 @@ func (e *Engine) endStory(c closedRun) error {
 
 // storyEnd is what a story ends with; the zero value is one that is not to be ended from here.
 type storyEnd struct {
+	later   bool // it may have to be, but not yet
 	due     bool
 	in      workflows.TaskInput
 	task    sdk.Task
@@ -148,8 +156,8 @@ func (e *Engine) endOf(ctx context.Context, c closedRun) (*storyEnd, error) {
 		return &storyEnd{}, nil
 	}
 	if !endedOutside(seen.status) {
-		if left, err := e.publishing(ctx, seen); left || err != nil {
-			return &storyEnd{}, err
+		if left, err := e.publishing(ctx, seen, c.part); left || err != nil {
+			return &storyEnd{later: true}, err
 		}
 	}
 	in, err := e.firstInput(ctx, seen)
@@ -166,12 +174,26 @@ func (e *Engine) endOf(ctx context.Context, c closedRun) (*storyEnd, error) {
 	return &storyEnd{due: true, in: in, task: e.closedTask(seen, event), outside: endedOutside(seen.status), closed: seen.closed}, nil
 }
 
-// publishing reports whether a run that ended by itself may still have its story told by its own side.
-func (e *Engine) publishing(ctx context.Context, seen run) (bool, error) {
+// publishing reports whether a run that ended by itself may still have its story told by its own side. Where a part of it is lost, that is
+// up to the parts before: those after it wait for it in vain.
+func (e *Engine) publishing(ctx context.Context, seen run, lost int) (bool, error) {
 	if time.Since(seen.closed) < storyRest {
 		return true, nil
 	}
-	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflows.EventsWorkflowID(seen.project, seen.id), "")
+	if lost == 0 {
+		return e.goesOn(ctx, workflows.EventsWorkflowID(seen.project, seen.id))
+	}
+	for part := 1; part < lost; part++ {
+		if left, err := e.goesOn(ctx, workflows.EventsPartID(seen.project, seen.id, part)); left || err != nil {
+			return left, err
+		}
+	}
+	return false, nil
+}
+
+// goesOn reports whether the latest run of a workflow id has not ended.
+func (e *Engine) goesOn(ctx context.Context, workflowID string) (bool, error) {
+	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 	if isNotFound(err) {
 		return false, nil
 	}
@@ -183,9 +205,13 @@ func (e *Engine) publishing(ctx context.Context, seen run) (bool, error) {
 }
 
 // events are what is to follow the last event of the story; pass is what they go through. A story of which the log has nothing begins with
-// its end, where the log still has what it took when the run ended: else it may have been told, and is not kept any more.
+// its end, where the log still has what it took when the run ended: else it may have been told, and is not kept any more. One of a run
+// that ended by itself does so only where the log took events by then: else it was none of the log's.
 func (s *storyEnd) events(last eventlog.LastEvent, pass func(sdk.Event) sdk.Event) []sdk.Event {
-	if !s.due || last.Seq == 0 && (!s.outside || s.closed.Before(last.Oldest)) {
+	if !s.due {
+		return nil
+	}
+	if early := last.Began.IsZero() || s.closed.Before(last.Began); last.Seq == 0 && (!s.outside && early || s.closed.Before(last.Oldest)) {
 		return nil
 	}
 	list := []sdk.Event{pass(workflows.TerminalEvent(s.in, s.task, last.Seq+1))}

@@ -227,6 +227,102 @@ func TestAStoryThatItsPublisherDidNotFinishIsEnded(t *testing.T) {
 	}
 }
 
+// lostPart makes part 2 of the run's last events one that nobody publishes any more, while the run with this id goes on.
+func (o *oneRun) lostPart(t *testing.T, goesOn string) {
+	t.Helper()
+	o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
+	o.setPublisher(enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
+	o.child.WorkflowExecutionInfo.Execution.WorkflowId = goesOn
+	o.ended.publishers = [][2]string{{workflows.EventsPartID("p", "a", 2), "run-9"}}
+}
+
+// TestWhatWaitsForALostPartDoesNotKeepAStoryOpen, and what is before it does.
+func TestWhatWaitsForALostPartDoesNotKeepAStoryOpen(t *testing.T) {
+	t.Parallel()
+	for goesOn, want := range map[string]int{workflows.EventsWorkflowID("p", "a"): 2, workflows.EventsPartID("p", "a", 1): 1} {
+		o, l := newOneRun(t, input()), openLog(t)
+		tell(t, l, 1, sdk.EventTaskCreated)
+		o.lostPart(t, goesOn)
+		sweeping(t, o, l)
+		o.swept(t, 3)
+		if list, _ := story(t, l); len(list) != want {
+			t.Errorf("while %s goes on the story is %q", goesOn, list)
+		}
+	}
+}
+
+// TestAStoryWhoseEndIsLostIsEnded when somebody reads the task, once nobody publishes it any more; after that nobody looks again.
+func TestAStoryWhoseEndIsLostIsEnded(t *testing.T) {
+	t.Parallel()
+	o, l := newOneRun(t, input()), openLog(t)
+	e := newTestEngine(t, o, Config{Events: l, SweepInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	tell(t, l, 1, sdk.EventTaskCreated)
+	o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
+	o.setPublisher(enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
+	read := func() {
+		t.Helper()
+		if _, err := e.look(t.Context(), "p", "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read()
+	eventually(t, "a look at the run", func() bool { describes, _, _, _, _ := o.counts(); return describes == 2 })
+	if list, _ := story(t, l); len(list) != 1 {
+		t.Fatalf("while it is published the story is %q", list)
+	}
+	o.setPublisher(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)
+	over := func() bool { _, ok := e.stories.over.get("run-1"); return ok }
+	eventually(t, "the story's end", func() bool { read(); return over() })
+	list, _ := story(t, l)
+	if diff := cmp.Diff([]string{"1 task.created", "2 task.completed"}, list); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	before, _, _, _, _ := o.counts()
+	read()
+	if after, _, _, _, _ := o.counts(); after != before+1 || len(e.stories.read) > 0 {
+		t.Errorf("another read: %d describes, %d stories to look at", after-before, len(e.stories.read))
+	}
+}
+
+// TestAnEndThatWasHeardIsNotLookedFor.
+func TestAnEndThatWasHeardIsNotLookedFor(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t, newOneRun(t, input()), Config{Events: openLog(t)})
+	b := &bell{project: "p", heard: newCache[struct{}](heardMost, time.Hour)}
+	b.heard.put(workflows.TaskWorkflowID("p", "a"), struct{}{}, heardSize, time.Now())
+	e.mu.Lock()
+	e.bells["p"] = b
+	e.mu.Unlock()
+	if !e.heardEnd("p", "a") || e.heardEnd("p", "b") || e.heardEnd("q", "a") {
+		t.Error("it does not know what it has heard")
+	}
+}
+
+// TestAStoryBeginsWithItsEndOnlyWhereTheLogWasThere.
+func TestAStoryBeginsWithItsEndOnlyWhereTheLogWasThere(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		outside bool
+		last    eventlog.LastEvent
+		want    int
+	}{
+		"it was":                             {false, eventlog.LastEvent{Began: at(1)}, 1},
+		"it was not yet":                     {false, eventlog.LastEvent{Began: at(61)}, 0},
+		"it has no events":                   {false, eventlog.LastEvent{}, 0},
+		"it keeps them no more":              {false, eventlog.LastEvent{Began: at(1), Oldest: at(61)}, 0},
+		"it has no events, a terminated run": {true, eventlog.LastEvent{}, 1},
+		"it has some":                        {false, eventlog.LastEvent{Seq: 3, Type: sdk.EventTaskProgress}, 1},
+	} {
+		task := done(t)
+		task.Type, task.ID = sdk.TypeResearchCodebase, "a"
+		s := &storyEnd{due: true, in: input(), task: task, outside: tc.outside, closed: at(60)}
+		list := s.events(tc.last, func(e sdk.Event) sdk.Event { return e })
+		if len(list) != tc.want || tc.want > 0 && list[0].Seq != tc.last.Seq+1 {
+			t.Errorf("%s: %+v", name, list)
+		}
+	}
+}
+
 // TestAStoryThatNeverBeganIsEnded, and one that is not kept any more is not begun again.
 func TestAStoryThatNeverBeganIsEnded(t *testing.T) {
 	t.Parallel()

@@ -81,11 +81,11 @@ func (e *Engine) sweepPage(query string, token []byte) (*workflowservice.ListWor
 
 func runOfTask(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
 	project, id, ok := workflows.ParseTaskWorkflowID(info.GetExecution().GetWorkflowId())
-	return closedRun{project, id, info.GetExecution().GetRunId()}, ok
+	return closedRun{project: project, id: id, runID: info.GetExecution().GetRunId()}, ok
 }
 
 // runOfPublisher is the run of the task whose story a publisher did not finish.
 func runOfPublisher(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
-	project, id, ok := workflows.ParseEventsWorkflowID(info.GetExecution().GetWorkflowId())
-	return closedRun{project: project, id: id}, ok
+	project, id, part, ok := workflows.ParseEventsWorkflowID(info.GetExecution().GetWorkflowId())
+	return closedRun{project: project, id: id, part: part}, ok
 }
