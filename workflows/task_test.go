@@ -233,8 +233,8 @@ func TestTask_HonoursRetryAfter(t *testing.T) {
 func TestTask_EndsAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	r := request()
-	r.Timeouts = &sdk.Timeouts{TotalMs: 2000}
-	r.Retry = &sdk.Retry{MaxAttempts: 100, InitialIntervalMs: 900, BackoffCoefficient: 1}
+	r.Timeouts = &sdk.Timeouts{TotalMs: 2_000_000} // skipped time; what the test itself takes counts, too
+	r.Retry = &sdk.Retry{MaxAttempts: 100, InitialIntervalMs: 900_000, MaxIntervalMs: 900_000, BackoffCoefficient: 1}
 	failing := fails("agent_failed", true, activities.AttemptReport{})
 	s := &script{answers: []func(sdk.Assignment) (activities.AttemptReport, error){failing, failing, failing, failing}}
 	task, err := run(t, newEnv(t, s), r)
