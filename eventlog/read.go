@@ -22,6 +22,8 @@ type Query struct {
 	Until time.Time // what the log took later is left out; zero is no bound
 	Limit int       // events in the page, at least 1
 	Bytes int       // of the events in the page, beyond which it takes no more; 0 is no bound
+	// Newest is how many of the newest events are looked at, whatever the filter chooses of them; 0 is all.
+	Newest uint64
 }
 
 // Page is a part of the log, oldest first.
@@ -29,6 +31,7 @@ type Page struct {
 	Records []*Record
 	Next    uint64 // read on after this sequence
 	More    bool   // whether there may be more; a page can be short, even empty, where the filter leaves much out
+	Cut     bool   // whether there are older ones than Newest lets it look at
 }
 
 // Read answers a page. A project that nothing was written to has no events.
@@ -41,13 +44,16 @@ func (l *Log) Read(ctx context.Context, project string, q Query) (Page, error) {
 		return Page{}, err
 	}
 	s, err := p.find(ctx)
-	if err != nil || s == nil {
+	if err != nil {
 		return Page{}, fault(ctx, err)
+	}
+	if s == nil {
+		return Page{}, extent{first: 1}.has(q.From.after)
 	}
 	page, err := p.read(ctx, s, q)
 	if isGone(err) {
 		p.lost(err)
-		return Page{}, nil
+		return Page{}, extent{first: 1}.has(q.From.after)
 	}
 	return page, fault(ctx, err)
 }
@@ -66,6 +72,9 @@ func (p *project) read(ctx context.Context, s jetstream.Stream, q Query) (Page, 
 		return Page{}, err
 	}
 	page := Page{Next: max(from.after, e.last)}
+	if q.Newest > 0 && e.last > q.Newest && from.after < e.last-q.Newest {
+		from, page.Cut = start{after: e.last - q.Newest, loose: true}, true
+	}
 	if upTo <= from.after {
 		return page, nil
 	}
