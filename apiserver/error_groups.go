@@ -34,11 +34,11 @@ func failureTypes() sdk.EventPatterns {
 	return sdk.EventPatterns{sdk.EventPattern(sdk.EventTaskFailed), sdk.EventPattern(sdk.EventTaskRetrying), sdk.EventPattern(sdk.EventTaskFallback)}
 }
 
-// read enters the failures that the log took since a time. truncated says that there were too many events to look at all of them;
-// the newest are missing then.
+// read enters the failures that the log took since a time. truncated says that there were too many events to look at all of them: the
+// oldest are missing then, or the newest where it took too long.
 func (g *errorGroups) read(ctx context.Context, log *eventlog.Log, project string, since time.Time) (truncated bool, err error) {
-	query := eventlog.Query{Filter: eventlog.Filter{Types: failureTypes()}, From: eventlog.Since(since), Limit: errorScanPage}
-	began, first := time.Now(), uint64(0)
+	query := eventlog.Query{Filter: eventlog.Filter{Types: failureTypes()}, From: eventlog.Since(since), Limit: errorScanPage, Newest: errorScanEvents}
+	began := time.Now()
 	for {
 		page, err := log.Read(ctx, project, query)
 		late := time.Since(began) >= errorScanTime
@@ -52,19 +52,14 @@ func (g *errorGroups) read(ctx context.Context, log *eventlog.Log, project strin
 		for _, r := range page.Records {
 			g.add(r)
 		}
+		truncated = truncated || page.Cut
 		if !page.More {
-			return g.full, nil
+			return truncated || g.full, nil
 		}
 		if late || len(page.Records) < errorScanPage { // the log has a bound of its own on what it looks at for a page
 			return true, nil
 		}
-		if first == 0 {
-			first = page.Records[0].Sequence
-		}
-		if page.Next-first >= errorScanEvents {
-			return true, nil
-		}
-		query.From = eventlog.After(page.Next)
+		query.From, query.Newest = eventlog.After(page.Next), 0 // what is written meanwhile moves nothing
 	}
 }
 
