@@ -72,6 +72,9 @@ func readCloudEvent(body requestBody) (sentEvents, *sdk.Error) {
 	}
 	if at := sent.Time(); !at.IsZero() {
 		e.Time = at.UTC()
+		if year := e.Time.Year(); year < 0 || year > 9999 {
+			s.faults.add(sdk.Fault{Path: "$.time", Message: "must be in the years 0 to 9999 in UTC too"})
+		}
 	}
 	if len(raw.Data) > 0 && !isNull(raw.Data) {
 		e.Data = raw.Data

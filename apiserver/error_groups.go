@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	errorScanEvents = 50_000 // looked at for one answer, about
+	errorScanEvents = 50_000 // looked at for one answer
 	errorScanTime   = 2 * time.Second
 	errorScanPage   = 500
+	errorScanPart   = 5000 // looked at together, beginning with the newest
 	maxErrorGroups  = 5000
 	maxErrorMessage = 1 << 10 // bytes of a group's message
 )
@@ -34,37 +35,53 @@ func failureTypes() sdk.EventPatterns {
 	return sdk.EventPatterns{sdk.EventPattern(sdk.EventTaskFailed), sdk.EventPattern(sdk.EventTaskRetrying), sdk.EventPattern(sdk.EventTaskFallback)}
 }
 
-// read enters the failures that the log took since a time. truncated says that there were too many events to look at all of them;
-// the newest are missing then.
+// read enters the failures that the log took since a time, the newest first. truncated says that there were too many events to look at
+// all of them: the oldest are missing then.
 func (g *errorGroups) read(ctx context.Context, log *eventlog.Log, project string, since time.Time) (truncated bool, err error) {
-	query := eventlog.Query{Filter: eventlog.Filter{Types: failureTypes()}, From: eventlog.Since(since), Limit: errorScanPage}
-	began, first := time.Now(), uint64(0)
-	for {
-		page, err := log.Read(ctx, project, query)
-		late := time.Since(began) >= errorScanTime
-		if gone, ok := errors.AsType[*sdk.Error](err); ok && gone.Code == sdk.CodeHistoryExpired && gone.FirstSequence > 0 && !late {
-			query.From = eventlog.After(gone.FirstSequence - 1) // retention was faster: what is left counts
+	began := time.Now()
+	part := eventlog.Query{Filter: eventlog.Filter{Types: failureTypes()}, From: eventlog.Since(since), Limit: errorScanPage, Newest: errorScanPart}
+	for range errorScanEvents / errorScanPart {
+		begin, older, err := g.readPart(ctx, log, project, part)
+		if err != nil {
+			return false, err
+		}
+		if !older || begin == 0 {
+			return g.full, nil
+		}
+		if time.Since(began) >= errorScanTime {
+			return true, nil
+		}
+		part.UpTo = begin
+	}
+	return true, nil
+}
+
+// readPart enters the failures of one part of the log, and answers after which sequence it begins and whether there is more before.
+func (g *errorGroups) readPart(ctx context.Context, log *eventlog.Log, project string, q eventlog.Query) (begin uint64, older bool, err error) {
+	for first, until := true, time.Now().Add(errorScanTime); ; {
+		page, err := log.Read(ctx, project, q)
+		if gone, ok := errors.AsType[*sdk.Error](err); ok && gone.Code == sdk.CodeHistoryExpired {
+			if gone.FirstSequence == 0 || q.UpTo > 0 && gone.FirstSequence > q.UpTo || time.Now().After(until) {
+				return 0, false, nil
+			}
+			q.From, q.Newest = eventlog.After(gone.FirstSequence-1), 0 // retention was faster: what is left counts, and nothing is before it
+			first, older = false, false
 			continue
 		}
 		if err != nil {
-			return false, err
+			return 0, false, err
+		}
+		if first {
+			first = false
+			begin, older, q.UpTo = page.Begin, page.Cut, cmp.Or(q.UpTo, page.Begin+errorScanPart)
 		}
 		for _, r := range page.Records {
 			g.add(r)
 		}
 		if !page.More {
-			return g.full, nil
+			return begin, older, nil
 		}
-		if late || len(page.Records) < errorScanPage { // the log has a bound of its own on what it looks at for a page
-			return true, nil
-		}
-		if first == 0 {
-			first = page.Records[0].Sequence
-		}
-		if page.Next-first >= errorScanEvents {
-			return true, nil
-		}
-		query.From = eventlog.After(page.Next)
+		q.From, q.Newest = eventlog.After(page.Next), 0
 	}
 }
 

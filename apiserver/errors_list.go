@@ -10,12 +10,7 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-const (
-	defaultErrorsSince = 24 * time.Hour
-	scansOfAProject    = 4               // under way or waiting
-	scansAtOnce        = 2               // of all projects
-	scanTurn           = 5 * time.Second // to wait for a turn
-)
+const defaultErrorsSince = 24 * time.Hour
 
 type listErrorsInput struct {
 	Since string `query:"since" doc:"Failures that the log took at this time or later. Default 24 hours ago."`
@@ -48,7 +43,7 @@ func (s *Server) listErrors(ctx context.Context, in *listErrorsInput) (*listErro
 		return out, nil
 	}
 	project := callerOf(ctx).project
-	leave, err := s.scans.enter(ctx, project)
+	leave, err := s.errorScans.enter(ctx, project)
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
@@ -65,11 +60,11 @@ func (s *Server) listErrors(ctx context.Context, in *listErrorsInput) (*listErro
 func (q query) errorsFilter(now time.Time) (since time.Time, limit int, faults []sdk.Fault) {
 	since, limit, faults = now.Add(-defaultErrorsSince), sdk.DefaultPage, q.faults("since", "limit")
 	if q.values.Has("since") {
-		t, err := time.Parse(time.RFC3339, q.values.Get("since"))
-		if err != nil {
-			faults = append(faults, sdk.Fault{Path: "query.since", Message: "must be a time such as 2026-01-02T15:04:05Z; a + is sent as %2B"})
+		t, more := q.time("since")
+		if t.IsZero() && len(more) == 0 {
+			more = []sdk.Fault{{Path: "query.since", Message: "is empty: give it a value or leave it out"}}
 		}
-		since = t
+		since, faults = t, append(faults, more...)
 	}
 	if q.values.Has("limit") {
 		n, err := strconv.Atoi(q.values.Get("limit"))

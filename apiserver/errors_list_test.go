@@ -70,7 +70,7 @@ func TestErrorsAreGroupedByFingerprint(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", query, diff)
 		}
 	}
-	for query, path := range map[string]string{"?since=": "query.since", "?since=1h": "query.since", "?limit=0": "query.limit", "?limit=201": "query.limit", "?code=x": "query.code"} {
+	for query, path := range map[string]string{"?since=": "query.since", "?since=1h": "query.since", "?since=2201-01-01T00:00:00Z": "query.since", "?limit=0": "query.limit", "?limit=201": "query.limit", "?code=x": "query.code"} {
 		if p := problemOf(t, call(s, http.MethodGet, "/v1/errors"+query, "")); p.Code != sdk.CodeInvalidInput || len(p.Errors) != 1 || p.Errors[0].Path != path {
 			t.Errorf("%s: %+v", query, p)
 		}
@@ -82,6 +82,8 @@ func TestErrorsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, newMemoryTasks(), io.Discard, withLog(t))
 	events := make([]sdk.Event, sdk.MaxEventBatch)
+	old, newest := failed("old", 1, 1, sdk.EventTaskFailed, sdk.TaskEnded{TaskID: "old", Fingerprint: "old"}), failed("new", 1, 1, sdk.EventTaskFailed, sdk.TaskEnded{TaskID: "new", Fingerprint: "new"})
+	tell(t, s.cfg.Events, "old", old)
 	for n := 0; n <= errorScanEvents; n += len(events) {
 		for i := range events {
 			events[i] = sdk.Event{SpecVersion: sdk.EventSpecVersion, ID: fmt.Sprint(n + i), Source: "key/test", Type: "x.y", Time: time.Unix(1, 0)}
@@ -90,9 +92,10 @@ func TestErrorsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	tell(t, s.cfg.Events, "new", newest)
 	var got sdk.ErrorGroups
 	w := call(s, http.MethodGet, "/v1/errors", "")
-	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || !got.Truncated || got.Items == nil {
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || !got.Truncated || len(got.Items) != 1 || got.Items[0].Fingerprint != "new" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	groups := newErrorGroups()
@@ -109,17 +112,17 @@ func TestErrorsAreBounded(t *testing.T) {
 func TestScansTakeTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newScans()
+		s := newScans(errorScansAtOnce, errorScansOfAProject)
 		var leaving []func()
-		for range scansAtOnce {
+		for range errorScansAtOnce {
 			leave, err := s.enter(t.Context(), "p")
 			if err != nil {
 				t.Fatal(err)
 			}
 			leaving = append(leaving, leave)
 		}
-		answers := make(chan error, scansOfAProject)
-		for range scansOfAProject - scansAtOnce {
+		answers := make(chan error, errorScansOfAProject)
+		for range errorScansOfAProject - errorScansAtOnce {
 			go func() {
 				leave, err := s.enter(t.Context(), "p")
 				if err == nil {
@@ -136,7 +139,7 @@ func TestScansTakeTurns(t *testing.T) {
 		if _, err := s.enter(t.Context(), "q"); errorOf(err).Code != sdk.CodeRateLimited || time.Since(began) != scanTurn {
 			t.Errorf("another project while all are busy: %v after %s", err, time.Since(began))
 		}
-		for range scansOfAProject - scansAtOnce {
+		for range errorScansOfAProject - errorScansAtOnce {
 			if err := <-answers; errorOf(err).Code != sdk.CodeRateLimited {
 				t.Errorf("one that waited for long: %v", err)
 			}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 )
 
 type publishEventsInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 printable ASCII characters. The same key and body answer the first events again, for as long as the log knows doubles."`
+	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 printable ASCII characters. The same key and body answer the first events again, for as long as the log knows doubles. For events without ids of their own."`
 
 	body   requestBody
 	keys   []string
@@ -47,6 +46,9 @@ func (s *Server) publishEvents(ctx context.Context, in *publishEventsInput) (*pu
 	}
 	key, faults := keyFaults(in.keys)
 	sent.faults.add(faults...)
+	if len(in.keys) > 0 {
+		sent.faults.add(sent.ownIDFaults()...)
+	}
 	sent.faults.add(in.query.faults()...)
 	sent.faults.add(sent.secretIDs(s.redaction.Redactor)...)
 	if err := sent.err(); err != nil {
@@ -117,6 +119,7 @@ func (s *Server) publisher(ctx context.Context) (sdk.Event, *sdk.Error) {
 		return from, nil
 	}
 	from.Task = who.attempt.Task
+	from.Source = "/projects/" + who.project + "/tasks/" + who.attempt.Task + "/agent" // whose ids and keys are not those of other agents
 	_, running, err := s.runningAttempt(ctx, *who.attempt)
 	switch {
 	case err != nil:
@@ -133,10 +136,10 @@ type publication struct {
 	log     *eventlog.Log
 	project string
 	events  []sdk.Event
-	keys    []string // by which events are known again that came without an id; none without an idempotency key
+	keys    []string // by which events are known again; none without an idempotency key
 }
 
-// keyed gives events without an id one that says by which key they are known, and what was sent with it.
+// keyed gives events an id that says by which key they are known, and what was sent with it.
 func (p *publication) keyed(source, key string) error {
 	body, err := canonicalJSON(p.events)
 	if err != nil {
@@ -146,31 +149,28 @@ func (p *publication) keyed(source, key string) error {
 	known := "k" + hex.EncodeToString(name[:16]) + "."
 	p.keys = make([]string, len(p.events))
 	for i := range p.events {
-		if p.events[i].ID == "" {
-			p.keys[i] = known + strconv.Itoa(i)
-			p.events[i].ID = known + hex.EncodeToString(sum[:8]) + "." + strconv.Itoa(i)
-		}
+		p.keys[i] = known + strconv.Itoa(i)
+		p.events[i].ID = known + hex.EncodeToString(sum[:8]) + "." + strconv.Itoa(i)
 	}
 	return nil
 }
 
-// write appends the events. Where some are known by an idempotency key, the first of those tells whether it was used before, and for
-// what: those after it are not written where that was something else.
+// write appends the events. Where they are known by an idempotency key, the first one tells whether it was used before, and for what:
+// the others are not written where that was something else.
 func (p *publication) write(ctx context.Context) ([]eventlog.Ack, error) {
-	first := slices.IndexFunc(p.keys, func(k string) bool { return k != "" })
-	if first < 0 {
+	if len(p.keys) == 0 {
 		return p.log.Append(ctx, p.project, p.events)
 	}
-	acks, err := p.log.AppendKeyed(ctx, p.project, p.events[:first+1], p.keys[:first+1])
+	acks, err := p.log.AppendKeyed(ctx, p.project, p.events[:1], p.keys[:1])
 	if err != nil {
 		return nil, err
 	}
-	if last := acks[first]; last.Duplicate {
-		if err := p.checkSame(ctx, last); err != nil {
+	if acks[0].Duplicate {
+		if err := p.checkSame(ctx, acks[0]); err != nil {
 			return nil, err
 		}
 	}
-	rest, err := p.log.AppendKeyed(ctx, p.project, p.events[first+1:], p.keys[first+1:])
+	rest, err := p.log.AppendKeyed(ctx, p.project, p.events[1:], p.keys[1:])
 	return append(acks, rest...), err
 }
 

@@ -109,6 +109,8 @@ func TestPublishRefusals(t *testing.T) {
 		"a reserved one":      {strings.Replace(ce(""), "a.b", "plan.made", 1), contentTypeCloudEvent, sdk.CodeReservedType, "$.type"},
 		"forged extensions":   {ce(`,"project":"bank","seq":7,"task":"t","sequence":"1"`), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.project $.seq $.sequence $.task"},
 		"what is not kept":    {ce(`,"traceparent":"t","data_base64":"AA=="`), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.data_base64 $.traceparent"},
+		"a year of 5 digits":  {ce(`,"time":"9999-12-31T23:59:59-01:00"`), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.time"},
+		"a year before 0":     {ce(`,"time":"0000-01-01T00:00:00+01:00"`), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.time"},
 		"another version":     {strings.Replace(ce(""), `"1.0"`, `"0.3"`, 1), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.specversion"},
 		"no source":           {`{"specversion":"1.0","id":"1","type":"a.b"}`, contentTypeCloudEvent, sdk.CodeInvalidInput, "$.source"},
 		"large data in a one": {ce(`,"data":` + data(sdk.MaxEventData+1)), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.data"},
@@ -164,8 +166,12 @@ func TestPublishIdempotently(t *testing.T) {
 		t.Errorf("%d events, want 2", n)
 	}
 	own := `{"type":"a.b","id":"mine"}`
-	publishedFrom(t, call(s, http.MethodPost, "/v1/events", own, "Idempotency-Key", "k2"), http.StatusCreated)
-	publishedFrom(t, call(s, http.MethodPost, "/v1/events", own, "Idempotency-Key", "k2"), http.StatusOK)
+	for _, body := range []string{own, `[{"type":"a.b"},` + own + `]`} {
+		if p := problemOf(t, call(s, http.MethodPost, "/v1/events", body, "Idempotency-Key", "k2")); p.Code != sdk.CodeInvalidInput || len(p.Errors) != 1 || p.Errors[0].Path != "header.Idempotency-Key" {
+			t.Errorf("a key beside an id: %+v", p)
+		}
+	}
+	publishedFrom(t, call(s, http.MethodPost, "/v1/events", own), http.StatusCreated)
 	if again := publishedFrom(t, call(s, http.MethodPost, "/v1/events", own), http.StatusCreated); !again[0].Duplicate {
 		t.Errorf("%+v", again)
 	}
@@ -180,7 +186,7 @@ func TestPublishAsAnAgent(t *testing.T) {
 	key := a.minted(t, 0, 1).Key
 	publishedFrom(t, call(a.server, http.MethodPost, "/v1/events", `{"type":"ai.message","data":"hello"}`, bearing(key)...), http.StatusCreated)
 	got := pageOf(t, a.server, "", bearing(key)...).Items
-	if len(got) != 1 || got[0].Task != a.task.ID || got[0].Agent != "ann" || got[0].Source != "/projects/shop/keys/"+a.minter {
+	if len(got) != 1 || got[0].Task != a.task.ID || got[0].Agent != "ann" || got[0].Source != "/projects/shop/tasks/"+a.task.ID+"/agent" {
 		t.Errorf("%+v", got)
 	}
 }

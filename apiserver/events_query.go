@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,6 +18,12 @@ import (
 
 // maxPageBytes is beyond which a page of events takes no more.
 const maxPageBytes = 4 << 20
+
+// The years that the log can be asked about.
+const (
+	firstYear = 1970
+	lastYear  = 2200
+)
 
 // headerLastEventID says where a stream goes on.
 const headerLastEventID = "Last-Event-ID"
@@ -85,9 +92,12 @@ func (q query) time(name string) (t time.Time, faults []sdk.Fault) {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		faults = append(faults, sdk.Fault{Path: "query." + name, Message: "must be a time such as 2026-01-02T15:04:05Z; a + is sent as %2B"})
+		return t, []sdk.Fault{{Path: "query." + name, Message: "must be a time such as 2026-01-02T15:04:05Z; a + is sent as %2B"}}
 	}
-	return t, faults
+	if year := t.UTC().Year(); year < firstYear || year > lastYear {
+		return t, []sdk.Fault{{Path: "query." + name, Message: fmt.Sprintf("must be in the years %d to %d", firstYear, lastYear)}}
+	}
+	return t, nil
 }
 
 // position reads where to begin: after a sequence, which any of the named parameters has, else since a time, else where none says.

@@ -45,7 +45,15 @@ func (s *Server) listEvents(ctx context.Context, in *listEventsInput) (*listEven
 	if s.checkOwner(ctx) != nil {
 		return &listEventsOutput{Body: out}, nil
 	}
-	page, err := log.Read(ctx, callerOf(ctx).project, q)
+	project := callerOf(ctx).project
+	if len(q.Types) > 0 || q.Subject != "" { // much may be read that is left out
+		leave, err := s.eventScans.enter(ctx, project)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		defer leave()
+	}
+	page, err := log.Read(ctx, project, q)
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}

@@ -24,6 +24,16 @@ type sentEvents struct {
 	reserved bool // an event has a type of the server's own
 }
 
+// ownIDFaults refuses ids beside an idempotency key: an event is known again by the one or by the other.
+func (s *sentEvents) ownIDFaults() []sdk.Fault {
+	for _, e := range s.events {
+		if e.ID != "" {
+			return []sdk.Fault{{Path: "header.Idempotency-Key", Message: "is for events without an id: those that have one are known by it already; leave the key out, or the ids"}}
+		}
+	}
+	return nil
+}
+
 // err is nil, or all that is wrong.
 func (s *sentEvents) err() error {
 	if s.faults.empty() {

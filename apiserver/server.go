@@ -48,11 +48,12 @@ type Server struct {
 
 	bodyTimeout time.Duration
 
-	draining context.Context // ends when the server stops: waits are answered then, and streams end
-	drain    context.CancelFunc
-	waits    waits
-	scans    *scans
-	ready    readiness
+	draining   context.Context // ends when the server stops: waits are answered then, and streams end
+	drain      context.CancelFunc
+	waits      waits
+	errorScans *scans
+	eventScans *scans
+	ready      readiness
 
 	streams     waits
 	times       streamTimes // of streams
@@ -74,7 +75,8 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	}
 	logger = redaction.Redactor.Logger(logger)
 	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout, redaction: redaction}
-	s.scans = newScans()
+	s.errorScans = newScans(errorScansAtOnce, errorScansOfAProject)
+	s.eventScans = newScans(eventScansAtOnce, eventScansOfAProject)
 	s.waits.bound(waitBounds{maxWaits, maxWaitsOfAKey, maxWaitsOfAnAttempt, "wait already", "ask again later, or without waitMs"})
 	s.streams.bound(waitBounds{maxStreams, maxStreamsOfAKey, maxStreamsOfAnAttempt, "are streams already", "end one, or follow with one what several do"})
 	s.times = defaultStreamTimes()

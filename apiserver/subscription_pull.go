@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -35,7 +36,9 @@ func (s *Server) pullEvents(ctx context.Context, in *subscriptionBody) (*pullOut
 	if err := s.ownedEvents(ctx); err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	list, err := s.pull(ctx, in.Name, max(d.value.Max, 1), time.Duration(d.value.WaitMs)*time.Millisecond)
+	list, err := s.pull(ctx, pulling{
+		name: in.Name, most: max(d.value.Max, 1), wait: time.Duration(d.value.WaitMs) * time.Millisecond, may: s.stillMay(in.request),
+	})
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
@@ -51,9 +54,17 @@ func (s *Server) pullEvents(ctx context.Context, in *subscriptionBody) (*pullOut
 	return out, nil
 }
 
-// pull asks the log. What comes for a caller who has gone meanwhile is given back.
-func (s *Server) pull(ctx context.Context, name string, most int, wait time.Duration) ([]eventlog.Delivery, error) {
-	project := callerOf(ctx).project
+// pulling says what a caller asks a subscription for.
+type pulling struct {
+	name string
+	most int
+	wait time.Duration
+	may  func(context.Context) *sdk.Error // nil while the caller may go on
+}
+
+// pull asks the log. What comes for a caller who has gone meanwhile, or may not go on, is given back.
+func (s *Server) pull(ctx context.Context, p pulling) ([]eventlog.Delivery, error) {
+	project, wait := callerOf(ctx).project, p.wait
 	if s.draining.Err() != nil {
 		wait = 0
 	}
@@ -64,20 +75,42 @@ func (s *Server) pull(ctx context.Context, name string, most int, wait time.Dura
 			return nil, fault
 		}
 		defer leave()
-		var cancel context.CancelFunc
-		waiting, cancel = context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(s.draining, cancel)()
+		var cancel context.CancelCauseFunc
+		waiting, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+		defer context.AfterFunc(s.draining, func() { cancel(errDraining) })()
+		go s.watch(waiting, p.may, cancel)
 	}
-	list, err := s.cfg.Events.Pull(waiting, project, name, most, wait)
+	list, err := s.cfg.Events.Pull(waiting, project, p.name, p.most, wait)
+	refused, _ := errors.AsType[*sdk.Error](context.Cause(waiting))
 	switch {
 	case ctx.Err() != nil:
 		s.giveBack(context.WithoutCancel(ctx), project, list)
 		return nil, context.Cause(ctx)
+	case refused != nil:
+		s.giveBack(ctx, project, list)
+		return nil, refused
 	case waiting.Err() != nil && err != nil: // the server stops
 		return nil, nil
 	default:
 		return list, err
+	}
+}
+
+// watch looks again and again whether the caller of a request that waits may go on, until it has ended.
+func (s *Server) watch(waiting context.Context, may func(context.Context) *sdk.Error, refuse context.CancelCauseFunc) {
+	look := time.NewTicker(s.times.heartbeat)
+	defer look.Stop()
+	for {
+		select {
+		case <-waiting.Done():
+			return
+		case <-look.C:
+			if err := may(waiting); err != nil && waiting.Err() == nil {
+				refuse(err)
+				return
+			}
+		}
 	}
 }
 

@@ -399,7 +399,7 @@ func TestPullOfOneWhoHasGone(t *testing.T) {
 	ctx, leave := context.WithCancel(withCaller(t.Context(), caller{project: "default", organization: "default"}))
 	gone := make(chan error)
 	go func() {
-		_, err := r.server.pull(ctx, "work", 1, time.Minute)
+		_, err := r.server.pull(ctx, pulling{name: "work", most: 1, wait: time.Minute})
 		gone <- err
 	}()
 	waitingIs(t, r.server, 1)

@@ -47,13 +47,15 @@ func (in *subscriptionInput) faults() []sdk.Fault {
 type subscriptionBody struct {
 	Name string `path:"name" doc:"The subscription's name."`
 
-	body  requestBody
-	query query
+	body    requestBody
+	query   query
+	request *http.Request
 }
 
 // Resolve takes the body and the whole query.
 func (in *subscriptionBody) Resolve(ctx huma.Context) []error {
-	in.body, in.query = readBody(humagin.Unwrap(ctx)), queryOf(ctx.URL())
+	c := humagin.Unwrap(ctx)
+	in.body, in.query, in.request = readBody(c), queryOf(ctx.URL()), c.Request
 	return nil
 }
 

@@ -76,6 +76,9 @@ func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput
 	case told == storyRead:
 		return &huma.StreamResponse{Body: func(c huma.Context) { humagin.Unwrap(c).Status(http.StatusNoContent) }}, nil
 	case told == storyNone && s.silent(task):
+		if err := storyGone(ctx, log, want.project, task); err != nil {
+			return nil, s.problem(ctx, err)
+		}
 		return s.respond(func(out *sse, _ *http.Request) {
 			out.comment("the task has ended, and the log has none of its events")
 			_ = out.flush() // nothing follows in any case
@@ -88,6 +91,17 @@ func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput
 // silent reports whether a task has ended so long ago that nothing is told of it any more.
 func (s *Server) silent(t sdk.Task) bool {
 	return t.Status.Terminal() && (t.CompletedAt == nil || time.Since(*t.CompletedAt) > s.times.patience)
+}
+
+// storyGone answers history_expired for a task that ended before what the log has: it had the story, as far as can be told.
+func storyGone(ctx context.Context, log *eventlog.Log, project string, t sdk.Task) error {
+	oldest, first, err := log.Oldest(ctx, project)
+	if err != nil || oldest.IsZero() || t.CompletedAt != nil && !t.CompletedAt.Before(oldest) {
+		return err
+	}
+	gone := sdk.Errorf(sdk.CodeHistoryExpired, "the log has no longer any of the task's story: its first event is %s; read the task itself", sdk.FormatSequence(first))
+	gone.FirstSequence = first
+	return gone
 }
 
 // storyState is what the log has of a task's story for one who wants to read it.

@@ -15,6 +15,9 @@ const (
 	pullSkip = 2000 // events looked at for one pull that finds nothing to give out
 	shortest = 10 * time.Millisecond
 
+	pullBytes    = 4 << 20                   // of the events given out at once, unless the first is larger
+	largestEvent = sdk.MaxEventData + 32<<10 // in bytes, about: what an event with the largest data takes
+
 	againLater = 5 * time.Second // after which what could not be done is tried again
 )
 
@@ -25,7 +28,7 @@ type Delivery struct {
 	Ticket     Ticket
 }
 
-// Pull gives out up to most events of a subscription, as soon as there are any, or none when wait has passed. An event that was
+// Pull gives out up to most events of a subscription, and about 4 MiB of them, as soon as there are any, or none when wait has passed. An event that was
 // given out too often before is put among the dead ones instead. When ctx ends, what came is given back.
 func (l *Log) Pull(ctx context.Context, project, name string, most int, wait time.Duration) ([]Delivery, error) {
 	p, err := l.project(project)
@@ -89,12 +92,7 @@ func (p *pull) run(ctx context.Context, wait time.Duration) ([]Delivery, error) 
 // come answers what is there, or waits for the first event.
 func (p *pull) come(ctx context.Context, wait time.Duration) ([]given, error) {
 	if p.of.Unacked < maxUnacked { // else the server keeps silent until one is acknowledged
-		at := time.Now()
-		batch, err := p.consumer.FetchNoWait(p.most)
-		if err != nil {
-			return nil, err
-		}
-		if list, err := p.take(ctx, batch, at); len(list) > 0 || err != nil {
+		if list, err := p.there(ctx); len(list) > 0 || err != nil {
 			return list, err
 		}
 	}
@@ -112,6 +110,25 @@ func (p *pull) come(ctx context.Context, wait time.Duration) ([]given, error) {
 		err = nil
 	}
 	return list, err
+}
+
+// there answers what is there, in parts that can not be larger than what is left of pullBytes.
+func (p *pull) there(ctx context.Context) (list []given, err error) {
+	for room := pullBytes; len(list) < p.most && room >= largestEvent; {
+		at, part := time.Now(), min(p.most-len(list), room/largestEvent)
+		batch, err := p.consumer.FetchNoWait(part)
+		if err != nil {
+			return list, err
+		}
+		more, err := p.take(ctx, batch, at)
+		if list = append(list, more...); err != nil || len(more) < part {
+			return list, err
+		}
+		for _, g := range more {
+			room -= len(g.record.Data)
+		}
+	}
+	return list, nil
 }
 
 // take receives what a fetch brings: at is since when the server may hold an event to be given out, zero for when it comes.

@@ -70,8 +70,8 @@ func (p *project) lastOf(ctx context.Context, subject string) (LastEvent, storyE
 		return LastEvent{}, storyEnd{}, nil
 	}
 	if err == nil && r == nil {
-		oldest, began, err := p.oldest(ctx)
-		return LastEvent{Oldest: oldest, Began: began}, storyEnd{}, err
+		h, err := p.holding(ctx)
+		return LastEvent{Oldest: h.oldest, Began: h.began}, storyEnd{}, err
 	}
 	if err != nil {
 		return LastEvent{}, storyEnd{}, err
@@ -82,22 +82,41 @@ func (p *project) lastOf(ctx context.Context, subject string) (LastEvent, storyE
 	return LastEvent{Seq: r.number, Type: r.Type}, storyEnd{seq: r.number, sequence: r.Sequence}, nil
 }
 
-// oldest is since when nothing of what the log took was removed; zero is since ever. began is since when it takes events; zero is not yet.
-func (p *project) oldest(ctx context.Context) (oldest, began time.Time, err error) {
+// Oldest answers since when a project's log has everything that it took, and the first event that it has; the zero time is since ever.
+func (l *Log) Oldest(ctx context.Context, project string) (since time.Time, first uint64, err error) {
+	p, err := l.project(project)
+	if err != nil {
+		return time.Time{}, 0, err
+	}
+	h, err := p.holding(ctx)
+	return h.oldest, h.first, fault(ctx, err)
+}
+
+// holding is what a log has of what it took.
+type holding struct {
+	oldest time.Time // since when nothing was removed; zero is since ever
+	began  time.Time // since when it takes events; zero is not yet
+	first  uint64    // the first event, or the next one where it is empty
+}
+
+func (p *project) holding(ctx context.Context) (holding, error) {
 	s, err := p.find(ctx)
 	if err != nil || s == nil {
-		return time.Time{}, time.Time{}, err
+		return holding{first: 1}, err
 	}
 	e, err := p.log.extent(ctx, s)
+	h := holding{began: e.created, first: max(e.first, 1)}
 	if p.lost(err); err != nil || e.first <= 1 {
 		if isGone(err) {
 			err = nil
 		}
-		return time.Time{}, e.created, err
+		return h, err
 	}
 	r, err := p.log.look(ctx, streamName(p.id), ask{From: e.first, Next: everything(p.id)})
 	if err != nil || r == nil {
-		return time.Now(), e.created, err
+		h.oldest = time.Now()
+		return h, err
 	}
-	return r.at, e.created, nil
+	h.oldest, h.first = r.at, r.Sequence
+	return h, nil
 }

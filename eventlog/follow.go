@@ -10,6 +10,9 @@ import (
 // largest batch that is published at once has room. It takes 8 KiB of memory for each follower.
 const followerQueue = 1024
 
+// followerBytes is how many bytes of events may wait likewise. The largest batch has room here too.
+const followerBytes = 2 << 20
+
 // Follower reads a project's log from a position on and then what comes, without a gap and without repeating. It is for one
 // goroutine. It holds nobody up: one that is slow reads what it missed from the log, as long as that is kept.
 type Follower struct {
@@ -20,6 +23,7 @@ type Follower struct {
 	created time.Time // when the stream was made that it follows
 
 	queue  chan *Record
+	queued atomic.Int64  // bytes in the queue, about
 	missed atomic.Uint64 // from this sequence on the queue has nothing, since it was full; 0 while it has everything
 	wake   chan struct{} // has something when missed was set: the queue may be empty by then
 	broken chan struct{} // closed when failed is set
@@ -75,7 +79,7 @@ func (f *Follower) Next(ctx context.Context) (*Record, error) {
 		missed := f.missed.Load() // the queue is complete up to here
 		select {
 		case r := <-f.queue:
-			if f.takes(r) {
+			if f.pops(r) {
 				return r, nil
 			}
 			continue
@@ -90,7 +94,7 @@ func (f *Follower) Next(ctx context.Context) (*Record, error) {
 		}
 		select {
 		case r := <-f.queue:
-			if f.takes(r) {
+			if f.pops(r) {
 				return r, nil
 			}
 		case <-f.wake:
@@ -121,7 +125,7 @@ func (f *Follower) Ready() *Record {
 	for {
 		select {
 		case r := <-f.queue:
-			if f.takes(r) {
+			if f.pops(r) {
 				return r
 			}
 		default:
@@ -130,7 +134,7 @@ func (f *Follower) Ready() *Record {
 	}
 }
 
-// takes reports whether a record from the queue is the next one; it may have been read from the log before.
+// takes reports whether a record is the next one; it may have been read from the log before.
 func (f *Follower) takes(r *Record) bool {
 	if r.Sequence == 0 {
 		return true
@@ -208,7 +212,7 @@ func (f *Follower) openHistory(ctx context.Context) error {
 		return nil
 	}
 	f.history = f.project.log.newReader(reading{
-		stream: s, subject: f.filter.subject(f.project.id), from: start{after: f.at, loose: f.begins}, upTo: upTo, created: e.created, number: f.number,
+		stream: s, subject: f.filter.subject(f.project.id), from: start{after: f.at, loose: f.begins}, upTo: upTo, created: e.created, number: f.number, bytes: followBytes,
 	})
 	return nil
 }
@@ -244,45 +248,4 @@ func (f *Follower) rejoin() error {
 	joined, err := f.project.rejoin(f)
 	f.joined = max(f.joined, joined)
 	return err
-}
-
-// offer gives a follower a record that its filter chooses, unless it missed one before. The tail calls it, one call at a time.
-func (f *Follower) offer(r *Record) {
-	if f.missed.Load() > 0 || !f.filter.match(r) {
-		return
-	}
-	select {
-	case f.queue <- r:
-	default:
-		if r.Sequence > 0 {
-			f.miss(r.Sequence) // which wakes it: it may have emptied the queue since it was full
-		}
-	}
-}
-
-// miss says that the queue has nothing from a sequence on. The tail calls it.
-func (f *Follower) miss(sequence uint64) {
-	f.missed.CompareAndSwap(0, sequence)
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
-}
-
-// resume empties the queue; from now on it holds everything. The tail calls it.
-func (f *Follower) resume() {
-	for {
-		select {
-		case <-f.queue:
-		default:
-			f.missed.Store(0)
-			return
-		}
-	}
-}
-
-// fail ends a follower. The tail calls it, once.
-func (f *Follower) fail(err error) {
-	f.failed = err
-	close(f.broken)
 }

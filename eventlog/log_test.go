@@ -109,18 +109,19 @@ func TestAppendAndRead(t *testing.T) {
 		q    Query
 		keep func(i int) bool
 	}{
-		"all":                {Query{}, func(int) bool { return true }},
-		"after":              {Query{From: After(5)}, func(i int) bool { return i >= 5 }},
-		"type":               {Query{Filter: Filter{Types: sdk.EventPatterns{"build.done"}}}, func(i int) bool { return i%2 == 0 }},
-		"family":             {Query{Filter: Filter{Types: sdk.EventPatterns{"code.*"}}}, func(i int) bool { return i%2 == 1 }},
-		"two types":          {Query{Filter: Filter{Types: sdk.EventPatterns{"code.*", "build.*"}}}, func(int) bool { return true }},
-		"subject":            {Query{Filter: Filter{Subject: "thing/2"}}, func(i int) bool { return i%3 == 2 }},
-		"type of none":       {Query{Filter: Filter{Types: sdk.EventPatterns{"deploy.done"}}}, func(int) bool { return false }},
-		"after the last":     {Query{From: After(20)}, func(int) bool { return false }},
-		"far after the last": {Query{From: After(1 << 40)}, func(int) bool { return false }},
-		"since long ago":     {Query{From: Since(time.Now().Add(-time.Hour))}, func(int) bool { return true }},
-		"until long ago":     {Query{Until: time.Now().Add(-time.Hour)}, func(int) bool { return false }},
-		"since now":          {Query{From: Since(time.Now().Add(time.Hour))}, func(int) bool { return false }},
+		"all":               {Query{}, func(int) bool { return true }},
+		"after":             {Query{From: After(5)}, func(i int) bool { return i >= 5 }},
+		"type":              {Query{Filter: Filter{Types: sdk.EventPatterns{"build.done"}}}, func(i int) bool { return i%2 == 0 }},
+		"family":            {Query{Filter: Filter{Types: sdk.EventPatterns{"code.*"}}}, func(i int) bool { return i%2 == 1 }},
+		"two types":         {Query{Filter: Filter{Types: sdk.EventPatterns{"code.*", "build.*"}}}, func(int) bool { return true }},
+		"subject":           {Query{Filter: Filter{Subject: "thing/2"}}, func(i int) bool { return i%3 == 2 }},
+		"type of none":      {Query{Filter: Filter{Types: sdk.EventPatterns{"deploy.done"}}}, func(int) bool { return false }},
+		"after the last":    {Query{From: After(20)}, func(int) bool { return false }},
+		"the newest":        {Query{Newest: 6}, func(i int) bool { return i >= 14 }},
+		"fewer than newest": {Query{From: After(18), Newest: 6}, func(i int) bool { return i >= 18 }},
+		"since long ago":    {Query{From: Since(time.Now().Add(-time.Hour))}, func(int) bool { return true }},
+		"until long ago":    {Query{Until: time.Now().Add(-time.Hour)}, func(int) bool { return false }},
+		"since now":         {Query{From: Since(time.Now().Add(time.Hour))}, func(int) bool { return false }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,6 +135,11 @@ func TestAppendAndRead(t *testing.T) {
 				t.Errorf("got %v, want %v", got, keep)
 			}
 		})
+	}
+	for newest, cut := range map[uint64]bool{0: false, 19: true, 20: false, 21: false} {
+		if page, err := l.Read(ctx, "p", Query{Newest: newest, Limit: 1}); err != nil || page.Cut != cut {
+			t.Errorf("the newest %d: %+v, %v", newest, page, err)
+		}
 	}
 	if got := ids(t, l, "other", Query{}); len(got) != 0 {
 		t.Errorf("another project has %v", got)

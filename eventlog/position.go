@@ -26,7 +26,7 @@ const (
 // First is the first event that is kept when reading begins.
 func First() Position { return Position{} }
 
-// After is the event after a sequence. Reading from before the first event that is kept is history_expired.
+// After is the event after a sequence. Reading from before the first event that is kept, or from beyond the last, is history_expired.
 func After(sequence uint64) Position { return Position{kind: fromAfter, after: sequence} }
 
 // Since is the first event that the log took at t or later, of those that are kept when reading begins.
@@ -43,12 +43,25 @@ func expired(first uint64) *sdk.Error {
 	return e
 }
 
-// renewed says that the log is not the one that a reader's position is of: it was deleted, or restored as it was before.
+// renewed says that the log is not the one that a reader's position is of: it was deleted, or restored as it was before. Else the
+// position would be one that the log has not come to.
 func renewed(first uint64) *sdk.Error {
 	e := sdk.Errorf(sdk.CodeHistoryExpired, "the log was made anew or set back: its first event is %s; read after %s, or since a time",
 		sdk.FormatSequence(first), sdk.FormatSequence(first-1))
 	e.FirstSequence = first
 	return e
+}
+
+// has answers nil where everything after a position is there, and what became of it where it is not: history_expired.
+func (e extent) has(after uint64) error {
+	switch {
+	case after < e.first-1:
+		return expired(e.first)
+	case after > e.last:
+		return renewed(e.first)
+	default:
+		return nil
+	}
 }
 
 // start is where reading begins.
@@ -73,10 +86,7 @@ func (p *project) start(ctx context.Context, from Position, e extent) (start, er
 		}
 		return start{after: r.Sequence - 1, loose: true}, nil
 	case fromAfter:
-		if from.after < e.first-1 {
-			return start{}, expired(e.first)
-		}
-		return start{after: from.after}, nil
+		return start{after: from.after}, e.has(from.after)
 	default:
 		return start{after: e.first - 1, loose: true}, nil
 	}

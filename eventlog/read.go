@@ -22,6 +22,10 @@ type Query struct {
 	Until time.Time // what the log took later is left out; zero is no bound
 	Limit int       // events in the page, at least 1
 	Bytes int       // of the events in the page, beyond which it takes no more; 0 is no bound
+	// UpTo is the last sequence that is looked at; 0 is no bound.
+	UpTo uint64
+	// Newest is how many of the newest events up to there are looked at, whatever the filter chooses of them; 0 is all.
+	Newest uint64
 }
 
 // Page is a part of the log, oldest first.
@@ -29,6 +33,8 @@ type Page struct {
 	Records []*Record
 	Next    uint64 // read on after this sequence
 	More    bool   // whether there may be more; a page can be short, even empty, where the filter leaves much out
+	Begin   uint64 // it was read on after this sequence
+	Cut     bool   // whether there are older ones than Newest lets it look at
 }
 
 // Read answers a page. A project that nothing was written to has no events.
@@ -41,13 +47,16 @@ func (l *Log) Read(ctx context.Context, project string, q Query) (Page, error) {
 		return Page{}, err
 	}
 	s, err := p.find(ctx)
-	if err != nil || s == nil {
+	if err != nil {
 		return Page{}, fault(ctx, err)
+	}
+	if s == nil {
+		return Page{}, extent{first: 1}.has(q.From.after)
 	}
 	page, err := p.read(ctx, s, q)
 	if isGone(err) {
 		p.lost(err)
-		return Page{}, nil
+		return Page{}, extent{first: 1}.has(q.From.after)
 	}
 	return page, fault(ctx, err)
 }
@@ -57,15 +66,22 @@ func (p *project) read(ctx context.Context, s jetstream.Stream, q Query) (Page, 
 	if err != nil {
 		return Page{}, err
 	}
+	cut := false
 	from, err := p.start(ctx, q.From, e)
 	if err != nil {
 		return Page{}, err
+	}
+	if q.UpTo > 0 {
+		e.last = min(e.last, q.UpTo)
+	}
+	if q.Newest > 0 && e.last > q.Newest && from.after < e.last-q.Newest {
+		from, cut = start{after: e.last - q.Newest, loose: true}, true
 	}
 	upTo, err := p.end(ctx, q.Filter, e.last)
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Next: max(from.after, e.last)}
+	page := Page{Next: max(from.after, e.last), Begin: from.after, Cut: cut}
 	if upTo <= from.after {
 		return page, nil
 	}

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 const (
 	maxFetch      = 500              // events
 	fetchBytes    = 4 << 20          // of one fetch, at most
+	followBytes   = largestEvent     // of one fetch for a follower: there are many, and each holds what it has not answered
 	fetchTimeout  = 2 * time.Second  // for what the server has
 	readerIdle    = 10 * time.Second // after which the server forgets a consumer that nobody reads from
 	firstRetry    = 10 * time.Millisecond
@@ -35,6 +37,7 @@ type reader struct {
 	begins  bool   // nothing was read, and whatever is first is as good as what follows at
 	ended   bool   // the consumer has come to what is after upTo
 	patchy  bool   // events may be gone from the stream's middle
+	bytes   int    // of one fetch, at most
 
 	consumer  jetstream.Consumer // nil before it is made
 	made      bool               // there was one before
@@ -51,12 +54,13 @@ type reading struct {
 	created time.Time // the stream's
 	number  int       // of the last event before, where the subject is a story's; 0 for unknown
 	patchy  bool      // events may be gone from the stream's middle
+	bytes   int       // of one fetch; 0 is fetchBytes
 }
 
 func (l *Log) newReader(r reading) *reader {
 	return &reader{
 		log: l, stream: r.stream, name: r.stream.CachedInfo().Config.Name, subject: r.subject, created: r.created, upTo: r.upTo,
-		at: r.from.after, number: r.number, begins: r.from.loose, patchy: r.patchy,
+		at: r.from.after, number: r.number, begins: r.from.loose, patchy: r.patchy, bytes: cmp.Or(r.bytes, fetchBytes),
 	}
 }
 
@@ -116,7 +120,7 @@ func (r *reader) fetch(ctx context.Context) (page []taken, err error) {
 	}
 	ctx, cancel := r.log.during(ctx, fetchTimeout)
 	defer cancel()
-	batch, err := r.consumer.Fetch(int(min(maxFetch, r.pending)), jetstream.FetchMaxBytes(fetchBytes), jetstream.FetchContext(ctx))
+	batch, err := r.consumer.Fetch(int(min(maxFetch, r.pending)), jetstream.FetchMaxBytes(r.bytes), jetstream.FetchContext(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +140,9 @@ func (r *reader) fetch(ctx context.Context) (page []taken, err error) {
 		}
 		r.at = record.Sequence
 		page = append(page, taken{record, m.Headers()})
+	}
+	if len(page) == 0 {
+		r.bytes = fetchBytes // the next message may be larger than a fetch, which the client library does not tell
 	}
 	if err := batch.Error(); err != nil {
 		r.drop()

@@ -3,7 +3,6 @@ package eventlog
 import (
 	"context"
 	"errors"
-	"math"
 	"strconv"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,7 +14,7 @@ import (
 const putTries = 3
 
 // PutSubscription makes a subscription, or changes all but the position of the one with its name. created says which. A position
-// before the first kept event is history_expired; another position than the one it was made with is a conflict.
+// before the first kept event, or beyond the last, is history_expired; another position than the one it was made with is a conflict.
 func (l *Log) PutSubscription(ctx context.Context, project string, s Subscription) (_ Subscription, created bool, err error) {
 	p, err := l.project(project)
 	if err != nil {
@@ -128,11 +127,8 @@ func (p *project) startOf(ctx context.Context, stream jetstream.Stream, from str
 	if err != nil {
 		return cfg, err
 	}
-	if at < e.first-1 {
-		return cfg, expired(e.first)
-	}
-	if at == math.MaxUint64 {
-		at-- // there is nothing after it
+	if err := e.has(at); err != nil {
+		return cfg, err
 	}
 	cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, at+1
 	return cfg, nil

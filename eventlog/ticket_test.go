@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -278,9 +279,31 @@ func TestASequenceIsTheSameWithItsZeros(t *testing.T) {
 			t.Errorf("from %s: %+v", from, s)
 		}
 	}
-	subscribe(t, l, Subscription{Name: "never", From: "18446744073709551615"})
-	page, err := l.Read(bounded(t), "p", Query{From: After(1<<64 - 1), Limit: 1})
-	if err != nil || len(page.Records) != 0 || page.More {
-		t.Errorf("reading after the last possible event: %+v, %v", page, err)
+}
+
+// TestAPositionBeyondTheEndIsOfAnotherLog, for whoever reads, follows or subscribes.
+func TestAPositionBeyondTheEndIsOfAnotherLog(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	for name, last := range map[string]uint64{"p": 6, "empty": 0} {
+		if last > 0 {
+			publish(t, l, 1, int(last))
+		}
+		for _, at := range []uint64{last, last + 1, 1 << 40, 1<<64 - 1} {
+			_, read := l.Read(bounded(t), name, Query{From: After(at), Limit: 1})
+			f, following := l.Follow(bounded(t), name, Filter{}, After(at))
+			if following == nil {
+				f.Close()
+			}
+			_, _, subscribing := l.PutSubscription(bounded(t), name, Subscription{
+				Name: fmt.Sprint("s", at), From: strconv.FormatUint(at, 10), MaxDeliveries: 1, AckWait: time.Second,
+			})
+			for what, err := range map[string]error{"reading": read, "following": following, "subscribing": subscribing} {
+				expired, ok := errors.AsType[*sdk.Error](err)
+				if ok = ok && expired.Code == sdk.CodeHistoryExpired && expired.FirstSequence == 1; ok != (at > last) || !ok && err != nil {
+					t.Errorf("%s after %d of %d: %v", what, at, last, err)
+				}
+			}
+		}
 	}
 }

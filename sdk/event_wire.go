@@ -48,7 +48,7 @@ type ErrorGroup struct {
 // ErrorGroups are a project's failures, the most frequent first.
 type ErrorGroups struct {
 	Items     []ErrorGroup `json:"items"`
-	Truncated bool         `json:"truncated,omitempty" doc:"There were too many events to look at; the newest are left out."`
+	Truncated bool         `json:"truncated,omitempty" doc:"There were too many events to look at all; the oldest are left out."`
 }
 
 // Subscription is a place in a project's log that is kept for its receivers, who share the work.

@@ -11,7 +11,7 @@ import (
 // newEvent is event seq of a task's story. The task is as it stands then. Data that can not be kept is left out, and the event says so.
 func newEvent(in TaskInput, task sdk.Task, seq int, at time.Time, t sdk.EventType, data any) sdk.Event {
 	e := sdk.Event{
-		SpecVersion: sdk.EventSpecVersion, ID: strconv.Itoa(seq), Source: taskSource(in), Type: t, Subject: "task/" + in.ID, Time: at.UTC(),
+		SpecVersion: sdk.EventSpecVersion, ID: eventID(in, seq), Source: taskSource(in), Type: t, Subject: "task/" + in.ID, Time: at.UTC(),
 		Project: in.Project, Agent: task.AgentID, Task: in.ID, Seq: seq,
 	}
 	if len(in.Organization) <= sdk.MaxEventID {
@@ -31,6 +31,9 @@ func newEvent(in TaskInput, task sdk.Task, seq int, at time.Time, t sdk.EventTyp
 	}
 	return e
 }
+
+// eventID tells an event from those of every other task too: who reacts to events makes keys of it.
+func eventID(in TaskInput, seq int) string { return in.ID + "." + strconv.Itoa(seq) }
 
 func taskSource(in TaskInput) string { return "/projects/" + in.Project + "/tasks/" + in.ID }
 
@@ -89,7 +92,7 @@ func CodeEvent(in TaskInput, task sdk.Task, seq int) (e sdk.Event, ok bool) {
 	d := sdk.CodeDone{TaskID: in.ID}
 	d.Output, d.OutputOmitted, d.Links = output(in, task.Result.Output)
 	e = newEvent(in, task, seq, endedAt(task), t, d)
-	e.CausationID = strconv.Itoa(seq - 1)
+	e.CausationID = eventID(in, seq-1)
 	return e, true
 }
 

@@ -49,7 +49,7 @@ func TestTerminalEvent(t *testing.T) {
 			t.Parallel()
 			in := workflows.TaskInput{Project: "shop", Organization: "acme", ID: "t1"}
 			want := sdk.Event{
-				SpecVersion: "1.0", ID: "4", Source: "/projects/shop/tasks/t1", Type: tc.typ, Subject: "task/t1", Time: ended, DataContentType: "application/json",
+				SpecVersion: "1.0", ID: "t1.4", Source: "/projects/shop/tasks/t1", Type: tc.typ, Subject: "task/t1", Time: ended, DataContentType: "application/json",
 				Organization: "acme", Project: "shop", Agent: "ann", Task: "t1", CorrelationID: "c", Seq: 4,
 				Data: json.RawMessage(`{"taskId":"t1",` + strings.Replace(rest, "STATUS", string(tc.task.Status), 1) + tc.more + `}`),
 			}
@@ -66,7 +66,7 @@ func TestTerminalEvent(t *testing.T) {
 				t.Fatalf("followed by %+v, %v", got, ok)
 			}
 			if ok {
-				want.ID, want.Seq, want.Type, want.CausationID, want.Data = "5", 5, sdk.EventCodeGenerated, "4", json.RawMessage(tc.codeData)
+				want.ID, want.Seq, want.Type, want.CausationID, want.Data = "t1.5", 5, sdk.EventCodeGenerated, "t1.4", json.RawMessage(tc.codeData)
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("followed by (-want +got):\n%s", diff)
 				}

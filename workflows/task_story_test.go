@@ -95,7 +95,7 @@ func storyLines(t *testing.T, events []sdk.Event) []string {
 	t.Helper()
 	lines := []string{}
 	for i, e := range events {
-		if e.Seq != i+1 || e.ID != fmt.Sprint(i+1) || e.Source != "/projects/default/tasks/t1" || e.Subject != "task/t1" || e.Time.IsZero() {
+		if e.Seq != i+1 || e.ID != fmt.Sprintf("t1.%d", i+1) || e.Source != "/projects/default/tasks/t1" || e.Subject != "task/t1" || e.Time.IsZero() {
 			t.Errorf("event %d: %+v", i+1, e)
 		}
 		lines = append(lines, storyLine(t, e))
@@ -187,7 +187,7 @@ func TestTask_TellsItsStory(t *testing.T) {
 			in := input(test.request)
 			last := s.log.events[len(s.log.events)-1]
 			if _, ok := workflows.CodeEvent(in, task, 2); ok {
-				if last.CausationID != fmt.Sprint(last.Seq-1) {
+				if last.CausationID != fmt.Sprintf("t1.%d", last.Seq-1) {
 					t.Errorf("%s was caused by %q", last.Type, last.CausationID)
 				}
 				last = s.log.events[len(s.log.events)-2]

@@ -118,7 +118,7 @@ func TestATerminatedRunsStoryIsEnded(t *testing.T) {
 	}
 	var ended sdk.TaskEnded
 	if err := json.Unmarshal(last.Data, &ended); err != nil || ended.Error == nil || ended.Error.Code != sdk.CodeTerminated || ended.Status != sdk.StatusFailed ||
-		ended.AgentID != "ann" || ended.Attempts != 1 || last.ID != "4" || last.Task != "a" || last.Organization != "o" || !last.Time.Equal(at(60)) {
+		ended.AgentID != "ann" || ended.Attempts != 1 || last.ID != "a.4" || last.Task != "a" || last.Organization != "o" || !last.Time.Equal(at(60)) {
 		t.Errorf("%v: %+v with %s", err, last, last.Data)
 	}
 	if describes, _, _, _, firsts := o.counts(); firsts > 3 || describes > 2*3 { // those of the task p:gone among them
@@ -222,7 +222,7 @@ func TestAStoryThatItsPublisherDidNotFinishIsEnded(t *testing.T) {
 	if diff := cmp.Diff([]string{"1 task.created", "2 task.completed", "3 code.generated"}, list); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if last.CausationID != "2" || string(last.Data) != `{"taskId":"a","output":{"ok":true}}` {
+	if last.CausationID != "a.2" || string(last.Data) != `{"taskId":"a","output":{"ok":true}}` {
 		t.Errorf("%+v with %s", last, last.Data)
 	}
 }

@@ -1,0 +1,98 @@
+package eventlog
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// publishLarge appends events that are about as large as any.
+func publishLarge(t *testing.T, l *Log, from, to int) {
+	t.Helper()
+	for i := from; i <= to; i++ {
+		e := anEvent(fmt.Sprint("large", i), "x.y")
+		e.Data = json.RawMessage(`"` + strings.Repeat("x", sdk.MaxEventData-2) + `"`)
+		if _, err := l.Append(bounded(t), "p", []sdk.Event{e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAPullOfLargeEventsIsShort(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	const large, all = 40, 60
+	publishLarge(t, l, 1, large)
+	publish(t, l, large+1, all)
+	subscribe(t, l, Subscription{})
+	place, short := uint64(0), 0
+	for place < all {
+		list, bytes := pulled(t, l, 100, 0), 0
+		for _, d := range list {
+			if place++; d.Record.Sequence != place || d.Deliveries != 1 {
+				t.Fatalf("event %d for the %d. time, want %d", d.Record.Sequence, d.Deliveries, place)
+			}
+			bytes += len(d.Record.Data)
+		}
+		if bytes > pullBytes || len(list) == 0 {
+			t.Fatalf("%d events of %d bytes in one pull", len(list), bytes)
+		}
+		short++
+	}
+	if short != 3 {
+		t.Errorf("%d pulls, want two of large events and one of the rest", short)
+	}
+}
+
+// TestAFollowerHoldsFewBytes of what it has not answered, in its queue and while it catches up.
+func TestAFollowerHoldsFewBytes(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	slow, fast := follow(t, l, Filter{}, Now()), follow(t, l, Filter{}, Now())
+	const all = 20
+	for i := 1; i <= all; i++ {
+		publishLarge(t, l, i, i)
+		expect(t, fast, uint64(i), uint64(i))
+	}
+	if got := slow.queued.Load(); got > followerBytes || slow.missed.Load() == 0 {
+		t.Errorf("%d bytes are in its queue", got)
+	}
+	for want := uint64(1); want <= all; want++ {
+		expect(t, slow, want, want)
+		held := 0
+		for _, r := range slow.page {
+			held += len(r.Data)
+		}
+		if held > followBytes {
+			t.Errorf("%d bytes are in its page", held)
+		}
+	}
+	if got := slow.queued.Load(); got != 0 {
+		t.Errorf("%d bytes in an empty queue", got)
+	}
+	catching := follow(t, l, Filter{}, First())
+	expect(t, catching, 1, all)
+}
+
+// TestAReaderMakesRoomForAnyMessage, also for one that is larger than its fetches.
+func TestAReaderMakesRoomForAnyMessage(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	publishLarge(t, l, 1, 2)
+	p, err := l.project("p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, e, err := p.ensured(bounded(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := l.newReader(reading{stream: s, subject: everything("p"), upTo: 2, created: e.created, bytes: 1 << 10})
+	defer r.close()
+	if page, err := r.page(bounded(t)); err != nil || len(page) != 2 {
+		t.Errorf("%d events, %v", len(page), err)
+	}
+}
