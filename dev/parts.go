@@ -45,6 +45,7 @@ func (s *Stack) environ() []string {
 		"ROLECALL_NATS_URL="+s.EventsURL(),
 		"ROLECALL_TEMPORAL_UI_URL="+s.UIURL(),
 		"EVENTS_SERVICE_URL="+s.URL(),
+		"ROLECALL_CAPTURE=full", // the control worker, which is a process of its own, does not know whether the API has keys
 		"TEMPORAL_ADDRESS="+s.addrs.temporal,
 		"TEMPORAL_NAMESPACE=default",
 		"TEMPORAL_CONFIG_FILE="+s.profileFile(),

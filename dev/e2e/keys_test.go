@@ -217,6 +217,9 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 	if resp.Header.Get("Content-Type") == "text/event-stream" { // what comes first is enough: it may never end
 		first := make([]byte, 4<<10)
 		n, err := resp.Body.Read(first)
+		if errors.Is(err, io.EOF) { // that of a task which has ended
+			err = nil
+		}
 		s.do(errors.Join(err, resp.Body.Close()))
 		return resp.StatusCode, string(first[:n])
 	}
