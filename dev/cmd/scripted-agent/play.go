@@ -98,7 +98,7 @@ func (p player) last(key string, value any, status int) error {
 }
 
 func (p player) write(name, content string) error {
-	temporary := file(p.dir, name+".part")
+	temporary := file(p.dir, name+"."+strconv.Itoa(os.Getpid())+".part") // several agents may write the same fact
 	if err := os.WriteFile(temporary, []byte(content), 0o600); err != nil {
 		return err
 	}
