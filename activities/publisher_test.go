@@ -168,7 +168,7 @@ func TestPublisherDoesNotHoldWorkflowTasksUpWhileTheLogIsAway(t *testing.T) {
 					t.Errorf("the log was asked %d times, want %d", l.calls, test.calls)
 				}
 				l.away = nil
-				time.Sleep(11 * time.Second)
+				<-time.After(11 * time.Second) // by the clock of the bubble
 				if err := p.PublishEventsLocally(t.Context(), part(events(1))); err != nil {
 					t.Errorf("after a while: %v", err)
 				}

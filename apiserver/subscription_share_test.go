@@ -28,7 +28,7 @@ func (c consumer) post(ctx context.Context, verb string, body, into any) (ok boo
 		c.fails("%v", err)
 		return false
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/v1/subscriptions/work/"+verb, bytes.NewReader(raw))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/v1/subscriptions/jobs/"+verb, bytes.NewReader(raw))
 	if err != nil {
 		c.fails("%v", err)
 		return false

@@ -75,20 +75,20 @@ func (r receiver) ask(method, path, body string, want int, into any) {
 
 func (r receiver) put(body string, want int) (s sdk.Subscription) {
 	r.t.Helper()
-	r.ask(http.MethodPut, "/work", body, want, &s)
+	r.ask(http.MethodPut, "/jobs", body, want, &s)
 	return s
 }
 
 func (r receiver) get() (s sdk.Subscription) {
 	r.t.Helper()
-	r.ask(http.MethodGet, "/work", "", http.StatusOK, &s)
+	r.ask(http.MethodGet, "/jobs", "", http.StatusOK, &s)
 	return s
 }
 
 func (r receiver) pull(most int, wait time.Duration) []sdk.Delivery {
 	r.t.Helper()
 	var list sdk.DeliveryList
-	r.ask(http.MethodPost, "/work/pull", fmt.Sprintf(`{"max":%d,"waitMs":%d}`, most, wait.Milliseconds()), http.StatusOK, &list)
+	r.ask(http.MethodPost, "/jobs/pull", fmt.Sprintf(`{"max":%d,"waitMs":%d}`, most, wait.Milliseconds()), http.StatusOK, &list)
 	return list.Items
 }
 
@@ -112,7 +112,7 @@ func (r receiver) settle(verb string, acks ...string) []sdk.Settled {
 		r.t.Fatal(err)
 	}
 	var list sdk.SettledList
-	r.ask(http.MethodPost, "/work/"+verb, string(body), http.StatusOK, &list)
+	r.ask(http.MethodPost, "/jobs/"+verb, string(body), http.StatusOK, &list)
 	if len(list.Items) != len(acks) {
 		r.t.Fatalf("%d acks, %d answers", len(acks), len(list.Items))
 	}
@@ -122,19 +122,19 @@ func (r receiver) settle(verb string, acks ...string) []sdk.Settled {
 func TestSubscriptionIsMadeReadChangedAndEnded(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
-	r.ask(http.MethodGet, "/work", "", http.StatusNotFound, nil)
+	r.ask(http.MethodGet, "/jobs", "", http.StatusNotFound, nil)
 	made := r.put("", http.StatusCreated)
-	if made.Name != "work" || made.From != "now" || made.MaxDeliveries != 10 || made.AckWaitMs != 30_000 || made.Types == nil || made.CreatedAt.IsZero() {
+	if made.Name != "jobs" || made.From != "now" || made.MaxDeliveries != 10 || made.AckWaitMs != 30_000 || made.Types == nil || made.CreatedAt.IsZero() {
 		t.Errorf("with the defaults: %+v", made)
 	}
-	r.ask(http.MethodDelete, "/work", "", http.StatusNoContent, nil)
-	r.ask(http.MethodDelete, "/work", "", http.StatusNotFound, nil)
+	r.ask(http.MethodDelete, "/jobs", "", http.StatusNoContent, nil)
+	r.ask(http.MethodDelete, "/jobs", "", http.StatusNotFound, nil)
 	r.put(`{"types":["code.*","x.y","code.*"],"from":"beginning","maxDeliveries":3,"ackWaitMs":1000}`, http.StatusCreated)
 	changed := r.put(`{"types":["x.y"]}`, http.StatusOK)
 	if changed.From != "beginning" || len(changed.Types) != 1 || changed.MaxDeliveries != 10 {
 		t.Errorf("changed: %+v", changed)
 	}
-	p := problemOf(t, call(r.server, http.MethodPut, "/v1/subscriptions/work", `{"from":"now"}`))
+	p := problemOf(t, call(r.server, http.MethodPut, "/v1/subscriptions/jobs", `{"from":"now"}`))
 	if p.Code != sdk.CodeConflict || !strings.Contains(p.Detail, "beginning") {
 		t.Errorf("from elsewhere: %+v", p)
 	}
@@ -146,7 +146,7 @@ func TestSubscriptionIsMadeReadChangedAndEnded(t *testing.T) {
 	var all sdk.SubscriptionList
 	r.ask(http.MethodPut, "/audit", `{}`, http.StatusCreated, nil)
 	r.ask(http.MethodGet, "", "", http.StatusOK, &all)
-	if len(all.Items) != 2 || all.Items[0].Name != "audit" || all.Items[1].Name != "work" {
+	if len(all.Items) != 2 || all.Items[0].Name != "audit" || all.Items[1].Name != "jobs" {
 		t.Errorf("the list: %+v", all)
 	}
 	for i := range eventlog.MaxSubscriptions - 2 {
@@ -281,7 +281,7 @@ func TestPoisonousEventEndsAmongTheDead(t *testing.T) {
 	r.publish("default", 1, 201)
 	deadline := time.Now().Add(60 * time.Second)
 	dead := func(cursor string) (page sdk.DeadEventPage) {
-		path := "/work/dead"
+		path := "/jobs/dead"
 		if cursor != "" {
 			path += "?cursor=" + cursor
 		}
@@ -316,7 +316,7 @@ func TestPoisonousEventEndsAmongTheDead(t *testing.T) {
 		t.Errorf("%d different events are dead", len(seen))
 	}
 	for _, cursor := range []string{"1", "", first.NextCursor + "A"} {
-		if p := problemOf(t, call(r.server, http.MethodGet, "/v1/subscriptions/work/dead?cursor="+cursor, "")); p.Code != sdk.CodeInvalidInput {
+		if p := problemOf(t, call(r.server, http.MethodGet, "/v1/subscriptions/jobs/dead?cursor="+cursor, "")); p.Code != sdk.CodeInvalidInput {
 			t.Errorf("the cursor %q: %+v", cursor, p)
 		}
 	}
@@ -399,7 +399,7 @@ func TestPullOfOneWhoHasGone(t *testing.T) {
 	ctx, leave := context.WithCancel(withCaller(t.Context(), caller{project: "default", organization: "default"}))
 	gone := make(chan error)
 	go func() {
-		_, err := r.server.pull(ctx, pulling{name: "work", most: 1, wait: time.Minute})
+		_, err := r.server.pull(ctx, pulling{name: "jobs", most: 1, wait: time.Minute})
 		gone <- err
 	}()
 	waitingIs(t, r.server, 1)
@@ -412,7 +412,7 @@ func TestPullOfOneWhoHasGone(t *testing.T) {
 		t.Errorf("the next: %+v", d)
 	}
 	r.publish("default", 2, 2)
-	came, err := r.server.cfg.Events.Pull(t.Context(), "default", "work", 2, 10*time.Second)
+	came, err := r.server.cfg.Events.Pull(t.Context(), "default", "jobs", 2, 10*time.Second)
 	if err != nil || len(came) == 0 {
 		t.Fatalf("%d events, %v", len(came), err)
 	}

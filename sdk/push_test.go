@@ -38,9 +38,9 @@ func TestUpdatesArePushed(t *testing.T) {
 				in, pipe := io.Pipe()
 				go func() {
 					events := []string{output("a"), "id: 1\ndata: {\"type\":\"task.started\"}\n\n", output("z") + "id: 2\ndata: {\"type\":\"task.completed\"}\n\n"}
-					time.Sleep(21 * time.Second)
+					pass(21 * time.Second)
 					for _, e := range events {
-						time.Sleep(10 * time.Second)
+						pass(10 * time.Second)
 						if _, err := io.WriteString(pipe, e); err != nil {
 							return
 						}

@@ -69,7 +69,7 @@ func TestRunAsksForMoreTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := sharing(30*time.Second, "long")
 		if err := receive(t, s, time.Hour, func(context.Context, *sdk.Delivery) error {
-			time.Sleep(305 * time.Second)
+			pass(305 * time.Second)
 			return nil
 		}); err != nil {
 			t.Error(err)
@@ -157,7 +157,7 @@ func TestRunIsBounded(t *testing.T) {
 			running++
 			most = max(most, running)
 			mu.Unlock()
-			time.Sleep(time.Second)
+			pass(time.Second)
 			mu.Lock()
 			running--
 			mu.Unlock()
@@ -180,7 +180,7 @@ func TestRunDrains(t *testing.T) {
 				<-ctx.Done()
 				return context.Cause(ctx)
 			}
-			time.Sleep(map[sdk.EventType]time.Duration{"quick": time.Millisecond, "slow": 15 * time.Second}[d.Event.Type])
+			pass(map[sdk.EventType]time.Duration{"quick": time.Millisecond, "slow": 15 * time.Second}[d.Event.Type])
 			return ctx.Err()
 		}, sdk.Concurrency(3), sdk.DrainGrace(20*time.Second))
 		if took := time.Since(began); err != nil || took != 21*time.Second {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -93,3 +94,6 @@ func problem(code sdk.Code, detail string) answer {
 	a.header = map[string]string{"Content-Type": sdk.ProblemContentType, "X-Request-Id": "req-7"}
 	return a
 }
+
+// pass lets d go by on the clock of the bubble.
+func pass(d time.Duration) { <-time.After(d) }

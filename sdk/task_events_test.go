@@ -130,7 +130,7 @@ func TestSilentConnectionIsDead(t *testing.T) {
 			context.AfterFunc(r.Context(), func() { _ = in.CloseWithError(r.Context().Err()) })
 			go func() {
 				for range 10 * (nth % 2) { // the first says something for 400 seconds
-					time.Sleep(40 * time.Second)
+					pass(40 * time.Second)
 					if _, err := io.WriteString(in, ":\n\n"); err != nil {
 						return
 					}

@@ -43,14 +43,14 @@ func TestListsTakeTurns(t *testing.T) {
 							case ctx.Err() != nil:
 							case e.Code == sdk.CodeRateLimited && e.RetryAfter > 0:
 								refused.Add(1)
-								time.Sleep(e.RetryAfter)
+								pass(e.RetryAfter)
 							default:
 								t.Errorf("%v", err)
 							}
 						}
 					})
 				}
-				time.Sleep(30 * time.Second)
+				pass(30 * time.Second)
 				began := time.Now()
 				if _, err := e.ListTasks(ctx, "q", sdk.TaskFilter{}, ""); err != nil || time.Since(began) != tc.takes {
 					t.Errorf("another project: %v after %v", err, time.Since(began))
@@ -101,7 +101,7 @@ func TestRefusedTurnsSayWhen(t *testing.T) {
 		if !errors.Is(err, sdk.ErrRateLimited) || refusal.RetryAfter < 5*time.Second || refusal.RetryAfter > 6*time.Second {
 			t.Fatalf("%+v", err)
 		}
-		time.Sleep(refusal.RetryAfter)
+		pass(refusal.RetryAfter)
 		began := time.Now()
 		if _, err := e.ListTasks(t.Context(), "p", sdk.TaskFilter{}, ""); err != nil || time.Since(began) != 0 {
 			t.Errorf("%v after %v", err, time.Since(began))
