@@ -20,7 +20,7 @@ import (
 // TestAttemptKeyMay asks every route of the server, so that a new one that changes something is refused until it is thought of.
 func TestAttemptKeyMay(t *testing.T) {
 	t.Parallel()
-	a := newAtWork(t, withLog(t))
+	a := newAtWork(t, onLog(openLog(t)))
 	if w := call(a.server, http.MethodPut, "/v1/subscriptions/coder", `{}`, bearing(a.shop)...); w.Code != http.StatusCreated {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}

@@ -83,7 +83,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 	for _, scope := range keys.Scopes() {
 		with[scope], _ = ring.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}, Scopes: []keys.Scope{scope}})
 	}
-	s := ring.server(t, newMemoryTasks(), io.Discard, withLog(t))
+	s := ring.server(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
 	task := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", okBody, bearing(ring.shop)...), http.StatusCreated)
 	for _, r := range routesOf(t, s) {
 		for scope, secret := range with {

@@ -36,7 +36,7 @@ func tell(t testing.TB, l *eventlog.Log, task string, events ...sdk.Event) {
 
 func TestErrorsAreGroupedByFingerprint(t *testing.T) {
 	t.Parallel()
-	s := newTestServer(t, newMemoryTasks(), io.Discard, withLog(t))
+	s := newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
 	timeout := func(n int) *sdk.TaskError {
 		return &sdk.TaskError{Code: "attempt_timeout", Message: fmt.Sprintf("after %d s", n)}
 	}
@@ -80,7 +80,7 @@ func TestErrorsAreGroupedByFingerprint(t *testing.T) {
 // TestErrorsAreBounded: where there is too much to look at, the answer says so.
 func TestErrorsAreBounded(t *testing.T) {
 	t.Parallel()
-	s := newTestServer(t, newMemoryTasks(), io.Discard, withLog(t))
+	s := newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
 	events := make([]sdk.Event, sdk.MaxEventBatch)
 	old, newest := failed("old", 1, 1, sdk.EventTaskFailed, sdk.TaskEnded{TaskID: "old", Fingerprint: "old"}), failed("new", 1, 1, sdk.EventTaskFailed, sdk.TaskEnded{TaskID: "new", Fingerprint: "new"})
 	tell(t, s.cfg.Events, "old", old)

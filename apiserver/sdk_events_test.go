@@ -73,7 +73,7 @@ func sdkClient(t *testing.T, s *Server) (*sdk.Client, *cutting) {
 // TestSDKFollowsOverCuts: what is published while a follower is cut off again and again reaches it once, in order.
 func TestSDKFollowsOverCuts(t *testing.T) {
 	t.Parallel()
-	s := newTestServer(t, newMemoryTasks(), io.Discard, withLog(t))
+	s := newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
 	client, cuts := sdkClient(t, s)
 	const all = 300
 	var mu sync.Mutex
@@ -143,7 +143,7 @@ func TestSDKFollowsOverCuts(t *testing.T) {
 func TestSDKReadsAStory(t *testing.T) {
 	t.Parallel()
 	tasks := newMemoryTasks()
-	s := newTestServer(t, tasks, io.Discard, withLog(t))
+	s := newTestServer(t, tasks, io.Discard, onLog(openLog(t)))
 	client, _ := sdkClient(t, s)
 	task, err := client.RequestCode(t.Context(), "Write it")
 	if err != nil {
@@ -206,7 +206,7 @@ func TestSDKReadsAStory(t *testing.T) {
 // TestSDKServicesShare: two instances of a service handle every event, though some of them fail at first.
 func TestSDKServicesShare(t *testing.T) {
 	t.Parallel()
-	s := newTestServer(t, newMemoryTasks(), io.Discard, withLog(t))
+	s := newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
 	client, _ := sdkClient(t, s)
 	const all = 40
 	ctx, stop := context.WithCancel(t.Context())

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,21 +14,6 @@ import (
 	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
-
-// withLog gives a server an event log of its own.
-func withLog(t testing.TB) func(*Config) {
-	t.Helper()
-	l, err := eventlog.Open(t.Context(), eventlog.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return func(c *Config) { c.Events = l }
-}
 
 // receiver calls the subscription work of a server.
 type receiver struct {
@@ -40,7 +24,7 @@ type receiver struct {
 
 func newReceiver(t testing.TB) receiver {
 	t.Helper()
-	return receiver{t: t, server: newTestServer(t, newMemoryTasks(), io.Discard, withLog(t))}
+	return receiver{t: t, server: newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))}
 }
 
 // publish appends events of the type x.y, numbered in their data.
@@ -331,7 +315,7 @@ func TestAcksOutliveTheServer(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t)
 	for name, keyed := range map[string]bool{"with keys": true, "without": false} {
-		dir, log := t.TempDir(), withLog(t)
+		dir, log := t.TempDir(), onLog(openLog(t))
 		var logs bytes.Buffer
 		start := func() receiver {
 			stays := func(c *Config) { c.DataDir = dir }

@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -132,32 +131,15 @@ func (d *Durable) settle(ctx context.Context, verb string, r AckRequest) ([]Sett
 
 // Dead answers the events that were given out as often as the subscription allows and never acknowledged, oldest first.
 func (d *Durable) Dead(ctx context.Context) iter.Seq2[*DeadEvent, error] {
-	return func(yield func(*DeadEvent, error) bool) {
-		for cursor := ""; ; {
-			query := url.Values{}
-			if cursor != "" {
-				query.Set("cursor", cursor)
-			}
-			var page DeadEventPage
-			if err := d.call(ctx, call{method: http.MethodGet, repeatable: true}, query, &page, "dead"); err != nil {
-				yield(nil, err)
-				return
-			}
-			for i := range page.Items {
-				if !yield(&page.Items[i], nil) {
-					return
-				}
-			}
-			switch page.NextCursor {
-			case "":
-				return
-			case cursor:
-				yield(nil, fmt.Errorf("%w: the service answered the same page of dead events twice", ErrInternal))
-				return
-			}
-			cursor = page.NextCursor
+	return pages("dead events", func(cursor string) ([]DeadEvent, string, error) {
+		query := url.Values{}
+		if cursor != "" {
+			query.Set("cursor", cursor)
 		}
-	}
+		var page DeadEventPage
+		err := d.call(ctx, call{method: http.MethodGet, repeatable: true}, query, &page, "dead")
+		return page.Items, page.NextCursor, err
+	})
 }
 
 // call sends a call below the subscription's address.

@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -33,28 +32,13 @@ func (c *Client) ListEvents(ctx context.Context, filter EventFilter, cursor stri
 // the newest. [Client.Subscribe] goes on with those that come. An error ends it; history_expired is one where retention is faster
 // than the reader.
 func (c *Client) Events(ctx context.Context, filter EventFilter) iter.Seq2[*Event, error] {
-	return func(yield func(*Event, error) bool) {
-		for cursor := ""; ; {
-			page, err := c.ListEvents(ctx, filter, cursor)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for i := range page.Items {
-				if !yield(&page.Items[i], nil) {
-					return
-				}
-			}
-			switch page.NextCursor {
-			case "":
-				return
-			case cursor:
-				yield(nil, fmt.Errorf("%w: the service answered the same page of events twice", ErrInternal))
-				return
-			}
-			cursor = page.NextCursor
+	return pages("events", func(cursor string) ([]Event, string, error) {
+		page, err := c.ListEvents(ctx, filter, cursor)
+		if err != nil {
+			return nil, "", err
 		}
-	}
+		return page.Items, page.NextCursor, nil
+	})
 }
 
 // Errors answers the project's failures of attempts and tasks since a time, grouped by what they have in common, the most frequent first.

@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -132,30 +131,22 @@ func (c *Client) ListTasks(ctx context.Context, filter TaskFilter, cursor string
 func (c *Client) Tasks(ctx context.Context, filter TaskFilter) iter.Seq2[*TaskSummary, error] {
 	return func(yield func(*TaskSummary, error) bool) {
 		seen := map[string]struct{}{}
-		for cursor := ""; ; {
+		for task, err := range pages("tasks", func(cursor string) ([]TaskSummary, string, error) {
 			page, err := c.ListTasks(ctx, filter, cursor)
 			if err != nil {
-				yield(nil, err)
-				return
+				return nil, "", err
 			}
-			for i := range page.Items {
-				id := page.Items[i].ID
-				if _, again := seen[id]; again {
+			return page.Items, page.NextCursor, nil
+		}) {
+			if err == nil {
+				if _, again := seen[task.ID]; again {
 					continue
 				}
-				seen[id] = struct{}{}
-				if !yield(&page.Items[i], nil) {
-					return
-				}
+				seen[task.ID] = struct{}{}
 			}
-			switch page.NextCursor {
-			case "":
-				return
-			case cursor:
-				yield(nil, fmt.Errorf("%w: the service answered the same page of tasks twice", ErrInternal))
+			if !yield(task, err) {
 				return
 			}
-			cursor = page.NextCursor
 		}
 	}
 }

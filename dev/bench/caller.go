@@ -62,31 +62,18 @@ func (c Call) Run(ctx context.Context) (Called, error) {
 func (c Call) drive(ctx context.Context, do once) (Called, error) {
 	begin := time.Now().Add(c.WarmUp)
 	over := begin.Add(c.Block)
-	var (
-		mu     sync.Mutex
-		called = Called{Block: c.Block}
-		failed error
-		wg     sync.WaitGroup
-	)
-	for range c.Callers {
-		wg.Go(func() {
-			for time.Now().Before(over) {
-				began := time.Now()
-				id, err := do(ctx)
-				ended := time.Now()
-				mu.Lock()
-				failed = errors.Join(failed, err)
-				called.add(id, ended.Sub(began), ended.Sub(begin))
-				stop := failed != nil
-				mu.Unlock()
-				if stop {
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return called, failed
+	var mu sync.Mutex
+	called := Called{Block: c.Block}
+	err := Together(c.Callers, over, func() error {
+		began := time.Now()
+		id, err := do(ctx)
+		ended := time.Now()
+		mu.Lock()
+		defer mu.Unlock()
+		called.add(id, ended.Sub(began), ended.Sub(begin))
+		return err
+	})
+	return called, err
 }
 
 // add takes a task that ended so long after the block began. One that ended after the block counts only if nothing did inside: however

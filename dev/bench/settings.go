@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,19 +43,12 @@ func (s Settings) WithDefaults() Settings {
 	if len(s.Callers) == 0 {
 		s.Callers = []int{1, 10, 50}
 	}
-	s.Rounds = orDefault(s.Rounds, 6)
-	s.Block = orDefault(s.Block, 4*time.Second)
-	s.WarmUp = orDefault(s.WarmUp, time.Second)
-	s.Slots = orDefault(s.Slots, defaultSlots)
-	s.Counted = orDefault(s.Counted, 20)
+	s.Rounds = cmp.Or(s.Rounds, 6)
+	s.Block = cmp.Or(s.Block, 4*time.Second)
+	s.WarmUp = cmp.Or(s.WarmUp, time.Second)
+	s.Slots = cmp.Or(s.Slots, defaultSlots)
+	s.Counted = cmp.Or(s.Counted, 20)
 	return s
-}
-
-func orDefault[T int | time.Duration](value, fallback T) T {
-	if value == 0 {
-		return fallback
-	}
-	return value
 }
 
 // Validate names every fault at once.

@@ -3,7 +3,6 @@ package events
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -53,29 +52,16 @@ func (p Publish) drive(ctx context.Context, do write) (Published, error) {
 	begin := time.Now().Add(p.WarmUp)
 	over := begin.Add(p.Block)
 	id := numbered(rand.Text())
-	var (
-		mu     sync.Mutex
-		got    = Published{Block: p.Block}
-		failed error
-		wg     sync.WaitGroup
-	)
-	for range p.Publishers {
-		wg.Go(func() {
-			for time.Now().Before(over) {
-				took, into, err := p.call(ctx, do, id, begin)
-				mu.Lock()
-				failed = errors.Join(failed, err)
-				got.add(p.Batch, took, into, p.Block)
-				stop := failed != nil
-				mu.Unlock()
-				if stop {
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return got, failed
+	var mu sync.Mutex
+	got := Published{Block: p.Block}
+	err := bench.Together(p.Publishers, over, func() error {
+		took, into, err := p.call(ctx, do, id, begin)
+		mu.Lock()
+		defer mu.Unlock()
+		got.add(p.Batch, took, into, p.Block)
+		return err
+	})
+	return got, err
 }
 
 // call hands over one batch; took is how long that was, into when it ended, since the block began.

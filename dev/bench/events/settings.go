@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -43,20 +44,13 @@ func (s Settings) WithDefaults() Settings {
 	if len(s.Followers) == 0 {
 		s.Followers = []int{1, 100, 1000}
 	}
-	s.Rounds = orDefault(s.Rounds, 3)
-	s.Block = orDefault(s.Block, 2*time.Second)
-	s.WarmUp = orDefault(s.WarmUp, 500*time.Millisecond)
-	s.Delivered = orDefault(s.Delivered, 100)
-	s.Every = orDefault(s.Every, 50*time.Millisecond)
-	s.Tasks = orDefault(s.Tasks, 100_000)
+	s.Rounds = cmp.Or(s.Rounds, 3)
+	s.Block = cmp.Or(s.Block, 2*time.Second)
+	s.WarmUp = cmp.Or(s.WarmUp, 500*time.Millisecond)
+	s.Delivered = cmp.Or(s.Delivered, 100)
+	s.Every = cmp.Or(s.Every, 50*time.Millisecond)
+	s.Tasks = cmp.Or(s.Tasks, 100_000)
 	return s
-}
-
-func orDefault[T int | time.Duration](value, fallback T) T {
-	if value == 0 {
-		return fallback
-	}
-	return value
 }
 
 // Validate names every fault at once.

@@ -46,19 +46,8 @@ func parseEventFlags(args []string, stderr io.Writer) (eventFlags, error) {
 	set.StringVar(&f.json, "json", "", "also write everything that was measured to this file")
 	set.StringVar(&f.page, "page", "", "also put the report into this page, such as docs/performance.md")
 	set.StringVar(&f.job, "job", "", "do what this file says (the program starts itself so)")
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return f, err
-		}
-		return f, fmt.Errorf("%w: %w", errUsage, err)
-	}
-	if set.NArg() > 0 {
-		return f, fmt.Errorf("%w: unexpected argument %q", errUsage, set.Arg(0))
-	}
-	if err := f.settings.Validate(); err != nil {
-		return f, fmt.Errorf("%w: %w", errUsage, err)
-	}
-	return f, nil
+	err := parse(set, args, func() error { return f.settings.Validate() })
+	return f, err
 }
 
 // numbers reads a comma-separated list.

@@ -48,17 +48,24 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	set.StringVar(&f.part, "part", "", "be this worker (the program starts itself so)")
 	set.StringVar(&f.call, "call", "", "be the callers of this level (the program starts itself so)")
 	set.StringVar(&f.into, "into", "", "with -call: write what was measured to this file")
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return f, err
-		}
-		return f, fmt.Errorf("%w: %w", errUsage, err)
+	err := parse(set, args, func() error { return f.settings.Validate() })
+	return f, err
+}
+
+// parse reads the command line of a program that takes nothing but flags. An error other than that help was asked for is errUsage.
+func parse(set *flag.FlagSet, args []string, validate func() error) error {
+	err := set.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return err
+	case err != nil:
+	case set.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", set.Arg(0))
+	default:
+		err = validate()
 	}
-	if set.NArg() > 0 {
-		return f, fmt.Errorf("%w: unexpected argument %q", errUsage, set.Arg(0))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	if err := f.settings.Validate(); err != nil {
-		return f, fmt.Errorf("%w: %w", errUsage, err)
-	}
-	return f, nil
+	return nil
 }
