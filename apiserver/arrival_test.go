@@ -14,8 +14,9 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// patience is how long these tests wait for what must come; connections that are not looked after stay for ever.
-const patience = 10 * time.Second
+// patience is how long these tests wait for what must come; connections that are not looked after stay for ever. What is held to
+// never comes too late.
+const patience, never = time.Minute, 3 * time.Minute
 
 // listen serves s on a port of its own; stop ends it and answers how long that took.
 func listen(t *testing.T, s *Server) (addr string, stop func() time.Duration) {
@@ -83,19 +84,19 @@ func TestBodyThatNeverArrives(t *testing.T) {
 		"none of it":            {head("POST /v1/tasks", asJSON, tenBytes), 50 * time.Millisecond, 400},
 		"half a chunk":          {head("POST /v1/tasks", asJSON, "Transfer-Encoding: chunked") + "9\r\n{", 50 * time.Millisecond, 400},
 		"not the last chunk":    {head("POST /v1/tasks/a/cancel", asJSON, "Transfer-Encoding: chunked") + "2\r\n{}\r\n", 50 * time.Millisecond, 400},
-		"refused as no JSON":    {head("POST /v1/tasks", tenBytes), time.Minute, 415},
-		"refused as too large":  {head("POST /v1/tasks", asJSON, "Content-Length: 2000000"), time.Minute, 413},
-		"refused by its origin": {head("POST /v1/tasks", asJSON, tenBytes, "Origin: https://evil.example"), time.Minute, 403},
-		"no such path":          {head("POST /nothing", asJSON, tenBytes), time.Minute, 404},
-		"no such method":        {head("PUT /v1/tasks", asJSON, tenBytes), time.Minute, 405},
-		"a read":                {head("GET /v1/tasks/a", tenBytes), time.Minute, 404},
-		"a large answer":        {head("GET /openapi.json", tenBytes), time.Minute, 200},
-		"a look at the health":  {head("GET /healthz", tenBytes), time.Minute, 200},
+		"refused as no JSON":    {head("POST /v1/tasks", tenBytes), never, 415},
+		"refused as too large":  {head("POST /v1/tasks", asJSON, "Content-Length: 2000000"), never, 413},
+		"refused by its origin": {head("POST /v1/tasks", asJSON, tenBytes, "Origin: https://evil.example"), never, 403},
+		"no such path":          {head("POST /nothing", asJSON, tenBytes), never, 404},
+		"no such method":        {head("PUT /v1/tasks", asJSON, tenBytes), never, 405},
+		"a read":                {head("GET /v1/tasks/a", tenBytes), never, 404},
+		"a large answer":        {head("GET /openapi.json", tenBytes), never, 200},
+		"a look at the health":  {head("GET /healthz", tenBytes), never, 200},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newTestServer(t, newMemoryTasks(), io.Discard, func(c *Config) { c.ShutdownGrace = time.Minute })
+			s := newTestServer(t, newMemoryTasks(), io.Discard, func(c *Config) { c.ShutdownGrace = never })
 			s.bodyTimeout = tt.limit
 			addr, stop := listen(t, s)
 			answer, rest := send(t, addr, tt.request)
@@ -114,7 +115,7 @@ func TestBodyThatNeverArrives(t *testing.T) {
 
 func TestStoppingDoesNotWaitForABody(t *testing.T) {
 	t.Parallel()
-	s := newTestServer(t, newMemoryTasks(), io.Discard, func(c *Config) { c.ShutdownGrace = time.Minute })
+	s := newTestServer(t, newMemoryTasks(), io.Discard, func(c *Config) { c.ShutdownGrace = never })
 	addr, stop := listen(t, s)
 	send(t, addr, head("POST /v1/tasks", tenBytes)) // and the connection stays open on this side
 	if took := stop(); took > patience {

@@ -55,7 +55,7 @@ func (c consumer) post(ctx context.Context, verb string, body, into any) (ok boo
 	return true
 }
 
-// TestThreeConsumersShareASubscription: one of them stops with events in its hands and without a word. Every event is acknowledged once
+// TestThreeConsumersShareASubscription: one of them begins, and stops with events in its hands and without a word. Every event is acknowledged once
 // all the same, and what the one that stopped says later is worth nothing.
 func TestThreeConsumersShareASubscription(t *testing.T) {
 	t.Parallel()
@@ -69,6 +69,7 @@ func TestThreeConsumersShareASubscription(t *testing.T) {
 	acked := map[string]int{}
 	var abandoned []string // the acks of what the first one had in its hands
 	all, all3 := make(chan struct{}), sync.Once{}
+	stopped := make(chan struct{}) // the first one has
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	var consumers sync.WaitGroup
@@ -77,6 +78,11 @@ func TestThreeConsumersShareASubscription(t *testing.T) {
 		t.Cleanup(web.CloseIdleConnections)
 		c := consumer{url, web, t.Errorf}
 		consumers.Go(func() {
+			if n == 0 {
+				defer close(stopped)
+			} else {
+				<-stopped
+			}
 			for turn := 0; working.Err() == nil; turn++ {
 				var list sdk.DeliveryList
 				if !c.post(working, "pull", sdk.PullRequest{Max: 7, WaitMs: 500}, &list) {

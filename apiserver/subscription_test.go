@@ -365,7 +365,7 @@ func TestPullIsAnsweredWhenTheServerStops(t *testing.T) {
 
 func waitingIs(t testing.TB, s *Server, want int) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for s.waits.count() != want {

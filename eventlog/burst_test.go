@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TestABurstIsFollowedWithoutInterruption: what comes faster than it can be given out waits, and nothing is lost on its way to those
@@ -40,7 +41,9 @@ func awaitDelivered(t *testing.T, l *Log, n uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for sent := uint64(0); sent < n; {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for sent := uint64(0); sent < n; <-tick.C {
 		consumers := s.ListConsumers(ctx)
 		for c := range consumers.Info() {
 			sent = c.Delivered.Consumer

@@ -1,11 +1,14 @@
 package eventlog
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -20,18 +23,13 @@ func TestALogMayBeOpenedBeforeItsServerIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	began := time.Now()
-	if _, err := l.Append(bounded(t), "p", []sdk.Event{anEvent("a", "x.y")}); !errors.Is(err, sdk.ErrUnavailable) {
-		t.Errorf("append: %v", err)
-	}
-	if _, err := l.Read(bounded(t), "p", Query{Limit: 1}); !errors.Is(err, sdk.ErrUnavailable) {
-		t.Errorf("read: %v", err)
-	}
-	if err := l.Ready(bounded(t)); !errors.Is(err, sdk.ErrUnavailable) {
-		t.Errorf("ready: %v", err)
-	}
-	if took := time.Since(began); took > callTimeout {
-		t.Errorf("it took %v", took)
+	_, appended := l.Append(bounded(t), "p", []sdk.Event{anEvent("a", "x.y")})
+	_, read := l.Read(bounded(t), "p", Query{Limit: 1})
+	for what, err := range map[string]error{"append": appended, "read": read, "ready": l.Ready(bounded(t))} {
+		waited := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout)
+		if !errors.Is(err, sdk.ErrUnavailable) || waited {
+			t.Errorf("%s: %v, after it was waited for %v", what, err, waited)
+		}
 	}
 	server.start()
 	if err := l.Await(bounded(t)); err != nil {
@@ -53,19 +51,25 @@ func TestOpeningWaitsForNoServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = silent.Close() })
-	began := time.Now()
-	l, err := Open(t.Context(), Config{URL: "nats://" + silent.Addr().String(), Logger: quiet()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if took := time.Since(began); took >= callTimeout {
-		t.Errorf("it took %v", took)
-	}
-	if err := l.Close(); err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(began); took > 2*callTimeout {
-		t.Errorf("opening and closing took %v", took)
+	for tries := 1; ; tries++ {
+		began := time.Now()
+		l, err := Open(t.Context(), Config{URL: "nats://" + silent.Addr().String(), Logger: quiet()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened := time.Since(began)
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > patience {
+			t.Errorf("opening and closing took %v", took)
+		}
+		if opened < callTimeout {
+			return
+		}
+		if tries == 3 { // no machine is that slow each time
+			t.Fatalf("opening took %v", opened)
+		}
 	}
 }
 

@@ -11,14 +11,20 @@ import (
 )
 
 const (
-	bellStart = 2 * time.Second        // for the log to be followed, before long polls take its place
+	bellStart = 2 * time.Second        // the default of bellTimes.start
 	bellCheck = 2 * time.Second        // between two looks whether the log can be read
 	bellAgain = time.Second            // before it is followed anew
 	bellDoubt = 30 * time.Second       // for which a log that did not tell of an end is not relied on
 	heardSize = 256                    // about what one of the ends takes that were heard
 	heardMost = 10_000 * heardSize     // how many are remembered
-	quickLook = 500 * time.Millisecond // for the log to say that it can be read
+	quickLook = 500 * time.Millisecond // the default of bellTimes.look
 )
+
+// bellTimes are how long a log may take that is relied on.
+type bellTimes struct {
+	start time.Duration // for the log to be followed, before long polls take its place
+	look  time.Duration // for the log to say that it can be read
+}
 
 // bell follows the ends of a project's tasks in the event log, for all watches of the project. It lives from the first of them to a
 // while beyond the last. Where it can not be relied on, watches have long polls instead.
@@ -44,7 +50,7 @@ func (e *Engine) bellOf(project string) *bell {
 	b := e.bells[project]
 	if b == nil {
 		var ctx context.Context
-		b = &bell{project: project, heard: newCache[struct{}](heardMost, 3*e.cfg.CallTimeout), ready: time.Now().Add(bellStart)}
+		b = &bell{project: project, heard: newCache[struct{}](heardMost, 3*e.cfg.CallTimeout), ready: time.Now().Add(e.bellTimes.start)}
 		ctx, b.cancel = context.WithCancel(e.life)
 		e.bells[project] = b
 		e.work.Go(func() { e.listen(ctx, b) })
@@ -82,7 +88,7 @@ func (e *Engine) leaveBell(b *bell) {
 func (e *Engine) listen(ctx context.Context, b *bell) {
 	ends := eventlog.Filter{Types: sdk.EventPatterns{sdk.EventPattern(sdk.EventTaskCompleted), sdk.EventPattern(sdk.EventTaskFailed), sdk.EventPattern(sdk.EventTaskCancelled)}}
 	for ctx.Err() == nil {
-		begin, cancel := context.WithTimeout(ctx, bellStart)
+		begin, cancel := context.WithTimeout(ctx, e.bellTimes.start)
 		f, err := e.cfg.Events.Follow(begin, b.project, ends, eventlog.Now())
 		cancel()
 		if err == nil {
@@ -127,7 +133,7 @@ func (e *Engine) hear(ctx context.Context, b *bell, f *eventlog.Follower) {
 // check finds out whether the log can be read. A follower is silent about a connection that is lost, and goes on where it was when it
 // is there again.
 func (e *Engine) check(ctx context.Context, b *bell) {
-	quick, cancel := context.WithTimeout(ctx, quickLook)
+	quick, cancel := context.WithTimeout(ctx, e.bellTimes.look)
 	defer cancel()
 	if there := e.cfg.Events.Ready(quick) == nil; b.set(there) {
 		e.stir(b)

@@ -139,7 +139,8 @@ type Engine struct {
 	lists   *cache[turns] // by project
 	listing chan struct{} // holds one of Config.MaxLists for each call under way
 
-	stories *stories
+	stories   *stories
+	bellTimes bellTimes
 
 	life  context.Context // ends with Close
 	close context.CancelFunc
@@ -181,6 +182,8 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		close:   stop,
 		watches: map[string]*watch{},
 		bells:   map[string]*bell{},
+
+		bellTimes: bellTimes{start: bellStart, look: quickLook},
 	}
 	if cfg.Metrics != nil {
 		if err := cfg.Metrics.Register(e.stories.ended); err != nil {

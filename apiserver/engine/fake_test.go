@@ -320,6 +320,7 @@ func input(more ...func(*sdk.TaskRequest)) workflows.TaskInput {
 func newTestEngine(t testing.TB, o *oneRun, cfg Config) *Engine {
 	t.Helper()
 	e := newEngine(o, cfg)
+	e.bellTimes = bellTimes{start: patience, look: patience} // a log that is slow is there
 	t.Cleanup(e.Close)
 	return e
 }

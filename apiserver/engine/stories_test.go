@@ -277,6 +277,7 @@ func TestAStoryWhoseEndIsLostIsEnded(t *testing.T) {
 	if diff := cmp.Diff([]string{"1 task.created", "2 task.completed"}, list); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	eventually(t, "what the reads left to look at is looked at", func() bool { return len(e.stories.read) == 0 })
 	before, _, _, _, _ := o.counts()
 	read()
 	if after, _, _, _, _ := o.counts(); after != before+1 || len(e.stories.read) > 0 {

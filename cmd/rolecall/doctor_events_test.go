@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +12,9 @@ import (
 	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
+
+// nobody is an address at which nobody listens.
+const nobody = "127.0.0.1:1"
 
 func TestDoctorLooksAtTheEventLog(t *testing.T) {
 	t.Parallel()
@@ -39,15 +41,12 @@ func TestDoctorLooksAtTheEventLog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	seen := lookAtEvents(t.Context(), cfg, "http://127.0.0.1:1")
+	seen := lookAtEvents(t.Context(), cfg, "http://"+nobody)
 	if seen == nil || seen.Status != "reachable" || seen.Streams != 2 || seen.Events != 4 || seen.Bytes == 0 || len(seen.faults()) != 0 {
 		t.Errorf("seen: %+v", seen)
 	}
-	if err := server.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	cfg.URL = strings.Replace(cfg.URL, "//", "//user:secret@", 1)
-	seen = lookAtEvents(t.Context(), cfg, "http://127.0.0.1:1")
+	cfg.URL = "nats://user:secret@" + nobody
+	seen = lookAtEvents(t.Context(), cfg, "http://"+nobody)
 	if seen == nil || seen.Status != eventsAway || seen.Problem == "" || len(seen.faults()) != 1 || strings.Contains(seen.URL+seen.Problem, "secret") {
 		t.Errorf("seen of a log that is away: %+v", seen)
 	}
@@ -73,15 +72,7 @@ func TestDoctorSaysWhatTheAPISaysOfItsLog(t *testing.T) {
 
 func TestDoctorSaysSo(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := taken.Addr().String()
-	if err := taken.Close(); err != nil { // nobody listens there now
-		t.Fatal(err)
-	}
-	cmd := program(t.Context(), []string{"EVENTS_SERVICE_URL=" + serving(t, taskIn("queued", nil)).URL, "ROLECALL_NATS_URL=nats://" + at}, "doctor")
+	cmd := program(t.Context(), []string{"EVENTS_SERVICE_URL=" + serving(t, taskIn("queued", nil)).URL, "ROLECALL_NATS_URL=nats://" + nobody}, "doctor")
 	out, _ := cmd.Output() // the exit code is looked at below
 	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(out), "the event log can not be reached") {
 		t.Errorf("exit code %d:\n%s", code, out)

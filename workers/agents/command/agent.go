@@ -43,7 +43,7 @@ func New(cfg Config) (*Agent, error) {
 	if cfg.Workdir, err = existingDir(cfg.Workdir); err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg}
+	a := &Agent{cfg: cfg, keys: minter{most: mintPatience, try: mintTry}}
 	if a.keys.api, err = cfg.api(); err != nil {
 		return nil, err
 	}

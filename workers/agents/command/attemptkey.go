@@ -14,25 +14,27 @@ import (
 )
 
 const (
-	// mintPatience bounds how long an attempt waits for its key, all tries together.
+	// mintPatience is the default of minter.most.
 	mintPatience = 2 * time.Second
-	// mintTry bounds one try.
+	// mintTry is the default of minter.try.
 	mintTry = time.Second
 	// mintPause is before another try, unless the service asks for more.
 	mintPause = 100 * time.Millisecond
 	// mintShort bounds the one try of an attempt while there are no keys.
 	mintShort = 300 * time.Millisecond
-	// mintEvery is how often an attempt waits up to mintPatience while there are no keys: they may be there, and slow.
+	// mintEvery is how often an attempt waits as if there were keys while there are none: they may be there, and slow.
 	mintEvery = 5 * time.Second
 )
 
 // minter gets each attempt its key for the API. Work does not depend on it: where there is none, the attempt goes on without.
 type minter struct {
-	api *sdk.Client // nil without an API key
+	api  *sdk.Client   // nil without an API key
+	most time.Duration // that an attempt waits for its key, all tries together
+	try  time.Duration // that it waits for one of them
 
 	mu      sync.Mutex
 	without bool      // whether the service gave none to the last attempt that could have had one
-	patient time.Time // when an attempt last began to wait for as long as mintPatience
+	patient time.Time // when an attempt last began to wait for as long as most
 }
 
 // api is a client of the API with the worker's own key, nil where it has none.
@@ -78,7 +80,7 @@ func (m *minter) patience() time.Duration {
 		return mintShort
 	}
 	m.patient = time.Now()
-	return mintPatience
+	return m.most
 }
 
 // found notes whether there are keys, and reports whether that is new.
@@ -97,11 +99,11 @@ func (m *minter) ask(ctx context.Context, a *sdk.Assignment, patience time.Durat
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	for tries := 1; ; tries++ {
-		try, stop := context.WithTimeout(ctx, mintTry)
+		try, stop := context.WithTimeout(ctx, m.try)
 		key, err := m.api.MintAttemptKey(try, a.Task.ID, a.Stage, a.Attempt)
 		stop()
 		pause, again := mintAgain(err, tries)
-		if !again || patience < mintPatience || time.Until(until) <= pause {
+		if !again || patience < m.most || time.Until(until) <= pause {
 			return key, err
 		}
 		select {

@@ -68,6 +68,14 @@ func keyed(t *testing.T, url string) Config {
 	return cfg
 }
 
+// newKeyedAgent is an agent of such a worker, with an API that may be slow.
+func newKeyedAgent(t *testing.T, url string) *Agent {
+	t.Helper()
+	a := newAgent(t, keyed(t, url))
+	a.keys.most, a.keys.try = patience, patience
+	return a
+}
+
 // keysOf are the API keys in the environment of a program that echoed it.
 func keysOf(t *testing.T, res *sdk.Result, err error) []string {
 	t.Helper()
@@ -89,7 +97,7 @@ func TestProgramGetsAKeyOfItsAttempt(t *testing.T) {
 	api := &mintAPI{}
 	s := httptest.NewServer(api)
 	defer s.Close()
-	a := newAgent(t, keyed(t, s.URL))
+	a := newKeyedAgent(t, s.URL)
 	in := assignment("task-1", 2)
 	in.Stage = 1
 	for _, want := range []string{"EVENTS_API_KEY=ra_1", "EVENTS_API_KEY=ra_2"} {
@@ -117,42 +125,56 @@ func TestProgramGetsNoKeyFromAWorkerWithout(t *testing.T) {
 	}
 }
 
-// TestWorkGoesOnWithoutAKey: an API that refuses, or is away, holds no attempt up, and the log says so once.
+// TestWorkGoesOnWithoutAKey: an API that refuses holds no attempt up.
 func TestWorkGoesOnWithoutAKey(t *testing.T) {
 	t.Parallel()
-	api := &mintAPI{}
+	api := &mintAPI{status: http.StatusForbidden}
 	s := httptest.NewServer(api)
 	defer s.Close()
-	var logs bytes.Buffer
-	cfg := keyed(t, s.URL)
-	cfg.Logger = slog.New(slog.NewTextHandler(&logs, nil))
-	a := newAgent(t, cfg)
-	for _, round := range []struct {
-		status int
-		asks   int
-		keys   int
-		warned int // so far
-		again  int // so far
-	}{
-		{http.StatusForbidden, 1, 0, 1, 0},
-		{http.StatusServiceUnavailable, 1, 0, 1, 0}, // once, while there are none
-		{http.StatusConflict, 1, 0, 1, 0},
-		{0, 1, 1, 1, 1},
-		{http.StatusConflict, 1, 0, 1, 1}, // of this attempt alone
-		{0, 1, 1, 1, 1},
-		{http.StatusServiceUnavailable, 2, 0, 2, 1},
-	} {
-		api.answer(round.status)
-		res, err := a.Handle(t.Context(), assignment("task-1", 1), &recorder{})
-		got, asked := keysOf(t, res, err), api.took()
-		warned, again := strings.Count(logs.String(), "the agent gets no key"), strings.Count(logs.String(), "get a key for the API again")
-		if len(got) != round.keys || len(asked) != round.asks || warned != round.warned || again != round.again {
-			t.Errorf("%+v: %q after %d asks, the log:\n%s", round, got, len(asked), &logs)
+	res, err := newKeyedAgent(t, s.URL).Handle(t.Context(), assignment("task-1", 1), &recorder{})
+	if got, asked := keysOf(t, res, err), api.took(); len(got) != 0 || len(asked) != 1 {
+		t.Errorf("%q after %q", got, asked)
+	}
+}
+
+// TestTheLogTellsOnceThatThereAreNoKeys, and that there are some again.
+func TestTheLogTellsOnceThatThereAreNoKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		api := &mintAPI{}
+		m, at := minterOf(t, func(r *http.Request) (*http.Response, error) {
+			w := httptest.NewRecorder()
+			api.ServeHTTP(w, r)
+			return w.Result(), nil
+		})
+		var logs bytes.Buffer
+		at.log = slog.New(slog.NewTextHandler(&logs, nil))
+		for _, round := range []struct {
+			status int
+			asks   int
+			key    bool
+			warned int // so far
+			again  int // so far
+		}{
+			{http.StatusForbidden, 1, false, 1, 0},
+			{http.StatusServiceUnavailable, 1, false, 1, 0}, // once, while there are none
+			{http.StatusConflict, 1, false, 1, 0},
+			{0, 1, true, 1, 1},
+			{http.StatusConflict, 1, false, 1, 1}, // of this attempt alone
+			{0, 1, true, 1, 1},
+			{http.StatusServiceUnavailable, 2, false, 2, 1},
+		} {
+			api.answer(round.status)
+			key, asked := m.mint(t.Context(), at), api.took()
+			warned, again := strings.Count(logs.String(), "the agent gets no key"), strings.Count(logs.String(), "get a key for the API again")
+			if (key != "") != round.key || len(asked) != round.asks || warned != round.warned || again != round.again {
+				t.Errorf("%+v: %q after %d asks, the log:\n%s", round, key, len(asked), &logs)
+			}
 		}
-	}
-	if strings.Contains(logs.String(), "rk_worker") || strings.Contains(logs.String(), "ra_") {
-		t.Errorf("the log holds a key:\n%s", &logs)
-	}
+		if strings.Contains(logs.String(), "rk_worker") || strings.Contains(logs.String(), "ra_") {
+			t.Errorf("the log holds a key:\n%s", &logs)
+		}
+	})
 }
 
 // transport is an API that does what the function does.
@@ -167,7 +189,7 @@ func minterOf(t *testing.T, answer transport) (*minter, *attempt) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &minter{api: api}, &attempt{in: assignment("task-1", 1), log: slog.New(slog.DiscardHandler)}
+	return &minter{api: api, most: mintPatience, try: mintTry}, &attempt{in: assignment("task-1", 1), log: slog.New(slog.DiscardHandler)}
 }
 
 // TestKeyIsAskedForAgain: an API that has too much to do is given the time it asks for, as far as an attempt can wait.

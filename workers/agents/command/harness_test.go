@@ -53,6 +53,13 @@ func (r *recorder) phases() string {
 	return strings.Join(all, ",")
 }
 
+// first is what was told first.
+func (r *recorder) first() sdk.Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.progress[0]
+}
+
 // config is one for a program, with directories of the test's own.
 func config(t *testing.T, argv ...string) Config {
 	t.Helper()

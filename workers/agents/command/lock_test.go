@@ -69,7 +69,7 @@ func TestWaitingForTheDirectoryEndsWithTheContext(t *testing.T) {
 	r := &recorder{}
 	done := begin(ctx, a, assignment("task-2", 1), r)
 	eventually(t, "the second attempt waits", func() bool { return r.phases() != "" })
-	if msg := r.progress[0].Message; msg != "attempt 1 of task task-1 holds it" {
+	if msg := r.first().Message; msg != "attempt 1 of task task-1 holds it" {
 		t.Errorf("it says %q", msg)
 	}
 	cancel(sdk.ErrCancelRequested)

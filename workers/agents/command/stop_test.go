@@ -30,17 +30,15 @@ func wrote(pid, file string) string {
 func TestCancelledProgramThatObeys(t *testing.T) {
 	t.Parallel()
 	main, child := pidFile(t, "main"), pidFile(t, "child")
-	a := newAgent(t, config(t, shell(`sleep 1000 & `+wrote("$!", child)+wrote("$$", main)+`wait`)...))
+	cfg := config(t, shell(`sleep 1000 & `+wrote("$!", child)+wrote("$$", main)+`wait`)...)
+	cfg.Grace = 3 * patience // what is killed in the end is late
+	a := newAgent(t, cfg)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	done := begin(ctx, a, assignment("task-1", 1), &recorder{})
 	m, c := pidIn(t, main), pidIn(t, child)
-	asked := time.Now()
 	cancel(sdk.ErrCancelRequested)
 	if got := receive(t, done, "the attempt's end"); !errors.Is(got.err, sdk.ErrCancelRequested) {
 		t.Errorf("%v, %v, want the context's cause", got.res, got.err)
-	}
-	if took := time.Since(asked); took > 2*time.Second {
-		t.Errorf("it took %s", took)
 	}
 	wantGone(t, "the program", m)
 	wantGone(t, "its child", c)
@@ -92,11 +90,11 @@ func TestNothingIsLeftBehindByAProgramThatEnds(t *testing.T) {
 		"child that holds stdout":    {func(f string) []string { return shell(`sleep 1000 & ` + wrote("$!", f)) }, ""},
 		"child that ignores SIGTERM": {func(f string) []string { return shell(`trap '' TERM; sleep 1000 & ` + wrote("$!", f)) }, ""},
 		"orphan in a session of its own": {func(f string) []string {
-			return shell(`"$@"; while ! [ -f `+f+` ]; do :; done`, as("detach", f, "leave")...)
+			return shell(`"$@"; while ! [ -f `+f+` ]; do sleep 0.01; done`, as("detach", f, "leave")...)
 		}, "linux"},
 		"orphan without a mark": {func(f string) []string { return shell(`env -i sleep 1000 & ` + wrote("$!", f)) }, ""},
 		"orphan of an orphan with its stdin": {func(f string) []string {
-			return shell(`(sh -c 'sleep 1000 & ` + wrote("$!", f) + `' &) ; while ! [ -f ` + f + ` ]; do :; done`)
+			return shell(`(sh -c 'sleep 1000 & ` + wrote("$!", f) + `' &) ; while ! [ -f ` + f + ` ]; do sleep 0.01; done`)
 		}, ""},
 	} {
 		if tc.os != "" && tc.os != runtime.GOOS {
@@ -142,7 +140,7 @@ func TestChildOutsideTheGroupWithACleanedEnvironmentDies(t *testing.T) {
 func TestProgramThatGotAwayDoesNotHoldTheAttempt(t *testing.T) {
 	t.Parallel()
 	file := pidFile(t, "pid")
-	argv := shell(`"$@"; while ! [ -f `+file+` ]; do :; done; echo hi`, as("detach", file, "leave", "clean")...)
+	argv := shell(`"$@"; while ! [ -f `+file+` ]; do sleep 0.01; done; echo hi`, as("detach", file, "leave", "clean")...)
 	got := receive(t, begin(t.Context(), newAgent(t, config(t, argv...)), assignment("task-1", 1), &recorder{}), "the attempt's end")
 	pidIn(t, file).kill(syscall.SIGKILL)
 	if got.err != nil || string(got.res.Output) != `{"text":"hi\n"}` {
