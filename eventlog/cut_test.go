@@ -16,19 +16,20 @@ import (
 // proxy stands between a log and its server. It cuts the connection after so many bytes from the server.
 type proxy struct {
 	net.Listener
-	server string
+	server atomic.Value // the address that it leads to, a string; nobody is let through while there is none
 	left   atomic.Int64 // bytes until the cut; 0 for never
 	cuts   atomic.Int64
 	shut   atomic.Bool // lets no new connection through
 }
 
-func newProxy(t *testing.T, server string) *proxy {
+// newProxy is one that leads nowhere yet.
+func newProxy(t *testing.T) *proxy {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{Listener: ln, server: server}
+	p := &proxy{Listener: ln}
 	t.Cleanup(func() { _ = ln.Close() })
 	go func() {
 		for {
@@ -44,12 +45,16 @@ func newProxy(t *testing.T, server string) *proxy {
 
 func (p *proxy) url() string { return "nats://" + p.Addr().String() }
 
+// leadTo lets new connections through to a server. One that is started again has another port: its old one may be somebody else's.
+func (p *proxy) leadTo(e *external) { p.server.Store(e.Addr().String()) }
+
 func (p *proxy) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	if p.shut.Load() {
+	address, ok := p.server.Load().(string)
+	if !ok || p.shut.Load() {
 		return
 	}
-	server, err := net.Dial("tcp", p.server)
+	server, err := net.Dial("tcp", address)
 	if err != nil {
 		return
 	}
@@ -81,7 +86,8 @@ func (p *proxy) serve(client net.Conn) {
 // behind opens a log whose connection can be cut.
 func behind(t *testing.T, server *external) (*Log, *proxy) {
 	t.Helper()
-	p := newProxy(t, server.Addr().String())
+	p := newProxy(t)
+	p.leadTo(server)
 	return open(t, Config{URL: p.url()}), p
 }
 
@@ -162,12 +168,13 @@ func TestALostAnswerHoldsNobodyUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	before, began := proxy.cuts.Load(), time.Now()
 	proxy.left.Store(1) // the next answer is lost
 	lost := make(chan error, 1)
 	go func() {
 		lost <- p.continueStory(context.WithoutCancel(t.Context()), storySubject(keptPrefix, "p", one), end, StoryPart{Story: one, Events: chapters(2, 2)})
 	}()
-	began := time.Now()
+	until(t, func() bool { return proxy.cuts.Load() > before })
 	for { // another story waits for no more than the connection
 		if err = l.AppendStory(bounded(t), "p", StoryPart{Story: aTask("two"), Events: chapters(1, 1)}); err == nil {
 			break
@@ -179,7 +186,7 @@ func TestALostAnswerHoldsNobodyUp(t *testing.T) {
 	if err := <-lost; err == nil {
 		t.Error("the answer was not lost")
 	}
-	if took := time.Since(began); took > callTimeout {
+	if took := time.Since(began); took > 3*callTimeout {
 		t.Errorf("it took %v", took)
 	}
 }
@@ -187,18 +194,15 @@ func TestALostAnswerHoldsNobodyUp(t *testing.T) {
 func TestALogThatIsAwayAnswersAtOnceAndCloses(t *testing.T) {
 	t.Parallel()
 	server := newExternal(t)
-	l := open(t, Config{URL: server.ClientURL()})
+	l, proxy := behind(t, server)
 	publish(t, l, 1, 3)
 	f := follow(t, l, Filter{}, Now())
 	if err := l.js.DeleteStream(bounded(t), streamName("p")); err != nil {
 		t.Fatal(err)
 	}
+	proxy.shut.Store(true)
 	server.stop()
-	for l.nc.IsConnected() {
-		if bounded(t).Err() != nil {
-			t.Fatal("the connection is not lost")
-		}
-	}
+	until(t, func() bool { return !l.nc.IsConnected() })
 	began := time.Now()
 	for _, project := range []string{"p", "never-seen"} {
 		for range 5 {
@@ -210,7 +214,7 @@ func TestALogThatIsAwayAnswersAtOnceAndCloses(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > callTimeout {
+	if took := time.Since(began); took > 3*callTimeout {
 		t.Errorf("it took %v", took)
 	}
 	if _, err := f.Next(t.Context()); !errors.Is(err, sdk.ErrUnavailable) {
@@ -229,12 +233,10 @@ func TestWhatIsGoneWhileAFollowerIsAwayIsSaidToBe(t *testing.T) {
 	expect(t, f, 1, 3)
 	proxy.shut.Store(true)
 	proxy.left.Store(1)
-	for l.nc.IsConnected() {
+	until(t, func() bool {
 		_, _ = l.Append(bounded(t), "p", []sdk.Event{anEvent("1", "x.y")}) // a duplicate, whose answer cuts
-		if bounded(t).Err() != nil {
-			t.Fatal("the connection is not cut")
-		}
-	}
+		return !l.nc.IsConnected()
+	})
 	publish(t, beside, 4, 9)
 	s, err := beside.js.Stream(bounded(t), streamName("p"))
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"testing"
 	"time"
 
@@ -204,28 +203,29 @@ func TestNextEndsWithItsContextAndWithTheLog(t *testing.T) {
 	}
 }
 
-// external is a NATS server of its own that a log connects to; it can be stopped and started again on its port and files.
+// external is a NATS server of its own that a log connects to. It can be stopped and started again on its files, on another port.
 type external struct {
 	t    *testing.T
 	opts *server.Options
 	*server.Server
 }
 
-func newExternal(t *testing.T) *external {
+func newExternal(t *testing.T) *external { return newExternalOf(t, 0) }
+
+// newExternalOf is one with so much room, in bytes; 0 is what the machine has.
+func newExternalOf(t *testing.T, room int64) *external {
 	t.Helper()
-	e := &external{t: t, opts: &server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true}}
+	e := &external{t: t, opts: &server.Options{
+		Host: "127.0.0.1", NoSigs: true, JetStream: true, JetStreamMaxStore: room, StoreDir: t.TempDir(), SyncAlways: true,
+	}}
 	e.start()
-	at, ok := e.Addr().(*net.TCPAddr)
-	if !ok {
-		t.Fatalf("the address is %v", e.Addr())
-	}
-	e.opts.Port = at.Port
 	t.Cleanup(func() { e.stop() })
 	return e
 }
 
 func (e *external) start() {
 	e.t.Helper()
+	e.opts.Port = server.RANDOM_PORT
 	var err error
 	if e.Server, err = server.NewServer(e.opts); err != nil {
 		e.t.Fatal(err)
@@ -244,10 +244,11 @@ func (e *external) stop() {
 func TestAnExternalLogMayGoAndComeBack(t *testing.T) {
 	t.Parallel()
 	nats := newExternal(t)
-	l := open(t, Config{URL: nats.ClientURL()})
+	l, proxy := behind(t, nats)
 	f := follow(t, l, Filter{}, Now())
 	publish(t, l, 1, 10)
 	expect(t, f, 1, 10)
+	proxy.shut.Store(true)
 	nats.stop()
 	began := time.Now()
 	if _, err := l.Append(bounded(t), "p", []sdk.Event{anEvent("11", "x.y")}); !errors.Is(err, sdk.ErrUnavailable) {
@@ -255,12 +256,14 @@ func TestAnExternalLogMayGoAndComeBack(t *testing.T) {
 	}
 	t.Logf("refused after %v", time.Since(began))
 	nats.start()
-	for {
+	proxy.leadTo(nats)
+	proxy.shut.Store(false)
+	for ctx := bounded(t); ; {
 		_, err := l.Append(bounded(t), "p", []sdk.Event{anEvent("11", "x.y")})
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, sdk.ErrUnavailable) || bounded(t).Err() != nil {
+		if !errors.Is(err, sdk.ErrUnavailable) || ctx.Err() != nil {
 			t.Fatal(err)
 		}
 	}

@@ -82,7 +82,7 @@ func (l *Log) extent(ctx context.Context, s jetstream.Stream) (extent, error) {
 func (l *Log) consumerFrom(ctx context.Context, s jetstream.Stream, after uint64, subject string) (jetstream.Consumer, error) {
 	name := uuid.NewString()
 	c, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		Name: name, FilterSubject: subject, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: readerIdle,
+		Name: name, FilterSubject: subject, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: l.idle,
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
 	})
 	if err != nil {

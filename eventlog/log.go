@@ -29,7 +29,8 @@ type Log struct {
 	nc   *nats.Conn
 	js   jetstream.JetStream
 	log  *slog.Logger
-	stop func() error // ends an embedded server
+	stop func() error  // ends an embedded server
+	idle time.Duration // after which the server forgets a consumer that nobody reads from
 
 	refused atomic.Bool // the log has said that its credentials are, since it was connected
 
@@ -51,7 +52,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		return nil, fmt.Errorf("the event log's configuration: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	l := &Log{cfg: cfg, log: cfg.Logger, stop: func() error { return nil }, projects: map[string]*project{}, made: map[string]bool{}}
+	l := &Log{cfg: cfg, log: cfg.Logger, stop: func() error { return nil }, idle: readerIdle, projects: map[string]*project{}, made: map[string]bool{}}
 	l.life, l.end = context.WithCancel(context.Background())
 	l.online, l.offline = context.WithCancel(context.Background())
 	open := l.openExternal

@@ -16,9 +16,8 @@ import (
 // TestALogMayBeOpenedBeforeItsServerIsThere: it is refused at once what it can not do yet, and then it can.
 func TestALogMayBeOpenedBeforeItsServerIsThere(t *testing.T) {
 	t.Parallel()
-	server := newExternal(t)
-	server.stop()
-	l, err := Open(t.Context(), Config{URL: server.ClientURL(), Logger: quiet()})
+	proxy := newProxy(t)
+	l, err := Open(t.Context(), Config{URL: proxy.url(), Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +30,7 @@ func TestALogMayBeOpenedBeforeItsServerIsThere(t *testing.T) {
 			t.Errorf("%s: %v, after it was waited for %v", what, err, waited)
 		}
 	}
-	server.start()
+	proxy.leadTo(newExternal(t))
 	if err := l.Await(bounded(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -139,11 +139,7 @@ func TestAPageOfLargeDeadEventsIsShort(t *testing.T) {
 // come again and again until it is dead.
 func TestWhatCannotBeFencedIsNotUsedUp(t *testing.T) {
 	t.Parallel()
-	server := newExternal(t)
-	server.stop()
-	server.opts.JetStreamMaxStore = 2 * minBytes
-	server.start()
-	l := open(t, Config{URL: server.ClientURL(), MaxBytes: minBytes})
+	l := open(t, Config{URL: newExternalOf(t, 2*minBytes).ClientURL(), MaxBytes: minBytes})
 	publish(t, l, 1, 1)
 	subscribe(t, l, Subscription{AckWait: 10 * time.Millisecond})
 	soon(t, l, 1)

@@ -122,7 +122,7 @@ func (t *tail) pull(ctx context.Context) error {
 	t.meet(e)
 	ctx, cancel := t.project.log.while(ctx)
 	defer cancel()
-	c, err := t.consumer(ctx, s)
+	c, err := t.consumer(s)
 	if err != nil {
 		return err
 	}
@@ -180,8 +180,10 @@ func (t *tail) take(m jetstream.Msg, n uint64) error {
 	return nil
 }
 
-func (t *tail) consumer(ctx context.Context, s jetstream.Stream) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+// consumer makes the tail's consumer. It waits for the answer though the tail ends meanwhile: the server may take the word that a consumer
+// is not needed before the one that makes it.
+func (t *tail) consumer(s jetstream.Stream) (jetstream.Consumer, error) {
+	ctx, cancel := t.project.log.during(t.project.log.life, callTimeout)
 	defer cancel()
 	return t.project.log.consumerFrom(ctx, s, t.position(), everything(t.project.id))
 }

@@ -98,11 +98,7 @@ func TestATicketGivenBackStaysWorthlessThroughARestart(t *testing.T) {
 // cramped is a log whose server has no room for the dead.
 func cramped(t *testing.T) *Log {
 	t.Helper()
-	server := newExternal(t)
-	server.stop()
-	server.opts.JetStreamMaxStore = deadBytes
-	server.start()
-	return open(t, Config{URL: server.ClientURL(), MaxBytes: minBytes})
+	return open(t, Config{URL: newExternalOf(t, deadBytes).ClientURL(), MaxBytes: minBytes})
 }
 
 func TestAnEventThatCannotBeBuriedHarmsNoOther(t *testing.T) {

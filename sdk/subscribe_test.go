@@ -306,9 +306,10 @@ func TestUnsubscribeWaitsForTheHandler(t *testing.T) {
 	l := &eventLog{}
 	c := l.serve(t)
 	inside, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once // b may come as well before unsubscribe is called
 	returned := false
 	unsubscribe, err := c.SubscribeFunc(t.Context(), sdk.EventFilter{}, func(*sdk.Event, error) {
-		close(inside)
+		once.Do(func() { close(inside) })
 		<-release
 		returned = true // the race detector sees whether unsubscribe has waited
 	})

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	protocolpb "go.temporal.io/api/protocol/v1"
+	"go.temporal.io/sdk/activity"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/rolecall-dev/rolecall/activities"
@@ -116,7 +118,7 @@ type player struct {
 	runs int
 
 	mu   sync.Mutex
-	told []sdk.Event
+	told map[string][]sdk.Event // by the run: one that is given up may go on to tell
 }
 
 // newPlayer takes a kept history up to its first event that is chosen, with what the same workflow task decided after it; nil is up to the first workflow task.
@@ -132,11 +134,12 @@ func newPlayer(t *testing.T, kept string, upTo func(*historypb.HistoryEvent) boo
 			end++
 		}
 	}
-	p := &player{t: t, f: newFrontend(), base: events[:end]}
-	workerOn(t, p.f, func(in activities.PublishEventsInput) error {
+	p := &player{t: t, f: newFrontend(), base: events[:end], told: map[string][]sdk.Event{}}
+	workerOn(t, p.f, func(ctx context.Context, in activities.PublishEventsInput) error {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.told = append(p.told, in.Events...)
+		run := activity.GetInfo(ctx).WorkflowExecution.RunID
+		p.told[run] = append(p.told[run], in.Events...)
 		return nil
 	})
 	return p
@@ -179,15 +182,15 @@ func (p *player) story(known map[string][]string, incidents []incident) []string
 	started := b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED, Attributes: &historypb.HistoryEvent_WorkflowTaskStartedEventAttributes{
 		WorkflowTaskStartedEventAttributes: &historypb.WorkflowTaskStartedEventAttributes{ScheduledEventId: scheduled},
 	}})
-	for tries := 1; !p.give(b, scheduled, started, previous); tries++ {
+	told, ok := p.give(b, scheduled, started, previous)
+	for tries := 1; !ok; tries++ {
 		if tries == 20 {
 			p.t.Fatal("this machine is too slow for a local activity")
 		}
+		told, ok = p.give(b, scheduled, started, previous)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	lines := []string{}
-	for _, e := range p.told {
+	for _, e := range told {
 		lines = append(lines, fmt.Sprintf("%d %s%s", e.Seq, storyLine(p.t, e), wording(p.t, e)))
 	}
 	known[key] = lines
@@ -207,23 +210,20 @@ func wording(t *testing.T, e sdk.Event) string {
 	return fmt.Sprintf(" %q", d.Prompt+d.Message+d.Error.Message)
 }
 
-// give hands the batch to the worker as a run of its own; false says that it did not get to tell all in this workflow task.
-func (p *player) give(b *batch, scheduled, started, previous int64) bool {
+// give hands the batch to the worker as a run of its own and answers what it tells; false says that it did not get to tell all in this
+// workflow task.
+func (p *player) give(b *batch, scheduled, started, previous int64) ([]sdk.Event, bool) {
 	p.t.Helper()
 	p.runs++
-	b.events[0].GetWorkflowExecutionStartedEventAttributes().OriginalExecutionRunId = fmt.Sprintf("%s-%d", p.t.Name(), p.runs)
+	run := fmt.Sprintf("%s-%d", p.t.Name(), p.runs)
+	b.events[0].GetWorkflowExecutionStartedEventAttributes().OriginalExecutionRunId = run
 	task := workflowTask(p.t, b.events, 0, int(started), nil)
 	for _, m := range b.messages {
 		m.SequencingId = &protocolpb.Message_EventId{EventId: scheduled - 1}
 	}
 	task.Messages, task.PreviousStartedEventId = b.messages, previous
+	answer := p.f.give(p.t, p.f.fresh, task)
 	p.mu.Lock()
-	p.told = nil
-	p.mu.Unlock()
-	for _, c := range p.f.give(p.t, p.f.fresh, task).GetCommands() {
-		if c.GetScheduleActivityTaskCommandAttributes().GetActivityType().GetName() == activities.PublishEventsName || c.GetStartChildWorkflowExecutionCommandAttributes() != nil {
-			return false
-		}
-	}
-	return true
+	defer p.mu.Unlock()
+	return slices.Clone(p.told[run]), !publishesLater(answer)
 }

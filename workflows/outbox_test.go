@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,16 +69,20 @@ func TestTask_PublishesWhateverTheLogDoes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := retriesAfter(time.Hour)
-			s.log.locally, s.log.ordinary = test.locally, test.ordinary
-			task, err := run(t, newEnv(t, s), request())
-			if err != nil || task.Status != sdk.StatusCompleted {
-				t.Fatalf("the log costs the result: %+v %v", task, err)
-			}
-			if d := cmp.Diff(wholeStory(), s.log.types(t)); d != "" {
-				t.Error(d)
-			}
-			calls := slices.Clone(s.log.calls)
+			s := inTime(t, func() *script {
+				s := retriesAfter(time.Hour)
+				s.log.locally, s.log.ordinary = test.locally, test.ordinary
+				return s
+			}, func(s *script) {
+				task, err := run(t, newEnv(t, s), request())
+				if err != nil || task.Status != sdk.StatusCompleted {
+					t.Fatalf("the log costs the result: %+v %v", task, err)
+				}
+				if d := cmp.Diff(wholeStory(), s.log.types(t)); d != "" {
+					t.Error(d)
+				}
+			})
+			calls := s.log.said()
 			slices.Sort(calls)
 			if test.calls != nil {
 				slices.Sort(test.calls)
@@ -92,12 +97,14 @@ func TestTask_PublishesWhateverTheLogDoes(t *testing.T) {
 // TestTask_SaysWhatTheLogHasAcknowledged is for a log that has lost its end, or of which retention has left nothing.
 func TestTask_SaysWhatTheLogHasAcknowledged(t *testing.T) {
 	t.Parallel()
-	s := retriesAfter(time.Hour)
-	if _, err := run(t, newEnv(t, s), request()); err != nil {
-		t.Fatal(err)
-	}
+	s := inTime(t, func() *script { return retriesAfter(time.Hour) }, func(s *script) {
+		if _, err := run(t, newEnv(t, s), request()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	told := s.log.told()
 	for i, want := range []int{0, 1, 4} {
-		if got := s.log.told[i].Acknowledged; got != want {
+		if got := told[i].Acknowledged; got != want {
 			t.Errorf("call %d says that %d were acknowledged, want %d", i+1, got, want)
 		}
 	}
@@ -109,9 +116,9 @@ func largeTail() (sdk.TaskRequest, *script) {
 	r.Retry = &sdk.Retry{MaxAttempts: 100, InitialIntervalMs: 1000, MaxIntervalMs: 1000}
 	s := &script{}
 	s.log.locally = away
-	ended := false
+	var ended atomic.Bool
 	s.log.ordinary = func(int) error {
-		if !ended { // nothing is taken before the run's own end, so that all of it is handed over
+		if !ended.Load() { // nothing is taken before the run's own end, so that all of it is handed over
 			return errAway
 		}
 		return nil
@@ -124,7 +131,7 @@ func largeTail() (sdk.TaskRequest, *script) {
 		})
 	}
 	s.answers = append(s.answers, func(a sdk.Assignment) (activities.AttemptReport, error) {
-		ended = true
+		ended.Store(true)
 		return completes(`1`)(a)
 	})
 	return r, s
@@ -144,7 +151,7 @@ func TestTask_HandsLargeTailsOverInParts(t *testing.T) {
 	if len(children) < 2 || children[len(children)-1] != workflows.EventsWorkflowID("default", "t1") || children[0] != "events:default:t1:1" {
 		t.Errorf("parts: %v", children)
 	}
-	for _, in := range s.log.told {
+	for _, in := range s.log.told() {
 		if size, err := workflows.EncodedSize(in); err != nil || size > 1_500_000 {
 			t.Errorf("a part of %d bytes, %v", size, err)
 		}
@@ -183,8 +190,9 @@ func TestTask_HandsNothingOverAfterAPartThatDoesNotStart(t *testing.T) {
 	if err := env.GetWorkflowError(); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.log.told) != 1 || s.log.told[0].Events[0].Seq != 1 || !slices.Equal(parts, []string{workflows.EventsWorkflowID("default", "t1")}) {
-		t.Errorf("parts %v, told in %v", parts, s.log.calls)
+	told := s.log.told()
+	if len(told) != 1 || told[0].Events[0].Seq != 1 || !slices.Equal(parts, []string{workflows.EventsWorkflowID("default", "t1")}) {
+		t.Errorf("parts %v, told in %v", parts, s.log.said())
 	}
 	if types := s.log.types(t); strings.HasPrefix(types[len(types)-1], "task.completed") {
 		t.Error("all of it went over in one part")

@@ -1,15 +1,19 @@
 package workflows_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -20,17 +24,31 @@ import (
 
 // storyLog is a scripted event log: it keeps stories as the real one does, and notes who told.
 type storyLog struct {
+	late atomic.Bool // a local activity did not get to its end in time, so that who told is not what it would have been
+
 	mu       sync.Mutex
 	events   []sdk.Event
 	calls    []string // "local" or "ordinary", with the seqs
-	told     []activities.PublishEventsInput
+	inputs   []activities.PublishEventsInput
 	locally  func(call int) error // how local call 1, 2, 3 … ends before anything is kept; nil: well
 	ordinary func(call int) error
 }
 
 func (l *storyLog) serve(env *testsuite.TestWorkflowEnvironment) {
 	local, ordinary := 0, 0
-	env.RegisterActivityWithOptions(func(in activities.PublishEventsInput) error {
+	var answered, over atomic.Int64
+	env.SetOnLocalActivityCompletedListener(func(*activity.Info, converter.EncodedValue, error) {
+		if over.Load() < answered.Add(1) { // it was given up
+			l.late.Store(true)
+		}
+	})
+	env.RegisterActivityWithOptions(func(ctx context.Context, in activities.PublishEventsInput) error {
+		defer func() {
+			if ctx.Err() != nil {
+				l.late.Store(true)
+			}
+			over.Add(1)
+		}()
 		l.mu.Lock()
 		local++
 		fault := l.locally
@@ -70,7 +88,7 @@ func (l *storyLog) tell(how string, in activities.PublishEventsInput) error {
 	l.note(how, in)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.told = append(l.told, in)
+	l.inputs = append(l.inputs, in)
 	for _, e := range in.Events {
 		switch {
 		case e.Seq <= len(l.events):
@@ -83,12 +101,44 @@ func (l *storyLog) tell(how string, in activities.PublishEventsInput) error {
 	return nil
 }
 
+// kept is the story so far. Like told and said it is a copy: a local activity that is given up may go on.
+func (l *storyLog) kept() []sdk.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.events)
+}
+
+// told is what was taken, call by call.
+func (l *storyLog) told() []activities.PublishEventsInput {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.inputs)
+}
+
+// said is who told, call by call.
+func (l *storyLog) said() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.calls)
+}
+
 // types are those of a story, with what tells one from another.
 func (l *storyLog) types(t *testing.T) []string {
 	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return storyLines(t, l.events)
+	return storyLines(t, l.kept())
+}
+
+// inTime plays scripts that are the same until no local activity was late, and answers the last one: a local activity has 150 ms of real time.
+func inTime(t *testing.T, write func() *script, play func(*script)) *script {
+	t.Helper()
+	for range 20 {
+		s := write()
+		if play(s); !s.log.late.Load() {
+			return s
+		}
+	}
+	t.Fatal("this machine is too slow for a local activity")
+	return nil
 }
 
 func storyLines(t *testing.T, events []sdk.Event) []string {
@@ -185,12 +235,13 @@ func TestTask_TellsItsStory(t *testing.T) {
 				t.Error(d)
 			}
 			in := input(test.request)
-			last := s.log.events[len(s.log.events)-1]
+			kept := s.log.kept()
+			last := kept[len(kept)-1]
 			if _, ok := workflows.CodeEvent(in, task, 2); ok {
 				if last.CausationID != fmt.Sprintf("t1.%d", last.Seq-1) {
 					t.Errorf("%s was caused by %q", last.Type, last.CausationID)
 				}
-				last = s.log.events[len(s.log.events)-2]
+				last = kept[len(kept)-2]
 			}
 			if d := cmp.Diff(workflows.TerminalEvent(in, task, last.Seq), last); d != "" {
 				t.Errorf("the record tells another end than the run: %s", d)

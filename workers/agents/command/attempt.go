@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -181,7 +180,7 @@ func (at *attempt) await(ctx context.Context, p *program) error {
 
 // terminate sends SIGTERM to all processes of the attempt, and gives them grace to end.
 func (at *attempt) terminate(grace time.Duration) {
-	if at.group.signal(syscall.SIGTERM) == 0 {
+	if at.group.terminate() == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), grace)

@@ -79,11 +79,28 @@ func addDescendants(found, rest []process) []process {
 	return found
 }
 
-// signal sends sig to every member and answers how many there are. A watchdog is spared.
-func (g *group) signal(sig syscall.Signal) int {
+// killOnce sends SIGKILL to every member that one look finds, and answers how many there were. A watchdog is spared.
+func (g *group) killOnce() int {
 	members := g.members()
 	for _, p := range members {
-		p.kill(sig)
+		p.kill(syscall.SIGKILL)
+	}
+	return len(members)
+}
+
+// terminate asks every member to end, once, and answers how many there were. The process group is asked as a whole: a look at the
+// processes misses who is just being forked, the kernel does not. The watchdog, its leader, does not listen. Who is forked later is not
+// asked: it may be there to clean up.
+func (g *group) terminate() int {
+	members := g.members()
+	led := alive(g.leader.pid, g.leader.start)
+	if led {
+		_ = syscall.Kill(-g.leader.pid, syscall.SIGTERM) // it may be gone meanwhile
+	}
+	for _, p := range members {
+		if !led || p.pgid != g.leader.pid {
+			p.kill(syscall.SIGTERM)
+		}
 	}
 	return len(members)
 }
@@ -103,7 +120,7 @@ func (g *group) kill() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 	defer cancel()
 	gone := true
-	for pause := time.Millisecond; gone && g.signal(syscall.SIGKILL) > 0; pause = min(2*pause, 50*time.Millisecond) {
+	for pause := time.Millisecond; gone && g.killOnce() > 0; pause = min(2*pause, 50*time.Millisecond) {
 		gone = sleep(ctx, pause)
 	}
 	return gone

@@ -67,6 +67,25 @@ func TestCancelledProgramThatDoesNotObey(t *testing.T) {
 	wantGone(t, "its child in a session of its own", o)
 }
 
+// TestWhoIsJustBeingForkedIsAskedToEndToo: each of the shells has a child at one moment and none at the next. A child whose shell is asked to
+// end and which is not asked itself would be there until the grace is over.
+func TestWhoIsJustBeingForkedIsAskedToEndToo(t *testing.T) {
+	t.Parallel()
+	main := pidFile(t, "main")
+	script := `for n in 1 2 3 4; do (while :; do sleep 1000 & kill -KILL $!; wait; done) 2>/dev/null & done; ` + wrote("$$", main) + `wait`
+	cfg := config(t, shell(script)...)
+	cfg.Grace = time.Minute
+	a := newAgent(t, cfg)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := begin(ctx, a, assignment("task-1", 1), &recorder{})
+	m := pidIn(t, main)
+	cancel(sdk.ErrCancelRequested)
+	if got := receive(t, done, "the attempt's end"); !errors.Is(got.err, sdk.ErrCancelRequested) {
+		t.Errorf("%v, %v, want the context's cause", got.res, got.err)
+	}
+	wantGone(t, "the program", m)
+}
+
 func TestResultAfterTheRequestToStopCounts(t *testing.T) {
 	t.Parallel()
 	main := pidFile(t, "main")
