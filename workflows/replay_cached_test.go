@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"google.golang.org/grpc"
@@ -122,8 +123,8 @@ func TestKeptHistoriesReplayInAWorkersCache(t *testing.T) {
 	}
 }
 
-// replayCached gives a worker a recorded run; false says that the worker did not get to tell all in one of the workflow tasks, so that
-// the rest of the run is another one than was recorded.
+// replayCached gives a worker a recorded run; false says that the worker did not get to tell all in one of the workflow tasks, or took
+// longer for it than was recorded, so that the rest of the run, or its times, are others than were recorded.
 func replayCached(t *testing.T, events []*historypb.HistoryEvent) bool {
 	t.Helper()
 	f, before := newFrontend(), 0 // before is how many events the worker has had
@@ -137,13 +138,41 @@ func replayCached(t *testing.T, events []*historypb.HistoryEvent) bool {
 			queue = f.fresh
 		}
 		answer := f.give(t, queue, workflowTask(t, events, before, n+1, decided))
-		if publishesLater(answer) && !slices.ContainsFunc(decided, isPublishedLater) {
+		if publishesLater(answer) && !slices.ContainsFunc(decided, isPublishedLater) || toldAt(t, answer).After(nextStart(events[n+1:])) {
 			return false
 		}
 		compare(t, answer, decided)
 		before = n + 1
 	}
 	return true
+}
+
+// toldAt is what the run's clock said when the last local activity of a workflow task had ended. The clock goes on while one runs and is
+// never set back, so that the next workflow task begins then, or when it is started.
+func toldAt(t *testing.T, answer *workflowservice.RespondWorkflowTaskCompletedRequest) (at time.Time) {
+	t.Helper()
+	for _, c := range answer.GetCommands() {
+		data := c.GetRecordMarkerCommandAttributes().GetDetails()["data"]
+		if data == nil {
+			continue
+		}
+		var marker struct{ ReplayTime time.Time }
+		if err := converter.GetDefaultDataConverter().FromPayloads(data, &marker); err != nil || marker.ReplayTime.IsZero() {
+			t.Fatalf("a marker that is none of a local activity: %v, %v", err, c)
+		}
+		at = marker.ReplayTime
+	}
+	return at
+}
+
+// nextStart is when the next workflow task was started; long after everything where there is none.
+func nextStart(events []*historypb.HistoryEvent) time.Time {
+	for _, e := range events {
+		if e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED {
+			return e.GetEventTime().AsTime()
+		}
+	}
+	return time.Unix(1<<40, 0)
 }
 
 // publishesLater reports whether a worker leaves it to an activity or a run of its own to publish: it does so where its local activity
