@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 
 	"github.com/nats-io/nats.go"
 )
@@ -139,7 +140,7 @@ func (p *project) commit(group []*write) {
 		return
 	}
 	places, err := p.log.publishBatch(msgs)
-	if err != nil && codeOf(err) != 0 {
+	if err != nil && (codeOf(err) != 0 || errors.Is(err, nats.ErrMaxPayload)) {
 		p.log.publishEach(group)
 		return
 	}
