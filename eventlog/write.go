@@ -53,7 +53,8 @@ func (w *write) again() *write {
 	return n
 }
 
-// enqueue lets w be written after what waits already, and waits for it. When ctx ends first, w may be written all the same.
+// enqueue lets w be written after what waits already, and waits for it. When ctx ends first, w may be written all the same. What would be
+// too much waiting is refused as rate_limited: the log is there for other projects.
 func (p *project) enqueue(ctx context.Context, w *write) ([]place, error) {
 	if !p.log.nc.IsConnected() {
 		return nil, nats.ErrDisconnected
@@ -61,7 +62,7 @@ func (p *project) enqueue(ctx context.Context, w *write) ([]place, error) {
 	p.mu.Lock()
 	if p.queued+w.size > maxQueued && p.queued > 0 {
 		p.mu.Unlock()
-		return nil, unavailable("the event log has too much to write; try again")
+		return nil, tooMuch()
 	}
 	p.queue = append(p.queue, w)
 	p.queued += w.size

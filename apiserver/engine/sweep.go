@@ -65,7 +65,7 @@ func (e *Engine) sweepList(query string, now time.Time, of func(*workflowpb.Work
 				if closed := info.GetCloseTime().AsTime(); later && closed.Before(putOff) {
 					putOff = closed
 				}
-			case e.life.Err() != nil || errors.Is(err, sdk.ErrUnavailable):
+			case e.life.Err() != nil || errors.Is(err, sdk.ErrUnavailable) || errors.Is(err, sdk.ErrRateLimited):
 				return putOff, err
 			default:
 				e.cfg.Logger.Error("the story of a run can not be ended", "task", c.id, "project", c.project, "error", err)
