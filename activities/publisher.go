@@ -21,7 +21,7 @@ type StoryLog interface {
 
 const (
 	breakerRest = 10 * time.Second       // for which the log is taken to be away after a failure, unless it is found to be back
-	quick       = 100 * time.Millisecond // within which it has to answer for that: a local activity has 150 ms
+	quick       = 100 * time.Millisecond // within which it has to answer, else it is away for local activities, which have 150 ms
 )
 
 // Publisher serves the activities that publish. It is safe for concurrent use.
@@ -37,13 +37,17 @@ type Publisher struct {
 // PublishEventsLocally is [PublishEventsLocallyName].
 func (p *Publisher) PublishEventsLocally(ctx context.Context, in PublishEventsInput) error {
 	if p.isAway() {
-		return sdk.Errorf(sdk.CodeUnavailable, "the event log failed a moment ago")
+		return sdk.Errorf(sdk.CodeUnavailable, "the event log failed or was slow a moment ago")
 	}
-	return p.PublishEvents(ctx, in)
+	return p.publish(ctx, in, p.noteLocal)
 }
 
 // PublishEvents is [PublishEventsName].
 func (p *Publisher) PublishEvents(ctx context.Context, in PublishEventsInput) error {
+	return p.publish(ctx, in, p.note)
+}
+
+func (p *Publisher) publish(ctx context.Context, in PublishEventsInput, note func(error, time.Duration)) error {
 	if p.Stories == nil || len(in.Events) == 0 {
 		return nil
 	}
@@ -52,8 +56,8 @@ func (p *Publisher) PublishEvents(ctx context.Context, in PublishEventsInput) er
 		return nil
 	}
 	began := time.Now()
-	err := p.publish(ctx, in)
-	p.note(err, time.Since(began))
+	err := p.tellAll(ctx, in)
+	note(err, time.Since(began))
 	if err != nil {
 		return err
 	}
@@ -63,7 +67,7 @@ func (p *Publisher) PublishEvents(ctx context.Context, in PublishEventsInput) er
 	return nil
 }
 
-func (p *Publisher) publish(ctx context.Context, in PublishEventsInput) error {
+func (p *Publisher) tellAll(ctx context.Context, in PublishEventsInput) error {
 	events := slices.Clone(in.Events) // a local activity's argument is the workflow's own
 	for i, e := range events {
 		if p.Before != nil {
@@ -123,8 +127,17 @@ func (p *Publisher) isAway() bool {
 	return time.Now().Before(p.away)
 }
 
+// noteLocal learns from how the try of a local activity ended. A log that kept the events and took long for it is away too: else it would
+// hold up every workflow task for as long.
+func (p *Publisher) noteLocal(err error, took time.Duration) {
+	if err == nil && took >= quick {
+		err = context.DeadlineExceeded
+	}
+	p.note(err, took)
+}
+
 // note learns from how a try ended: the log is away where it did not answer, or said so, and back once it answers quickly. One that is
-// slow stays away, else every local activity would wait for it in vain.
+// slow stays away, else every local activity would wait for it in vain. What a project alone is refused says nothing of the log.
 func (p *Publisher) note(err error, took time.Duration) {
 	e, answered := errors.AsType[*sdk.Error](err)
 	p.mu.Lock()

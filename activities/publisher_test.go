@@ -148,11 +148,12 @@ func TestPublisherDoesNotHoldWorkflowTasksUpWhileTheLogIsAway(t *testing.T) {
 		away  error
 		calls int // of the log for two local tries
 	}{
-		"away":      {sdk.Errorf(sdk.CodeUnavailable, "away"), 1},
-		"it hangs":  {context.DeadlineExceeded, 1},
-		"a gap":     {sdk.Errorf(sdk.CodeConflict, "a gap"), 2},
-		"a fault":   {sdk.Errorf(sdk.CodeInternal, "broken"), 2},
-		"a refusal": {sdk.Errorf(sdk.CodeInvalidInput, "no"), 6}, // whole, alone, and without its data
+		"away":                        {sdk.Errorf(sdk.CodeUnavailable, "away"), 1},
+		"it hangs":                    {context.DeadlineExceeded, 1},
+		"a full queue of the project": {sdk.Errorf(sdk.CodeRateLimited, "too much"), 2},
+		"a gap":                       {sdk.Errorf(sdk.CodeConflict, "a gap"), 2},
+		"a fault":                     {sdk.Errorf(sdk.CodeInternal, "broken"), 2},
+		"a refusal":                   {sdk.Errorf(sdk.CodeInvalidInput, "no"), 6}, // whole, alone, and without its data
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -222,28 +223,37 @@ func (l slowLog) Tell(ctx context.Context, _, _, _ string, _ int, _ []sdk.Event)
 	}
 }
 
-// TestPublisherIsNotHeldUpByASlowLog: one that answers ordinary activities, and too late for local ones.
+// TestPublisherIsNotHeldUpByASlowLog: one that answers ordinary activities, and too late for local ones, or just in time.
 func TestPublisherIsNotHeldUpByASlowLog(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := &activities.Publisher{Stories: slowLog(200 * time.Millisecond)}
-		held := 0
-		for range 20 {
-			began := time.Now()
-			ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
-			if err := p.PublishEventsLocally(ctx, part(events(1))); err == nil {
-				t.Error("a local activity waited for the log")
-			}
-			cancel()
-			if time.Since(began) > 0 {
-				held++
-			}
-			if err := p.PublishEvents(t.Context(), part(events(1))); err != nil {
-				t.Error(err)
-			}
-		}
-		if held != 1 {
-			t.Errorf("%d of 20 runs were held up, want the first", held)
-		}
-	})
+	for takes, test := range map[time.Duration]struct{ held, kept int }{
+		200 * time.Millisecond: {1, 0}, // the first of 20 runs
+		120 * time.Millisecond: {1, 1},
+		80 * time.Millisecond:  {20, 20},
+	} {
+		t.Run(takes.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := &activities.Publisher{Stories: slowLog(takes)}
+				held, kept := 0, 0
+				for range 20 {
+					began := time.Now()
+					ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+					if err := p.PublishEventsLocally(ctx, part(events(1))); err == nil {
+						kept++
+					}
+					cancel()
+					if time.Since(began) > 0 {
+						held++
+					}
+					if err := p.PublishEvents(t.Context(), part(events(1))); err != nil {
+						t.Error(err)
+					}
+				}
+				if held != test.held || kept != test.kept {
+					t.Errorf("%d of 20 runs were held up, %d local activities kept their events; want %+v", held, kept, test)
+				}
+			})
+		})
+	}
 }

@@ -9,7 +9,7 @@ import (
 
 // Config says where the log is and what it keeps.
 type Config struct {
-	URL       string `env:"ROLECALL_NATS_URL" doc:"NATS servers with JetStream, 2.12 or later, comma-separated: nats://host:4222. Empty: embedded, in ROLECALL_DATA_DIR, for one server alone."`
+	URL       string `env:"ROLECALL_NATS_URL" doc:"NATS servers with JetStream, 2.12 or later, with a max_payload of 1048576 (their default) or more; comma-separated: nats://host:4222. Empty: embedded, in ROLECALL_DATA_DIR, for one server alone."`
 	CredsFile string `env:"ROLECALL_NATS_CREDS_FILE" doc:"File of NATS user credentials, for an external NATS."`
 	CAFile    string `env:"ROLECALL_NATS_CA_FILE" doc:"File of the certificate authority of an external NATS."`
 	CertFile  string `env:"ROLECALL_NATS_CERT_FILE" doc:"File of the client's certificate for an external NATS."`

@@ -42,6 +42,12 @@ func unavailable(message string) *sdk.Error {
 	return e
 }
 
+func tooMuch() *sdk.Error {
+	e := sdk.Errorf(sdk.CodeRateLimited, "too much of this project waits to be written to the event log already; try again")
+	e.RetryAfter = retryAfter
+	return e
+}
+
 func closed() *sdk.Error { return unavailable("the event log is being closed; try again") }
 
 // fault turns an error of NATS into one of ours; where the caller's own ctx was cancelled, that is the answer. The message of an

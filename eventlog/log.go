@@ -46,7 +46,8 @@ type Log struct {
 }
 
 // Open opens the log; call [Log.Close] when done. An embedded one has read its files and can be used, unless ctx ended before. An
-// external one need not be there: until it is, what needs it is refused as unavailable. [Log.Await] waits for it.
+// external one need not be there: until it is, what needs it is refused as unavailable. [Log.Await] waits for it, and says of one that can
+// not be used why; the log's log does too.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("the event log's configuration: %w", err)
@@ -104,7 +105,8 @@ func (l *Log) connect(opts []nats.Option) (err error) {
 	return nil
 }
 
-// Await waits until the log can be written and read. It fails when ctx ends, and at once where the NATS has no JetStream.
+// Await waits until the log can be written and read. It fails when ctx ends, and at once where the NATS has no JetStream or takes no
+// messages as large as an event may be.
 func (l *Log) Await(ctx context.Context) error {
 	again := time.NewTicker(reconnectWait)
 	defer again.Stop()
@@ -118,6 +120,9 @@ func (l *Log) Await(ctx context.Context) error {
 		}
 		if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 			return fmt.Errorf("the NATS at ROLECALL_NATS_URL has no JetStream for this user: %w", err)
+		}
+		if errors.Is(err, nats.ErrMaxPayload) {
+			return err
 		}
 		if looks == looksBeforeWarning {
 			l.log.Warn("the event log can not be reached; waiting for it", "error", err)
@@ -137,7 +142,18 @@ func (l *Log) Ready(ctx context.Context) error {
 	if _, err := l.js.AccountInfo(call); err != nil {
 		return fault(ctx, err)
 	}
-	return nil
+	return l.fits()
+}
+
+// fits refuses a NATS that takes no messages as large as an event may be: such an event could never be kept.
+func (l *Log) fits() error {
+	most := l.nc.MaxPayload()
+	if most >= maxMessage {
+		return nil
+	}
+	e := unavailable(fmt.Sprintf("the NATS at ROLECALL_NATS_URL takes messages of at most %d bytes; set its max_payload to %d or more", most, maxMessage))
+	e.Cause = nats.ErrMaxPayload
+	return e
 }
 
 // Close ends every follower and waits for appends that are being written.

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 
 	"github.com/nats-io/nats.go"
 )
@@ -52,7 +53,8 @@ func (w *write) again() *write {
 	return n
 }
 
-// enqueue lets w be written after what waits already, and waits for it. When ctx ends first, w may be written all the same.
+// enqueue lets w be written after what waits already, and waits for it. When ctx ends first, w may be written all the same. What would be
+// too much waiting is refused as rate_limited: the log is there for other projects.
 func (p *project) enqueue(ctx context.Context, w *write) ([]place, error) {
 	if !p.log.nc.IsConnected() {
 		return nil, nats.ErrDisconnected
@@ -60,7 +62,7 @@ func (p *project) enqueue(ctx context.Context, w *write) ([]place, error) {
 	p.mu.Lock()
 	if p.queued+w.size > maxQueued && p.queued > 0 {
 		p.mu.Unlock()
-		return nil, unavailable("the event log has too much to write; try again")
+		return nil, tooMuch()
 	}
 	p.queue = append(p.queue, w)
 	p.queued += w.size
@@ -139,7 +141,7 @@ func (p *project) commit(group []*write) {
 		return
 	}
 	places, err := p.log.publishBatch(msgs)
-	if err != nil && codeOf(err) != 0 {
+	if err != nil && (codeOf(err) != 0 || errors.Is(err, nats.ErrMaxPayload)) {
 		p.log.publishEach(group)
 		return
 	}

@@ -129,7 +129,7 @@ func (s *signals) send(ctx context.Context, name string, arg any) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+		case <-time.After(min(wait, time.Until(last))):
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -337,6 +338,24 @@ func TestASignalThatIsTriedAgainIsTheSame(t *testing.T) {
 			if second := named[workflows.TaskProgressedInput](f, workflows.TaskProgressed.Name)[1].value; u.arg != any(second) {
 				t.Errorf("tried %+v, and then %+v", u.arg, second)
 			}
+		}
+	})
+}
+
+// TestASignalIsGivenUpWhenTheAnswerIsDue, not after one more pause.
+func TestASignalIsGivenUpWhenTheAnswerIsDue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		returned, began := make(chan struct{}), time.Now()
+		close(returned)
+		due := began.Add(3*retryMost + time.Millisecond)
+		s := &signals{
+			port: &fakeTemporal{away: true}, held: func() bool { return true }, answerBy: func() time.Time { return due },
+			log: slog.New(slog.DiscardHandler), done: returned,
+		}
+		s.send(t.Context(), workflows.TaskProgressed.Name, workflows.TaskProgressedInput{})
+		if !time.Now().Equal(due) {
+			t.Errorf("given up after %s, want %s", time.Since(began), due.Sub(began))
 		}
 	})
 }

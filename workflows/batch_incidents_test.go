@@ -156,6 +156,16 @@ func lost() incident {
 	}}
 }
 
+// late is an incident that comes when the task's whole time is over.
+func late(in incident) incident {
+	event := in.event
+	in.name, in.event = in.name+" late", func(b *batch) {
+		b.at = b.at.Add(30 * 24 * time.Hour)
+		event(b)
+	}
+	return in
+}
+
 func stops() incident {
 	return incident{name: "stopped", end: true, event: func(b *batch) {
 		b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_CANCELED, Attributes: &historypb.HistoryEvent_ActivityTaskCanceledEventAttributes{

@@ -96,6 +96,9 @@ func CodeEvent(in TaskInput, task sdk.Task, seq int) (e sdk.Event, ok bool) {
 	return e, true
 }
 
+// TellsCode reports whether a code.* follows the completion of a task of this type.
+func TellsCode(t sdk.TaskType) bool { return codeEventOf(t) != "" }
+
 func codeEventOf(t sdk.TaskType) sdk.EventType {
 	switch t {
 	case sdk.TypeCodeWrite, sdk.TypeCodeRefactor:

@@ -100,7 +100,7 @@ func (o *outbox) tryOn(ctx workflow.Context) {
 
 // handOver gives everything that the log has not acknowledged to runs of their own, and waits for their start alone. The last part has
 // the plain id: as long as a run of this id goes on, the story has no end. Where a part's own run does not start, as when another one has
-// its id, that part is the last one: what follows would wait for it in vain. The server writes the end then.
+// its id, that part is the last one: what follows would wait for it in vain. The server writes the end then, when somebody reads the task.
 func (o *outbox) handOver(ctx workflow.Context) {
 	o.more()
 	last := EventsWorkflowID(o.in.Project, o.in.ID)

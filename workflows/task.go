@@ -82,18 +82,24 @@ func (r *taskRun) execute(ctx workflow.Context) (sdk.Task, error) {
 	}
 }
 
-// rest waits between two attempts; true says that the run was asked to cancel before the time was over.
+// rest waits between two attempts; true says that the run was asked to cancel before the time was over. Where there is no time, that is
+// for the next attempt to see: a cancellation that came with the end of the last one was not there before.
 func (r *taskRun) rest(ctx workflow.Context, d time.Duration) bool {
 	if d <= 0 {
-		return ctx.Err() != nil
+		return false
 	}
 	over, stop := deadline(ctx, d, "backing off")
 	defer stop()
 	return race(ctx, over) == cancelled
 }
 
-// ask waits for the answer to the open question, until it is late; true says that the run was asked to cancel before.
+// ask waits for the answer to the open question, until it is late; true says that the run was asked to cancel before. One that is late from
+// the first is waited for no more than a cancellation that came with it.
 func (r *taskRun) ask(ctx workflow.Context, atMost time.Duration) bool {
+	if atMost <= 0 {
+		r.moved(ctx)
+		return false
+	}
 	answered, settle := workflow.NewFuture(ctx)
 	late, stop := deadline(ctx, atMost, "waiting for input")
 	defer stop()

@@ -173,18 +173,20 @@ func (e *Engine) stir(b *bell) {
 	}
 }
 
-// set notes whether everything is heard, and answers whether that is news.
-func (b *bell) set(stands bool) (changed bool) {
+// set notes whether everything is heard, and answers whether that is news: for those who waited for it to begin, that it does not is.
+func (b *bell) set(stands bool) (news bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	waited := !b.ready.IsZero()
 	b.ready = time.Time{}
-	if changed = stands == b.stands.IsZero(); changed {
+	changed := stands == b.stands.IsZero()
+	if changed {
 		b.stands = time.Time{}
 		if stands {
 			b.stands = time.Now()
 		}
 	}
-	return changed
+	return changed || waited && !stands
 }
 
 // relied reports whether a watch can do without a long poll: the log is followed, or about to be.

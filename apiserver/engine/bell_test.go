@@ -189,6 +189,23 @@ func TestWaitsDoWithoutALogThatIsAway(t *testing.T) {
 	}
 }
 
+// TestABellThatNeverStoodSaysSo once to the watches that wait for it to begin.
+func TestABellThatNeverStoodSaysSo(t *testing.T) {
+	t.Parallel()
+	b := &bell{ready: time.Now().Add(time.Hour)}
+	if !b.relied() {
+		t.Error("it is not waited for")
+	}
+	if !b.set(false) || b.relied() {
+		t.Error("that it does not begin is no news")
+	}
+	for i, step := range []struct{ stands, news bool }{{false, false}, {true, true}, {true, false}, {false, true}, {false, false}} {
+		if news := b.set(step.stands); news != step.news || b.relied() != step.stands {
+			t.Errorf("step %d: %t, relied on: %t", i, news, b.relied())
+		}
+	}
+}
+
 // TestALogThatDoesNotTellIsNotReliedOn: of a task that ended without a word there, whoever should write it may not.
 func TestALogThatDoesNotTellIsNotReliedOn(t *testing.T) {
 	t.Parallel()

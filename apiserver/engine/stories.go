@@ -15,14 +15,15 @@ import (
 const (
 	storyTimeout = 15 * time.Second // for all about one story
 	storyRest    = time.Minute      // for a run that ended by itself to have its story told by its own side
+	storyParts   = 100              // of a run's last events, that are looked for; a run writes too little for as many
 	storyQueue   = 256              // tasks that were read and wait to have their story looked at
 	storyTTL     = 24 * time.Hour   // for which it is known that a run's story is over
 	storySize    = 256              // about what that takes
 	storyMost    = 20_000 * storySize
 )
 
-// stories ends the stories of runs that were terminated or timed out in Temporal, or whose own publishing was, and of those that the log
-// has lost the end of: nobody else does.
+// stories ends the stories of runs that were terminated or timed out in Temporal, or whose own publishing was, and of those whose end, or
+// the code.* that follows it, the log has lost: nobody else does.
 type stories struct {
 	read  chan closedRun     // that a reader met
 	over  *cache[struct{}]   // by run id
@@ -36,7 +37,8 @@ type stories struct {
 // closedRun is a task's run that has ended. Its run id may be that of an earlier run of the workflow id.
 type closedRun struct {
 	project, id, runID string
-	part               int // of its last events, of which it is known that nobody publishes it any more; 0 is none, or the last
+	part               int  // of its last events, of which it is known that nobody publishes it any more; 0 is none, or the last
+	plain              bool // it is known that no code.* follows its completion
 }
 
 func newStories(cfg Config) *stories {
@@ -62,8 +64,8 @@ func (e *Engine) tendStories() {
 		case <-e.life.Done():
 			return
 		case r := <-e.stories.read:
-			if err := e.endStory(r); err != nil {
-				e.cfg.Logger.Debug("the story of a run that was ended from outside could not be ended yet", "task", r.id, "project", r.project, "error", err)
+			if _, err := e.endStory(r); err != nil {
+				e.cfg.Logger.Debug("the story of a run that has ended could not be ended yet", "task", r.id, "project", r.project, "error", err)
 			}
 		case <-tick.C:
 			e.sweep()
@@ -80,8 +82,9 @@ func (e *Engine) metStory(r run) {
 	if _, over := e.stories.over.get(r.runID); over || !endedOutside(r.status) && e.heardEnd(r.project, r.id) {
 		return
 	}
+	plain := r.memo != nil && !workflows.TellsCode(r.memo.Task.Type)
 	select {
-	case e.stories.read <- closedRun{project: r.project, id: r.id, runID: r.runID}:
+	case e.stories.read <- closedRun{project: r.project, id: r.id, runID: r.runID, plain: plain}:
 	default:
 	}
 }
@@ -90,10 +93,10 @@ func endedOutside(s enumspb.WorkflowExecutionStatus) bool {
 	return s == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED || s == enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT
 }
 
-// endStory writes the end of a run's story unless the log has it, or the run's own side will.
-func (e *Engine) endStory(c closedRun) error {
+// endStory writes the end of a run's story unless the log has it, or the run's own side will. later says that its own side still may.
+func (e *Engine) endStory(c closedRun) (later bool, err error) {
 	if _, over := e.stories.over.get(c.runID); over && c.runID != "" {
-		return nil
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(e.life, storyTimeout)
 	defer cancel()
@@ -101,7 +104,7 @@ func (e *Engine) endStory(c closedRun) error {
 	var failed error
 	over := false
 	n, err := e.cfg.Events.EndStory(ctx, c.project, eventlog.Story{Kind: eventlog.KindTask, ID: c.id}, func(last eventlog.LastEvent) []sdk.Event {
-		if over = workflows.EndsStory(last.Type); over {
+		if over = workflows.EndsStory(last.Type) && (c.plain || last.Type != sdk.EventTaskCompleted); over {
 			return nil
 		}
 		if end == nil {
@@ -116,7 +119,7 @@ func (e *Engine) endStory(c closedRun) error {
 		err = failed
 	}
 	if err != nil {
-		return fault(err)
+		return false, fault(err)
 	}
 	if n > 0 {
 		e.stories.ended.Inc()
@@ -125,7 +128,7 @@ func (e *Engine) endStory(c closedRun) error {
 	if over && c.runID != "" {
 		e.stories.over.put(c.runID, struct{}{}, storySize, time.Now())
 	}
-	return nil
+	return !over, nil
 }
 
 // storyEnd is what a story ends with; the zero value is one that is not to be ended from here.
@@ -175,47 +178,57 @@ func (e *Engine) endOf(ctx context.Context, c closedRun) (*storyEnd, error) {
 }
 
 // publishing reports whether a run that ended by itself may still have its story told by its own side. Where a part of it is lost, that is
-// up to the parts before: those after it wait for it in vain.
+// up to the parts before: those after it wait for it in vain. Else it is up to all of them: where the last one is lost, those before are not.
 func (e *Engine) publishing(ctx context.Context, seen run, lost int) (bool, error) {
 	if time.Since(seen.closed) < storyRest {
 		return true, nil
 	}
 	if lost == 0 {
-		return e.goesOn(ctx, workflows.EventsWorkflowID(seen.project, seen.id))
-	}
-	for part := 1; part < lost; part++ {
-		if left, err := e.goesOn(ctx, workflows.EventsPartID(seen.project, seen.id, part)); left || err != nil {
+		if left, _, err := e.goesOn(ctx, workflows.EventsWorkflowID(seen.project, seen.id)); left || err != nil {
 			return left, err
+		}
+	}
+	for part := 1; part != lost && part <= storyParts; part++ {
+		left, known, err := e.goesOn(ctx, workflows.EventsPartID(seen.project, seen.id, part))
+		if left || err != nil {
+			return left, err
+		}
+		if !known && lost == 0 {
+			break
 		}
 	}
 	return false, nil
 }
 
-// goesOn reports whether the latest run of a workflow id has not ended.
-func (e *Engine) goesOn(ctx context.Context, workflowID string) (bool, error) {
+// goesOn reports whether the latest run of a workflow id has not ended; known is whether there is one.
+func (e *Engine) goesOn(ctx context.Context, workflowID string) (left, known bool, err error) {
 	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 	if isNotFound(err) {
-		return false, nil
+		return false, false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	_, ended := endedStatus(resp.GetWorkflowExecutionInfo().GetStatus())
-	return !ended, nil
+	return !ended, true, nil
 }
 
-// events are what is to follow the last event of the story; pass is what they go through. A story of which the log has nothing begins with
-// its end, where the log still has what it took when the run ended: else it may have been told, and is not kept any more. One of a run
-// that ended by itself does so only where the log took events by then: else it was none of the log's.
-func (s *storyEnd) events(last eventlog.LastEvent, pass func(sdk.Event) sdk.Event) []sdk.Event {
+// events are what is to follow the last event of the story; pass is what they go through. After the completion of a task that is the
+// code.* that belongs to it, if there is one. A story of which the log has nothing begins with its end, where the log still has what it took
+// by the run's end, a little before which its own end was told: else it may have been told, and is not kept any more. One of a run that
+// ended by itself does so only where the log took events by then: else it was none of the log's.
+func (s *storyEnd) events(last eventlog.LastEvent, pass func(sdk.Event) sdk.Event) (list []sdk.Event) {
 	if !s.due {
 		return nil
 	}
-	if early := last.Began.IsZero() || s.closed.Before(last.Began); last.Seq == 0 && (!s.outside && early || s.closed.Before(last.Oldest)) {
+	early := last.Began.IsZero() || s.closed.Before(last.Began)
+	if last.Seq == 0 && (!s.outside && early || s.closed.Add(-storyRest).Before(last.Oldest)) {
 		return nil
 	}
-	list := []sdk.Event{pass(workflows.TerminalEvent(s.in, s.task, last.Seq+1))}
-	if e, ok := workflows.CodeEvent(s.in, s.task, last.Seq+2); ok {
+	if last.Type != sdk.EventTaskCompleted {
+		list = append(list, pass(workflows.TerminalEvent(s.in, s.task, last.Seq+1)))
+	}
+	if e, ok := workflows.CodeEvent(s.in, s.task, last.Seq+len(list)+1); ok {
 		list = append(list, pass(e))
 	}
 	return list

@@ -30,6 +30,7 @@ type endedRuns struct {
 	tasks, publishers [][2]string
 	asked             int
 	since             []string
+	closed            *timestamppb.Timestamp // when they ended
 }
 
 // ListWorkflowExecutions answers in pages of one.
@@ -48,7 +49,7 @@ func (s service) ListWorkflowExecutions(_ context.Context, in *workflowservice.L
 	}
 	out := &workflowservice.ListWorkflowExecutionsResponse{}
 	if at < len(found) {
-		out.Executions = []*workflowpb.WorkflowExecutionInfo{{Execution: &commonpb.WorkflowExecution{WorkflowId: found[at][0], RunId: found[at][1]}}}
+		out.Executions = []*workflowpb.WorkflowExecutionInfo{{Execution: &commonpb.WorkflowExecution{WorkflowId: found[at][0], RunId: found[at][1]}, CloseTime: l.closed}}
 	}
 	if at+1 < len(found) {
 		out.NextPageToken = bytes.Repeat([]byte{1}, at+1)
@@ -285,10 +286,12 @@ func TestAStoryWhoseEndIsLostIsEnded(t *testing.T) {
 	}
 }
 
-// TestAnEndThatWasHeardIsNotLookedFor.
+// TestAnEndThatWasHeardIsNotLookedFor when the task is read.
 func TestAnEndThatWasHeardIsNotLookedFor(t *testing.T) {
 	t.Parallel()
-	e := newTestEngine(t, newOneRun(t, input()), Config{Events: openLog(t)})
+	o := newOneRun(t, input())
+	o.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, completed(t, done(t)))
+	e := newTestEngine(t, o, Config{Events: openLog(t), SweepInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
 	b := &bell{project: "p", heard: newCache[struct{}](heardMost, time.Hour)}
 	b.heard.put(workflows.TaskWorkflowID("p", "a"), struct{}{}, heardSize, time.Now())
 	e.mu.Lock()
@@ -296,6 +299,15 @@ func TestAnEndThatWasHeardIsNotLookedFor(t *testing.T) {
 	e.mu.Unlock()
 	if !e.heardEnd("p", "a") || e.heardEnd("p", "b") || e.heardEnd("q", "a") {
 		t.Error("it does not know what it has heard")
+	}
+	if _, err := e.look(t.Context(), "p", "a"); err != nil {
+		t.Fatal(err)
+	}
+	e.stories.read <- closedRun{project: "p", id: "else", runID: "run-2"} // one after the other
+	eventually(t, "a look at what comes after it", func() bool { _, over := e.stories.over.get("run-2"); return over })
+	_, looked := e.stories.over.get("run-1")
+	if describes, _, _, _, firsts := o.counts(); looked || describes != 2 || firsts != 0 || len(e.stories.read) != 0 {
+		t.Errorf("%t: %d describes and %d first events, of which one reads the task and one finds no other", looked, describes, firsts)
 	}
 }
 
@@ -311,6 +323,8 @@ func TestAStoryBeginsWithItsEndOnlyWhereTheLogWasThere(t *testing.T) {
 		"it was not yet":                     {false, eventlog.LastEvent{Began: at(61)}, 0},
 		"it has no events":                   {false, eventlog.LastEvent{}, 0},
 		"it keeps them no more":              {false, eventlog.LastEvent{Began: at(1), Oldest: at(61)}, 0},
+		"it may keep its end no more":        {false, eventlog.LastEvent{Began: at(-60), Oldest: at(59)}, 0},
+		"it keeps what came long before":     {false, eventlog.LastEvent{Began: at(-60), Oldest: at(-1)}, 1},
 		"it has no events, a terminated run": {true, eventlog.LastEvent{}, 1},
 		"it has some":                        {false, eventlog.LastEvent{Seq: 3, Type: sdk.EventTaskProgress}, 1},
 	} {

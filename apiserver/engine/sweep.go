@@ -20,55 +20,64 @@ const (
 	sweepPages = 50 // of each of the two lists, in one sweep
 )
 
-// sweep ends the stories of all runs that were ended from outside since the last one that went well. The first looks a day back.
+// sweep ends the stories of all runs that were ended from outside since the last one that went well. The first looks a day back, and each
+// later one as far as the run whose story it could not end yet, but no further than a day.
 func (e *Engine) sweep() {
 	began := time.Now()
 	since := quote(e.stories.since.Add(-sweepAgain).UTC().Format(time.RFC3339Nano))
 	tasks := "WorkflowType = " + quote(workflows.TaskWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= " + since
 	children := "WorkflowType = " + quote(workflows.PublishEventsWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled') AND CloseTime >= " + since
-	err := e.sweepList(tasks, runOfTask)
+	putOff, err := e.sweepList(tasks, began, runOfTask)
 	if err == nil {
-		err = e.sweepList(children, runOfPublisher)
+		putOff, err = e.sweepList(children, putOff, runOfPublisher)
 	}
 	switch {
 	case e.life.Err() != nil:
 	case err == nil:
-		e.stories.since, e.stories.troubled = began, false
+		e.stories.since, e.stories.troubled = putOff, false
+		if most := began.Add(-sweepBack); putOff.Before(most) {
+			e.stories.since = most
+		}
 	case !e.stories.troubled:
 		e.cfg.Logger.Warn("runs that were ended from outside could not all be looked after; trying again", "error", err)
 		e.stories.troubled = true
 	}
 }
 
-// sweepList ends the stories of the runs that a query finds. That there are more than its pages hold is said; those are looked after when
-// they are read. Its error is that Temporal or the log is away.
-func (e *Engine) sweepList(query string, of func(*workflowpb.WorkflowExecutionInfo) (closedRun, bool)) error {
+// sweepList ends the stories of the runs that a query finds. Its answer is now, or when the first of those ended whose story has to be ended
+// later. That there are more than its pages hold is said; those are looked after when they are read. Its error is that Temporal or the log
+// is away.
+func (e *Engine) sweepList(query string, now time.Time, of func(*workflowpb.WorkflowExecutionInfo) (closedRun, bool)) (putOff time.Time, err error) {
+	putOff = now
 	var token []byte
 	for range sweepPages {
 		resp, err := e.sweepPage(query, token)
 		if err != nil {
-			return err
+			return putOff, err
 		}
 		for _, info := range resp.GetExecutions() {
 			c, ok := of(info)
 			if !ok {
 				continue
 			}
-			switch err := e.endStory(c); {
+			switch later, err := e.endStory(c); {
 			case err == nil:
-			case e.life.Err() != nil || errors.Is(err, sdk.ErrUnavailable):
-				return err
+				if closed := info.GetCloseTime().AsTime(); later && closed.Before(putOff) {
+					putOff = closed
+				}
+			case e.life.Err() != nil || errors.Is(err, sdk.ErrUnavailable) || errors.Is(err, sdk.ErrRateLimited):
+				return putOff, err
 			default:
-				e.cfg.Logger.Error("the story of a run that was ended from outside can not be ended", "task", c.id, "project", c.project, "error", err)
+				e.cfg.Logger.Error("the story of a run can not be ended", "task", c.id, "project", c.project, "error", err)
 				e.stories.over.put(c.runID, struct{}{}, storySize, time.Now())
 			}
 		}
 		if token = resp.GetNextPageToken(); len(token) == 0 {
-			return nil
+			return putOff, nil
 		}
 	}
 	e.cfg.Logger.Warn("too many runs were ended from outside to look after all of them; the oldest are looked after when they are read", "most", sweepPages*sweepPage)
-	return nil
+	return putOff, nil
 }
 
 func (e *Engine) sweepPage(query string, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, error) {

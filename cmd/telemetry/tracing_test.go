@@ -67,7 +67,8 @@ func TestRunsOfAProcessWithoutTracingReplayInOneWith(t *testing.T) {
 			if err := replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h); err != nil {
 				t.Error(err)
 			}
-			if ended := recorder.Ended(); len(ended) == 0 || ended[len(ended)-1].Name() != "RunWorkflow:Task" {
+			span := "RunWorkflow:" + h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()
+			if ended := recorder.Ended(); len(ended) == 0 || ended[len(ended)-1].Name() != span {
 				t.Errorf("the run was not traced: %d spans", len(ended))
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 
+	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/apiserver/engine"
 	"github.com/rolecall-dev/rolecall/dev"
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -29,9 +31,13 @@ type scenario struct {
 	steps script
 	with  func(*sdk.TaskRequest)
 	act   func(s *scene, id string, worker *dev.Process) // what happens to the task meanwhile
+	away  bool                                           // the event log is, until the run has ended; the run that publishes then is kept as well
 	want  sdk.Status
 	chain []string
 }
+
+// publishing is what is added to a scenario's name for the run that publishes the last events of its task.
+const publishing = "-events"
 
 // scenarios are the kept histories by name; workflows/replay_test.go has the same names.
 func scenarios() map[string]scenario {
@@ -43,6 +49,14 @@ func scenarios() map[string]scenario {
 				s.touch("go")
 			},
 			want: sdk.StatusCompleted, chain: []string{"0.1 completed"},
+		},
+		"log-away": {
+			steps: script{"*": {"progress:40", "until:go", `result:{"ok":true}`}},
+			act: func(s *scene, id string, _ *dev.Process) {
+				s.signalled(id, 2)
+				s.touch("go")
+			},
+			away: true, want: sdk.StatusCompleted, chain: []string{"0.1 completed"},
 		},
 		"retry": {
 			steps: script{"0.1": {`resume:{"at":"half"}`, "exit:1"}, "*": {"echo"}},
@@ -100,7 +114,13 @@ func TestHistories(t *testing.T) {
 		if *record {
 			t.Skip("the names of sticky queues hold the machine's name")
 		}
-		h := histories(t, dev.ForTest(t, dev.Options{NoAPI: true}))
+		stack := dev.ForTest(t, dev.Options{NoAPI: true})
+		h := histories(t, stack, func(away bool) error {
+			if away {
+				return stack.Events.Kill()
+			}
+			return stack.Events.Restart(t.Context())
+		})
 		for name, history := range h {
 			if sticky(history) == 0 {
 				t.Errorf("%s: no workflow task of the run was handed to the worker that has it in its cache", name)
@@ -110,8 +130,9 @@ func TestHistories(t *testing.T) {
 	t.Run("without", func(t *testing.T) {
 		t.Parallel()
 		stack := dev.ForTest(t, dev.Options{NoAPI: true, NoControl: true})
-		controlWithoutCache(t, stack)
-		h := histories(t, stack)
+		log := &awayLog{}
+		controlWithoutCache(t, stack, log)
+		h := histories(t, stack, log.set)
 		for name, history := range h {
 			if sticky(history) != 0 {
 				t.Errorf("%s: a workflow task of the run was handed to a worker's cache", name)
@@ -123,8 +144,24 @@ func TestHistories(t *testing.T) {
 	})
 }
 
-// histories runs every scenario on a stack and answers the histories by name.
-func histories(t *testing.T, stack *dev.Stack) map[string]*historypb.History {
+// awayLog is an event log that keeps nothing, and may be away.
+type awayLog struct{ away atomic.Bool }
+
+func (l *awayLog) set(away bool) error {
+	l.away.Store(away)
+	return nil
+}
+
+// Tell acknowledges everything unless it is away.
+func (l *awayLog) Tell(context.Context, string, string, string, int, []sdk.Event) error {
+	if l.away.Load() {
+		return sdk.Errorf(sdk.CodeUnavailable, "the event log can not be reached; try again")
+	}
+	return nil
+}
+
+// histories runs every scenario on a stack and answers the histories by name. away lets the stack's event log go away, and come back.
+func histories(t *testing.T, stack *dev.Stack, away func(bool) error) map[string]*historypb.History {
 	t.Helper()
 	url, _ := serveHere(t, stack, &reads{}, engine.Config{})
 	h := map[string]*historypb.History{}
@@ -135,14 +172,26 @@ func histories(t *testing.T, stack *dev.Stack) map[string]*historypb.History {
 			var err error
 			s.client, err = sdk.NewClient(sdk.Config{URL: url, ProjectID: name})
 			s.do(err)
-			h[name] = s.play(sc)
+			if sc.away {
+				s.do(away(true))
+			}
+			id := s.play(sc)
+			h[name] = s.replayed(workflows.TaskWorkflowID(name, id))
+			if sc.away {
+				s.do(away(false))
+				events := workflows.EventsWorkflowID(name, id)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				s.do(stack.Temporal().GetWorkflow(ctx, events, "").Get(ctx, nil))
+				h[name+publishing] = s.replayed(events)
+			}
 		})
 	}
 	return h
 }
 
-// play runs a scenario and answers its history, which must replay.
-func (s *scene) play(sc scenario) *historypb.History {
+// play runs a scenario and answers the id of its task, which has ended.
+func (s *scene) play(sc scenario) string {
 	s.t.Helper()
 	first := s.recorded("worker-1")
 	input, err := json.Marshal(map[string]any{"dir": ".", "attempts": sc.steps})
@@ -164,7 +213,13 @@ func (s *scene) play(sc scenario) *historypb.History {
 		s.t.Errorf("the task is %s, want %s", task.Status, sc.want)
 	}
 	wantChain(s.t, task, sc.chain...)
-	h, err := historyOf(s.t.Context(), s.stack.Temporal(), workflows.TaskWorkflowID(s.project, created.ID))
+	return created.ID
+}
+
+// replayed is the history of a run, which must replay.
+func (s *scene) replayed(workflowID string) *historypb.History {
+	s.t.Helper()
+	h, err := historyOf(s.t.Context(), s.stack.Temporal(), workflowID)
 	s.do(err)
 	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DataConverter: workflows.DataConverter()})
 	s.do(err)
@@ -189,13 +244,13 @@ func (s *scene) signalled(id string, n int) {
 
 // controlWithoutCache runs a control worker in this process, where TestMain sees to it that no run is kept in memory. It fails a run
 // that does not replay instead of waiting for a mended worker.
-func controlWithoutCache(t *testing.T, stack *dev.Stack) {
+func controlWithoutCache(t *testing.T, stack *dev.Stack, log activities.StoryLog) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() {
 		stopped <- workers.RunControl(ctx, workers.ControlConfig{
-			FailOnPanic: true, Logger: slog.New(slog.DiscardHandler),
+			FailOnPanic: true, Stories: log, Logger: slog.New(slog.DiscardHandler),
 			Temporal: client.Options{
 				HostPort: stack.TemporalAddr(), Identity: "control", Logger: slog.New(slog.DiscardHandler), DataConverter: workflows.DataConverter(),
 			},
