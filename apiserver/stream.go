@@ -123,6 +123,7 @@ func (st *stream) missed(ctx context.Context, err error) error {
 	if ctx.Err() != nil || !errors.Is(err, sdk.ErrUnavailable) {
 		return err
 	}
+	st.server.foundAway()
 	if st.away.IsZero() {
 		st.away = time.Now()
 	}
