@@ -33,7 +33,8 @@ type follow struct {
 	retry backoff
 	known bool      // whether at is
 	at    uint64    // everything up to here was answered or left out
-	since time.Time // when it was opened first, by the service's clock
+	began bool      // it was open: what comes next was promised
+	since time.Time // when it was opened first, by the service's clock; zero where that did not say
 	moves int       // how often its beginning was moved to the first event that is kept
 	quiet bool      // the connection has brought nothing
 	ends  int       // how many connections on end were quiet to their end, of a task that has ended
@@ -162,8 +163,9 @@ func (f *follow) open(ctx context.Context, tries int) error {
 		}
 		conn, err := f.client.connect(ctx, f.url(), lastID)
 		if err == nil {
-			if f.conn, f.quiet = conn, true; f.since.IsZero() {
-				f.since = conn.date
+			f.conn, f.quiet = conn, true
+			if !f.began {
+				f.began, f.since = true, conn.date
 			}
 			return nil
 		}
@@ -182,7 +184,7 @@ func (f *follow) open(ctx context.Context, tries int) error {
 // moved reports whether a stream of all that is kept can begin anew, since its first event is another by now.
 func (f *follow) moved(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Code != CodeHistoryExpired || e.FirstSequence == 0 || !f.filter.FromStart || !f.since.IsZero() || f.moves == firstMoves {
+	if !ok || e.Code != CodeHistoryExpired || e.FirstSequence == 0 || !f.filter.FromStart || f.began || f.moves == firstMoves {
 		return false
 	}
 	f.moves++
