@@ -33,6 +33,23 @@ type receiving struct {
 	failed      func(*Delivery, error)
 }
 
+func receivingOf(opts []RunOption) (receiving, error) {
+	how := receiving{concurrency: 1, grace: receiveGrace}
+	for _, o := range opts {
+		o.applyRun(&how)
+	}
+	if how.concurrency < 1 || how.concurrency > MaxPull || how.grace < 0 {
+		return how, Errorf(CodeInvalidInput, "the concurrency must be from 1 to %d, and the grace not negative", MaxPull)
+	}
+	return how, nil
+}
+
+func (r receiving) tell(d *Delivery, err error) {
+	if r.failed != nil {
+		r.failed(d, err)
+	}
+}
+
 type runOption func(*receiving)
 
 func (o runOption) applyRun(r *receiving)   { o(r) }
@@ -61,13 +78,14 @@ func OnFailure(f func(*Delivery, error)) RunOption {
 // another's: the handler's context ends with the cause [ErrLeaseLost]. So an event can come more than once, and a handler must
 // bear that.
 func (d *Durable) Run(ctx context.Context, handler func(context.Context, *Delivery) error, opts ...RunOption) error {
-	how := receiving{concurrency: 1, grace: receiveGrace}
-	for _, o := range opts {
-		o.applyRun(&how)
+	how, err := receivingOf(opts)
+	if err != nil {
+		return err
 	}
-	if how.concurrency < 1 || how.concurrency > MaxPull || how.grace < 0 {
-		return Errorf(CodeInvalidInput, "the concurrency must be from 1 to %d, and the grace not negative", MaxPull)
-	}
+	return d.receive(ctx, handler, how)
+}
+
+func (d *Durable) receive(ctx context.Context, handler func(context.Context, *Delivery) error, how receiving) error {
 	r := &receiver{Durable: d, receiving: how, handler: handler, slots: make(chan struct{}, how.concurrency)}
 	return r.run(ctx)
 }
@@ -289,10 +307,4 @@ func (r *receiver) try(ctx context.Context, d *Delivery) (err error) {
 		err = fmt.Errorf("%w: %w", ErrInterruptedAttempt, err)
 	}
 	return err
-}
-
-func (r *receiver) tell(d *Delivery, err error) {
-	if r.failed != nil {
-		r.failed(d, err)
-	}
 }
