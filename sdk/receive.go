@@ -123,12 +123,16 @@ func (r *receiver) turn(ctx, working context.Context, retry *backoff) error {
 		return r.patient(ctx, retry, err)
 	}
 	retry.reset()
+	since := asked // or later: an event that was waited for came at the end
+	if wait := time.Duration(r.ackWait.Load()); time.Since(asked) > wait/3 {
+		since = time.Now()
+	}
 	for i := range list {
 		r.slots <- struct{}{}
 		r.running.Add(1)
 		go func() {
 			defer func() { <-r.slots; r.running.Done() }()
-			r.handle(working, &list[i])
+			r.handle(working, &list[i], since)
 		}()
 	}
 	// An answer before its time comes from a service that is stopping, or from one that does not hold waits.
@@ -138,14 +142,14 @@ func (r *receiver) turn(ctx, working context.Context, retry *backoff) error {
 	return nil
 }
 
-// handle takes one event to its end.
-func (r *receiver) handle(ctx context.Context, d *Delivery) {
+// handle takes one event to its end, which is this receiver's since then.
+func (r *receiver) handle(ctx context.Context, d *Delivery, since time.Time) {
 	life, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	ended := make(chan error, 1)
 	go func() { ended <- r.try(life, d) }()
 	wait := time.Duration(r.ackWait.Load())
-	held := lease{d.Ack, time.Now().Add(wait)}
+	held := lease{d.Ack, since.Add(wait)}
 	tick := time.NewTicker(wait / 3)
 	defer tick.Stop()
 	for {
