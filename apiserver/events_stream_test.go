@@ -178,7 +178,7 @@ func total(t testing.TB, c prometheus.Counter) float64 {
 func TestSlowReaderIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
-	s.times.slow, s.times.cut = time.Second, 2*time.Second
+	s.times.slow, s.times.cut = eventPatience, 3*time.Second // for one who does not read at all
 	url, _ := listening(t, s)
 	slow, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
@@ -191,36 +191,48 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 	if _, err := fmt.Fprintf(slow, "GET /v1/events/stream?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	fast := openStream(t, url+"/v1/events/stream?after=0").begun()
-	body := `[` + strings.TrimSuffix(strings.Repeat(`{"type":"a.b","data":"`+strings.Repeat("x", 200<<10)+`"},`, 4), ",") + `]`
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	sent := 0
-	for ctx := bounded(t); total(t, s.metrics.cut) == 0; {
-		if sent < 160 { // 32 MB, far more than a connection holds
-			publishedFrom(t, call(s, http.MethodPost, "/v1/events", body), http.StatusCreated)
-			for range 4 {
-				sent++
-				if got := fast.mustNext(); got.id != sdk.FormatSequence(uint64(sent)) {
-					t.Fatalf("%s, want %d", got.id, sent)
-				}
+	streams := func(n int) {
+		t.Helper()
+		for ctx := bounded(t); s.streams.count() != n; {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				t.Fatalf("%d streams, want %d", s.streams.count(), n)
 			}
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatal("the slow reader is not cut off")
-		}
+	}
+	fast := openStream(t, url+"/v1/events/stream?after=0").begun()
+	streams(2)
+	read := make(chan error, 1)
+	go func() { read <- fast.through("c.d") }()
+	body := `[` + strings.TrimSuffix(strings.Repeat(`{"type":"a.b","data":"`+strings.Repeat("x", 200<<10)+`"},`, 4), ",") + `]`
+	for range 40 { // 32 MB, far more than a connection holds
+		publishedFrom(t, call(s, http.MethodPost, "/v1/events", body), http.StatusCreated)
+	}
+	streams(1)
+	if cut := total(t, s.metrics.cut); cut != 1 {
+		t.Errorf("%v were cut off", cut)
 	}
 	publish(t, s, "c.d", 1, 1)
-	if got := fast.mustNext(); got.event != "c.d" {
-		t.Errorf("%+v", got)
+	if err := <-read; err != nil {
+		t.Error(err)
 	}
-	for ctx := bounded(t); s.streams.count() != 1; {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%d streams", s.streams.count())
+}
+
+// through reads every event up to the first of a type.
+func (s *streaming) through(typ string) error {
+	for n := uint64(1); ; n++ {
+		f, err := s.next()
+		if err != nil {
+			return err
+		}
+		if f.id != sdk.FormatSequence(n) {
+			return fmt.Errorf("%s, want %d", f.id, n)
+		}
+		if f.event == typ {
+			return nil
 		}
 	}
 }

@@ -76,7 +76,11 @@ func (s *Server) eventsHealth(ctx context.Context) string {
 	err := s.eventsReady.of(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, eventsPatience)
 		defer cancel()
-		return s.cfg.Events.Ready(ctx)
+		err := s.cfg.Events.Ready(ctx)
+		if err != nil {
+			s.foundAway()
+		}
+		return err
 	})
 	if err != nil {
 		return "unavailable"

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -58,6 +59,7 @@ type Server struct {
 	streams     waits
 	times       streamTimes // of streams
 	eventsReady readiness
+	eventsAway  atomic.Pointer[time.Time] // when the event log was found away last; nil is never
 	outputs     outputAttempts
 }
 

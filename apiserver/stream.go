@@ -74,7 +74,7 @@ func (st *stream) run(ctx context.Context) {
 // errOver ends a stream that has come to its end.
 var errOver = errors.New("nothing follows")
 
-// deliver sends what comes until ctx ends, at the end of each burst.
+// deliver sends what comes until ctx ends, each burst at once. It looks at ctx after every burst: a feed that always has something does not.
 func (st *stream) deliver(ctx context.Context) error {
 	for {
 		item, err := st.feed.next(ctx)
@@ -99,6 +99,9 @@ func (st *stream) deliver(ctx context.Context) error {
 		if over {
 			return errOver
 		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 	}
 }
 
@@ -120,6 +123,7 @@ func (st *stream) missed(ctx context.Context, err error) error {
 	if ctx.Err() != nil || !errors.Is(err, sdk.ErrUnavailable) {
 		return err
 	}
+	st.server.foundAway()
 	if st.away.IsZero() {
 		st.away = time.Now()
 	}

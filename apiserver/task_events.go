@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -79,6 +78,9 @@ func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput
 		if err := storyGone(ctx, log, want.project, task); err != nil {
 			return nil, s.problem(ctx, err)
 		}
+		if !s.allTold(ctx, log, want.project, task) {
+			break
+		}
 		return s.respond(func(out *sse, _ *http.Request) {
 			out.comment("the task has ended, and the log has none of its events")
 			_ = out.flush() // nothing follows in any case
@@ -86,11 +88,6 @@ func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput
 		}), nil
 	}
 	return s.followTask(ctx, log, want)
-}
-
-// silent reports whether a task has ended so long ago that nothing is told of it any more.
-func (s *Server) silent(t sdk.Task) bool {
-	return t.Status.Terminal() && (t.CompletedAt == nil || time.Since(*t.CompletedAt) > s.times.patience)
 }
 
 // storyGone answers history_expired for a task that ended before what the log has: it had the story, as far as can be told.
@@ -113,15 +110,6 @@ const (
 	storyRead                   // nothing that was not read: it has ended
 )
 
-func terminalEvents() []sdk.EventType {
-	return []sdk.EventType{sdk.EventTaskCompleted, sdk.EventTaskFailed, sdk.EventTaskCancelled}
-}
-
-// afterTerminal are the events that a story has after the terminal one.
-func afterTerminal() []sdk.EventType {
-	return []sdk.EventType{sdk.EventCodeGenerated, sdk.EventCodeReviewed, sdk.EventCodeTested, sdk.EventCodeDeployed}
-}
-
 // told looks at the log. Where the story's beginning is wanted and gone it answers history_expired.
 func (w taskStream) told(ctx context.Context, log *eventlog.Log) (storyState, error) {
 	story := eventlog.Story{Kind: eventlog.KindTask, ID: w.id}
@@ -137,7 +125,7 @@ func (w taskStream) told(ctx context.Context, log *eventlog.Log) (storyState, er
 		}
 		return storyMore, nil
 	}
-	end, err := log.Terminal(ctx, w.project, story, append(terminalEvents(), afterTerminal()...)...)
+	end, err := log.Terminal(ctx, w.project, story, lastEvents()...)
 	if err != nil || end == nil {
 		return storyMore, err
 	}
@@ -190,7 +178,7 @@ func (s *Server) followTask(ctx context.Context, log *eventlog.Log, want taskStr
 		st.last = func(r *eventlog.Record) bool { return slices.Contains(terminalEvents(), r.Type) }
 		st.over = func(ctx context.Context) bool {
 			task, err := s.tasks.GetTask(ctx, want.project, want.id)
-			return err == nil && s.silent(task)
+			return err == nil && s.allTold(ctx, log, want.project, task)
 		}
 		if output == nil {
 			st.run(r.Context())

@@ -78,7 +78,7 @@ func TestTaskStreamGoesToTheTerminalEvent(t *testing.T) {
 func TestTaskStreamWithoutAStory(t *testing.T) {
 	t.Parallel()
 	f := newFollowed(t)
-	f.server.times.heartbeat = 50 * time.Millisecond
+	f.server.times.heartbeat, f.server.times.patience = 50*time.Millisecond, 0
 	waiting := f.stream(t, "").begun() // a story may still come
 	f.tasks.change("shop", f.task.ID, false, func(task *sdk.Task) {
 		task.Status, task.CompletedAt = sdk.StatusCompleted, new(time.Now().Add(-time.Hour))

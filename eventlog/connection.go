@@ -89,6 +89,7 @@ func (l *Log) connected() {
 	l.refused.Store(false)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.since = time.Now()
 	if l.online.Err() != nil {
 		l.online, l.offline = context.WithCancel(context.Background())
 	}
@@ -98,7 +99,15 @@ func (l *Log) connected() {
 func (l *Log) disconnected() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.since = time.Time{}
 	l.offline()
+}
+
+// Connected answers since when this process is connected to the log; zero while it is not. The log can be away for it all the same.
+func (l *Log) Connected() (since time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.since
 }
 
 // while lets ctx end with the connection: what was asked over one that is lost is not answered.

@@ -43,6 +43,7 @@ type Log struct {
 	made     map[string]bool // the streams beside the projects' own
 	online   context.Context // ends when the connection is lost
 	offline  context.CancelFunc
+	since    time.Time // when the connection was made; zero while there is none
 }
 
 // Open opens the log; call [Log.Close] when done. An embedded one has read its files and can be used, unless ctx ended before. An

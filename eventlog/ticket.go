@@ -43,7 +43,7 @@ const (
 )
 
 // Settle passes a verdict on and answers once it counts. stale says that the ticket is not good any more: the event may be
-// another's by now. An extension answers the ticket to go on with; the old one keeps its time.
+// another's by now. An extension answers the ticket to go on with; the old one keeps its time. A nack that failed can be repeated.
 func (l *Log) Settle(ctx context.Context, project string, t Ticket, v Verdict, delay time.Duration) (next Ticket, stale bool, err error) {
 	if !l.issued(project, t) {
 		return t, false, sdk.Errorf(sdk.CodeInternal, "a ticket that is not of the project %q", project)
@@ -58,10 +58,14 @@ func (l *Log) Settle(ctx context.Context, project string, t Ticket, v Verdict, d
 	if err != nil {
 		return t, false, err
 	}
-	if spent, err := l.spent(ctx, project, t); spent || err != nil {
-		return t, spent, fault(ctx, err)
+	spent, back, err := l.spent(ctx, project, t)
+	if err != nil {
+		return t, false, fault(ctx, err)
 	}
-	if v == VerdictNack {
+	if spent && !(back && v == VerdictNack) { // one who is given it in this moment can lose it again to a nack that is repeated
+		return t, true, nil
+	}
+	if v == VerdictNack && !back {
 		if err := l.spend(ctx, project, t); err != nil {
 			return t, false, fault(ctx, err)
 		}
@@ -145,25 +149,30 @@ func (l *Log) fence(ctx context.Context, project string, s Subscription, again [
 	return again, nil
 }
 
-// spend makes a ticket worthless.
+// givenBack is the type of a fence that the receiver of the delivery before it set, and which no delivery has followed.
+const givenBack = "back"
+
+// spend makes a ticket worthless, but for giving the event back once more: JetStream may not have heard of it.
 func (l *Log) spend(ctx context.Context, project string, t Ticket) error {
 	m := nats.NewMsg(fenceSubject(project, t.Made, t.Subscription, t.Sequence))
 	m.Data = strconv.AppendInt(nil, int64(t.Deliveries)+1, 10)
+	m.Header.Set(headerType, givenBack)
 	return l.aside(ctx, l.fenceConfig(), []*nats.Msg{m})
 }
 
-// spent reports whether a ticket was made worthless.
-func (l *Log) spent(ctx context.Context, project string, t Ticket) (bool, error) {
+// spent reports whether a ticket was made worthless; back says that its own receiver has given the event back, and that nobody was given it
+// since.
+func (l *Log) spent(ctx context.Context, project string, t Ticket) (spent, back bool, err error) {
 	r, err := l.look(ctx, fenceStream, ask{Last: fenceSubject(project, t.Made, t.Subscription, t.Sequence)})
 	if isGone(err) || err == nil && r == nil {
-		return false, nil
+		return false, false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	good, err := strconv.Atoi(string(r.Data))
 	if err != nil {
-		return false, fmt.Errorf("a fence: %w", err)
+		return false, false, fmt.Errorf("a fence: %w", err)
 	}
-	return t.Deliveries < good, nil
+	return t.Deliveries < good, t.Deliveries+1 == good && r.Type == givenBack, nil
 }

@@ -78,6 +78,38 @@ func TestATicketIsGoodForItsOwnDeliveryOnly(t *testing.T) {
 	}
 }
 
+// TestGivingBackCanBeRepeated where JetStream did not hear of it: until the event is another's, and nothing else can be done with the ticket.
+func TestGivingBackCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	publish(t, l, 1, 1)
+	subscribe(t, l, Subscription{AckWait: time.Hour})
+	first := soon(t, l, 1)[0].Ticket
+	if err := l.spend(bounded(t), "p", first); err != nil { // as by a nack whose second step failed
+		t.Fatal(err)
+	}
+	for _, v := range []Verdict{VerdictAck, VerdictExtend} {
+		if _, stale := settle(t, l, first, v); !stale {
+			t.Errorf("%s is taken of an event that was given back", v)
+		}
+	}
+	for range 2 {
+		if _, stale := settle(t, l, first, VerdictNack); stale {
+			t.Error("giving back once more is stale")
+		}
+	}
+	second := soon(t, l, 1)[0]
+	if second.Deliveries != 2 {
+		t.Errorf("given out %d times", second.Deliveries)
+	}
+	if _, stale := settle(t, l, first, VerdictNack); !stale {
+		t.Error("another's event is given back")
+	}
+	if _, stale := settle(t, l, second.Ticket, VerdictAck); stale {
+		t.Error("the second receiver's ack is stale")
+	}
+}
+
 func TestATicketGivenBackStaysWorthlessThroughARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

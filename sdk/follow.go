@@ -33,9 +33,11 @@ type follow struct {
 	retry backoff
 	known bool      // whether at is
 	at    uint64    // everything up to here was answered or left out
-	since time.Time // when it was opened first, by the service's clock
+	began bool      // it was open: what comes next was promised
+	since time.Time // when it was opened first, by the service's clock; zero where that did not say
 	moves int       // how often its beginning was moved to the first event that is kept
 	quiet bool      // the connection has brought nothing
+	ends  int       // how many connections on end were quiet to their end, of a task that has ended
 	over  bool      // the story has ended
 }
 
@@ -124,13 +126,18 @@ func (f *follow) next(ctx context.Context) (*Event, error) {
 	}
 }
 
+// quietEnds are how many streams of a task, one after the other, have to end without a word until there is nothing more.
+const quietEnds = 2
+
 // cut closes a connection that has ended. It reports whether there is nothing more: the service ends the stream of a task without a word
-// when the task has ended and no more of it will be told.
+// when the task has ended and no more of it will be told. One such stream can be of a service that is stopping, or of a proxy that is.
 func (f *follow) cut(ctx context.Context, why error) (over bool, err error) {
 	if time.Since(f.conn.opened) > longestPause {
 		f.retry.reset()
 	}
 	f.hangUp()
+	before := f.ends
+	f.ends = 0
 	if !f.story || !f.quiet || !errors.Is(why, io.EOF) {
 		return false, nil
 	}
@@ -141,7 +148,10 @@ func (f *follow) cut(ctx context.Context, why error) (over bool, err error) {
 		}
 		return false, err
 	}
-	return task.Status.Terminal(), nil
+	if task.Status.Terminal() {
+		f.ends = before + 1
+	}
+	return f.ends == quietEnds, nil
 }
 
 // open opens the stream; tries bounds how often it is tried, 0 is for ever.
@@ -153,8 +163,9 @@ func (f *follow) open(ctx context.Context, tries int) error {
 		}
 		conn, err := f.client.connect(ctx, f.url(), lastID)
 		if err == nil {
-			if f.conn, f.quiet = conn, true; f.since.IsZero() {
-				f.since = conn.date
+			f.conn, f.quiet = conn, true
+			if !f.began {
+				f.began, f.since = true, conn.date
 			}
 			return nil
 		}
@@ -173,7 +184,7 @@ func (f *follow) open(ctx context.Context, tries int) error {
 // moved reports whether a stream of all that is kept can begin anew, since its first event is another by now.
 func (f *follow) moved(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Code != CodeHistoryExpired || e.FirstSequence == 0 || !f.filter.FromStart || !f.since.IsZero() || f.moves == firstMoves {
+	if !ok || e.Code != CodeHistoryExpired || e.FirstSequence == 0 || !f.filter.FromStart || f.began || f.moves == firstMoves {
 		return false
 	}
 	f.moves++

@@ -10,46 +10,11 @@ import (
 	"time"
 )
 
-// How [Durable.Run] works unless its options say otherwise.
+// How long an event that a handler failed with rests before it comes again, unless the handler's error says it.
 const (
-	receiveGrace    = 30 * time.Second
 	firstRedelivery = time.Second
 	lastRedelivery  = 5 * time.Minute
 )
-
-// ServiceOption says more of a [Service].
-type ServiceOption interface{ applyService(*Service) }
-
-// RunOption says more of [Durable.Run]; a [Service] takes it, too.
-type RunOption interface {
-	ServiceOption
-	applyRun(*receiving)
-}
-
-// receiving is how a receiver works.
-type receiving struct {
-	concurrency int
-	grace       time.Duration
-	failed      func(*Delivery, error)
-}
-
-type runOption func(*receiving)
-
-func (o runOption) applyRun(r *receiving)   { o(r) }
-func (o runOption) applyService(s *Service) { s.run = append(s.run, o) }
-
-// Concurrency is how many events are handled at once, 1 to [MaxPull]. The default is 1, and events come in order then, but for those
-// that are given out again and those of other receivers.
-func Concurrency(n int) RunOption { return runOption(func(r *receiving) { r.concurrency = n }) }
-
-// DrainGrace is how long handlers that run may go on when ctx has ended; then their contexts end. The default is 30 seconds.
-func DrainGrace(d time.Duration) RunOption { return runOption(func(r *receiving) { r.grace = d }) }
-
-// OnFailure has f called with each failure of a handler, with its delivery, and with each call to the service that failed and is tried
-// again, with nil. Without it they are passed over. It is called by several goroutines at once.
-func OnFailure(f func(*Delivery, error)) RunOption {
-	return runOption(func(r *receiving) { r.failed = f })
-}
 
 // Run receives events of the subscription, which must be there, and calls the handler with each, until ctx ends; then it takes no more,
 // waits for the handlers that run, see [DrainGrace], and answers nil. It outlives restarts of the service. An error of the service that
@@ -61,13 +26,14 @@ func OnFailure(f func(*Delivery, error)) RunOption {
 // another's: the handler's context ends with the cause [ErrLeaseLost]. So an event can come more than once, and a handler must
 // bear that.
 func (d *Durable) Run(ctx context.Context, handler func(context.Context, *Delivery) error, opts ...RunOption) error {
-	how := receiving{concurrency: 1, grace: receiveGrace}
-	for _, o := range opts {
-		o.applyRun(&how)
+	how, err := receivingOf(opts)
+	if err != nil {
+		return err
 	}
-	if how.concurrency < 1 || how.concurrency > MaxPull || how.grace < 0 {
-		return Errorf(CodeInvalidInput, "the concurrency must be from 1 to %d, and the grace not negative", MaxPull)
-	}
+	return d.receive(ctx, handler, how)
+}
+
+func (d *Durable) receive(ctx context.Context, handler func(context.Context, *Delivery) error, how receiving) error {
 	r := &receiver{Durable: d, receiving: how, handler: handler, slots: make(chan struct{}, how.concurrency)}
 	return r.run(ctx)
 }
@@ -157,12 +123,16 @@ func (r *receiver) turn(ctx, working context.Context, retry *backoff) error {
 		return r.patient(ctx, retry, err)
 	}
 	retry.reset()
+	since := asked // or later: an event that was waited for came at the end
+	if wait := time.Duration(r.ackWait.Load()); time.Since(asked) > wait/3 {
+		since = time.Now()
+	}
 	for i := range list {
 		r.slots <- struct{}{}
 		r.running.Add(1)
 		go func() {
 			defer func() { <-r.slots; r.running.Done() }()
-			r.handle(working, &list[i])
+			r.handle(working, &list[i], since)
 		}()
 	}
 	// An answer before its time comes from a service that is stopping, or from one that does not hold waits.
@@ -172,14 +142,14 @@ func (r *receiver) turn(ctx, working context.Context, retry *backoff) error {
 	return nil
 }
 
-// handle takes one event to its end.
-func (r *receiver) handle(ctx context.Context, d *Delivery) {
+// handle takes one event to its end, which is this receiver's since then.
+func (r *receiver) handle(ctx context.Context, d *Delivery, since time.Time) {
 	life, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	ended := make(chan error, 1)
 	go func() { ended <- r.try(life, d) }()
 	wait := time.Duration(r.ackWait.Load())
-	ack, until := d.Ack, time.Now().Add(wait)
+	held := lease{d.Ack, since.Add(wait)}
 	tick := time.NewTicker(wait / 3)
 	defer tick.Stop()
 	for {
@@ -188,57 +158,69 @@ func (r *receiver) handle(ctx context.Context, d *Delivery) {
 			if err != nil {
 				r.tell(d, err)
 			}
-			if !errors.Is(context.Cause(life), ErrLeaseLost) {
-				r.done(d, ack, until, err)
-			}
+			r.done(d, held, err)
 			return
 		case <-tick.C:
+		case <-time.After(time.Until(held.until)):
 		}
-		if errors.Is(context.Cause(life), ErrLeaseLost) {
-			continue // the handler is waited for
+		if r.keep(ctx, &held, wait) {
+			continue
 		}
-		next, stale, err := r.extend(ctx, ack, until)
-		switch {
-		case err != nil:
-			r.tell(nil, err)
-			if stale = !time.Now().Before(until); !stale {
-				continue
-			}
-		case !stale:
-			ack, until = next, time.Now().Add(wait)
+		end(ErrLeaseLost)
+		r.relearn(ctx)
+		if err := <-ended; err != nil {
+			r.tell(d, err)
 		}
-		if stale {
-			end(ErrLeaseLost)
-			r.relearn(ctx)
-		}
+		return
 	}
 }
 
-// extend asks for more time, at most until the event may be another's.
-func (r *receiver) extend(ctx context.Context, ack string, until time.Time) (next string, stale bool, err error) {
-	once, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
-	defer cancel()
-	list, err := r.Extend(once, ack)
+// lease is by what a receiver has an event, and until when at least: then it may be another's.
+type lease struct {
+	ack   string
+	until time.Time
+}
+
+// keep asks for more time, and reports whether the event is this receiver's still, with it or without.
+func (r *receiver) keep(ctx context.Context, held *lease, wait time.Duration) bool {
+	asked := time.Now() // the service counts from no earlier
+	if !asked.Before(held.until) {
+		return false
+	}
+	next, stale, err := r.extend(ctx, *held)
 	if err != nil {
-		return ack, false, err
+		r.tell(nil, err)
+		return time.Now().Before(held.until)
+	}
+	*held = lease{next, asked.Add(wait)}
+	return !stale
+}
+
+// extend asks for more time as long as the event is this receiver's.
+func (r *receiver) extend(ctx context.Context, held lease) (next string, stale bool, err error) {
+	once, cancel := context.WithDeadline(context.WithoutCancel(ctx), held.until)
+	defer cancel()
+	list, err := r.Extend(once, held.ack)
+	if err != nil {
+		return "", false, err
 	}
 	if e := list[0].Error; e != nil {
-		return ack, false, Errorf(CodeUnavailable, "more time for an event was not given: %s", e.Message)
+		return "", false, Errorf(CodeUnavailable, "more time for an event was not given: %s", e.Message)
 	}
 	return list[0].Ack, list[0].Stale, nil
 }
 
 // done settles an event that was handled, as long as it is this receiver's.
-func (r *receiver) done(d *Delivery, ack string, until time.Time, failed error) {
-	ctx, cancel := context.WithDeadline(context.Background(), until)
+func (r *receiver) done(d *Delivery, held lease, failed error) {
+	ctx, cancel := context.WithDeadline(context.Background(), held.until)
 	defer cancel()
 	retry := backoff{initial: 100 * time.Millisecond, limit: 2 * time.Second}
 	for sent := 1; ; sent++ {
-		err := r.settleOne(ctx, d, ack, failed)
+		err := r.settleOne(ctx, d, held.ack, failed)
 		if err == nil {
 			return
 		}
-		r.tell(d, fmt.Errorf("what was handled could not be settled: %w", err))
+		r.tell(nil, fmt.Errorf("event %s, which was handled, could not be settled: %w", d.Event.ID, err))
 		pause, _ := retry.next(err)
 		if sent == maxSends || errors.Is(err, ErrLeaseLost) || sleep(ctx, pause) != nil {
 			return
@@ -289,10 +271,4 @@ func (r *receiver) try(ctx context.Context, d *Delivery) (err error) {
 		err = fmt.Errorf("%w: %w", ErrInterruptedAttempt, err)
 	}
 	return err
-}
-
-func (r *receiver) tell(d *Delivery, err error) {
-	if r.failed != nil {
-		r.failed(d, err)
-	}
 }

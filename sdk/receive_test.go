@@ -121,6 +121,81 @@ func TestRunStopsWhoLostItsEvent(t *testing.T) {
 	}
 }
 
+// TestRunBelievesNoLongerThanTheService: an event's time counts from when it was asked for, however long the answer takes.
+func TestRunBelievesNoLongerThanTheService(t *testing.T) {
+	t.Parallel()
+	for slow, given := range map[string]int{"/pull": 0, "/extend": 1} { // how often more time is given
+		synctest.Test(t, func(t *testing.T) {
+			s := sharing(30*time.Second, "long")
+			s.request = &sdk.SubscriptionRequest{}
+			asked := 0
+			s.refuse = func(verb string) *sdk.Error {
+				if verb == "/extend" {
+					if asked++; asked > given {
+						return sdk.Errorf(sdk.CodeUnavailable, "away")
+					}
+				}
+				return nil
+			}
+			took := 5 * time.Second
+			transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+				resp, err := s.RoundTrip(r)
+				if strings.HasSuffix(r.URL.Path, slow) {
+					pass(took)
+					took = 0
+				}
+				return resp, err
+			})
+			began, lost := time.Now(), time.Duration(0)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			c := client(t, sdk.Config{HTTPClient: &http.Client{Transport: transport}})
+			err := c.Durable("n").Run(ctx, func(ctx context.Context, _ *sdk.Delivery) error {
+				<-ctx.Done()
+				lost = time.Since(began)
+				return context.Cause(ctx)
+			})
+			if err != nil || !s.events[0].due.Equal(began.Add(lost)) {
+				t.Errorf("a slow %s: %v, lost after %v, the service's after %v", slow, err, lost, s.events[0].due.Sub(began))
+			}
+		})
+	}
+}
+
+// TestOnFailureTellsHandlersFromCalls: a delivery comes with what its handler failed with alone, for who counts that.
+func TestOnFailureTellsHandlersFromCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := sharing(30*time.Second, "good", "bad")
+		away := time.Now().Add(40 * time.Millisecond)
+		s.refuse = func(verb string) *sdk.Error {
+			if verb == "/ack" && time.Now().Before(away) {
+				return sdk.Errorf(sdk.CodeForbidden, "not now")
+			}
+			return nil
+		}
+		var handlers, calls []string
+		err := receive(t, s, 10*time.Second, func(_ context.Context, d *sdk.Delivery) error {
+			if d.Event.Type == "bad" && d.Deliveries == 1 {
+				return errors.New("no")
+			}
+			return nil
+		}, sdk.OnFailure(func(d *sdk.Delivery, err error) {
+			if d == nil {
+				calls = append(calls, err.Error())
+				return
+			}
+			handlers = append(handlers, err.Error())
+		}))
+		if diff := cmp.Diff([]string{"no"}, handlers); diff != "" || err != nil || s.undone() != 0 {
+			t.Errorf("%v, %d undone: %s", err, s.undone(), diff)
+		}
+		if len(calls) == 0 || calls[0] != "event 0, which was handled, could not be settled: forbidden: not now" {
+			t.Errorf("calls: %q", calls)
+		}
+	})
+}
+
 // TestRunLearnsAShorterWait: whoever loses an event asks anew how long one is his, and keeps the next.
 func TestRunLearnsAShorterWait(t *testing.T) {
 	t.Parallel()

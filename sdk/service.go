@@ -79,23 +79,28 @@ func (s *Service) Run(ctx context.Context) error {
 	if len(s.handlers) == 0 {
 		return Errorf(CodeInvalidInput, "the service %q has nothing to do: add handlers with OnEvent", s.durable.name)
 	}
-	if err := s.subscribe(ctx); err != nil {
+	how, err := receivingOf(s.run)
+	if err != nil {
+		return err
+	}
+	if err := s.subscribe(ctx, how); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	return s.durable.Run(ctx, s.handle, s.run...)
+	return s.durable.receive(ctx, s.handle, how)
 }
 
-// subscribe makes the subscription. A service that is away is waited for.
-func (s *Service) subscribe(ctx context.Context) error {
+// subscribe makes the subscription. A service that is away is waited for, and each failure told.
+func (s *Service) subscribe(ctx context.Context, how receiving) error {
 	retry := backoff{initial: 100 * time.Millisecond, limit: longestPause}
 	for {
 		err := s.put(ctx)
 		if err == nil || !transient(err) {
 			return err
 		}
+		how.tell(nil, err)
 		pause, _ := retry.next(err) // an impatient caller has a deadline in ctx
 		if stopped := sleep(ctx, pause); stopped != nil {
 			return stopped

@@ -60,3 +60,41 @@ func TestService(t *testing.T) {
 		}
 	})
 }
+
+// TestServiceTellsThatItCanNotSubscribe: as of every call that is tried again. What is wrong with its options is found before.
+func TestServiceTellsThatItCanNotSubscribe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := sharing(30*time.Second, "a")
+		back := time.Now().Add(time.Minute)
+		s.refuse = func(verb string) *sdk.Error {
+			if verb == "" && time.Now().Before(back) {
+				return sdk.Errorf(sdk.CodeUnavailable, "starting")
+			}
+			return nil
+		}
+		c := client(t, sdk.Config{HTTPClient: &http.Client{Transport: s}})
+		var told []error
+		svc := sdk.NewService(c, "n", sdk.StartFrom("beginning"), sdk.OnFailure(func(d *sdk.Delivery, err error) {
+			if d != nil {
+				t.Errorf("with a delivery: %+v", d)
+			}
+			told = append(told, err)
+		}))
+		svc.OnEvent("*", func(context.Context, *sdk.Event) error { return nil })
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		if err := svc.Run(ctx); err != nil || s.undone() != 0 {
+			t.Errorf("%v, %d undone", err, s.undone())
+		}
+		if len(told) < 3 || len(told) > 60 || !errors.Is(told[0], sdk.ErrUnavailable) {
+			t.Errorf("told %v", told)
+		}
+		s.request = nil
+		wrong := sdk.NewService(c, "n", sdk.Concurrency(0))
+		wrong.OnEvent("*", func(context.Context, *sdk.Event) error { return nil })
+		if err := wrong.Run(t.Context()); !errors.Is(err, sdk.ErrInvalidInput) || s.request != nil {
+			t.Errorf("a wrong option: %v, subscribed with %+v", err, s.request)
+		}
+	})
+}

@@ -222,6 +222,47 @@ func TestFromStartIsWhatIsKept(t *testing.T) {
 	}
 }
 
+// TestFromStartTellsOfALoss: what was lost after the stream was open is an error, also where the service does not say what time it is.
+func TestFromStartTellsOfALoss(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ before, date int }{
+		"after an event": {1, 1}, "before any": {0, 1}, "without a date": {1, 0}, "neither": {0, 0},
+	} {
+		l := &eventLog{stream: func(n int, s *stream) {
+			if tc.date == 0 {
+				s.Header()["Date"] = nil
+			}
+			switch n {
+			case 0:
+				s.begin()
+				s.send(tc.before)
+			case 1:
+				e := sdk.Errorf(sdk.CodeHistoryExpired, "gone")
+				e.FirstSequence = 4
+				s.refuse(e)
+			default:
+				s.begin()
+				s.all()
+			}
+		}}
+		c := l.serve(t)
+		l.add("a", "a", "a", "a")
+		got := 0
+		for _, err := range c.Subscribe(t.Context(), sdk.EventFilter{FromStart: true}) {
+			if err != nil {
+				if !errors.Is(err, sdk.ErrHistoryExpired) || got != tc.before {
+					t.Errorf("%s: %v after %d events", name, err, got)
+				}
+				break
+			}
+			if got++; got > tc.before || len(l.requests()) > 1 {
+				t.Errorf("%s: event %d after %d streams", name, got, len(l.requests()))
+				break
+			}
+		}
+	}
+}
+
 // TestSubscribePassesOnWhatIsNotKept: an announcement has no position and moves none.
 func TestSubscribePassesOnWhatIsNotKept(t *testing.T) {
 	t.Parallel()

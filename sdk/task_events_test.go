@@ -76,7 +76,7 @@ func TestTaskEventsWithLiveOutput(t *testing.T) {
 	}
 }
 
-// TestTaskWithoutAStory: a service that ends the stream at once has nothing to tell, of a task that has ended.
+// TestTaskWithoutAStory: a service that ends the stream at once, and once more, has nothing to tell, of a task that has ended.
 func TestTaskWithoutAStory(t *testing.T) {
 	t.Parallel()
 	looks := 0
@@ -85,7 +85,7 @@ func TestTaskWithoutAStory(t *testing.T) {
 		other: func(w http.ResponseWriter, _ *http.Request) {
 			looks++
 			status := sdk.StatusRunning
-			if looks == 3 { // until then the streams were cut
+			if looks == 1 || looks >= 3 { // else the stream was cut
 				status = sdk.StatusCompleted
 			}
 			if err := json.NewEncoder(w).Encode(sdk.Task{ID: "t1", Status: status}); err != nil {
@@ -93,7 +93,7 @@ func TestTaskWithoutAStory(t *testing.T) {
 			}
 		},
 	}
-	if got := tell(t, l.serve(t)); len(got) != 0 || looks != 3 || len(l.requests()) != 3 {
+	if got := tell(t, l.serve(t)); len(got) != 0 || looks != 4 || len(l.requests()) != 4 {
 		t.Errorf("%v after %d looks and %d streams", got, looks, len(l.requests()))
 	}
 	l = &eventLog{stream: func(_ int, s *stream) { s.cut() }} // nobody can know
@@ -110,6 +110,44 @@ func TestTaskWithoutAStory(t *testing.T) {
 		if !errors.Is(err, sdk.ErrNotFound) {
 			t.Errorf("a task that is gone: %v", err)
 		}
+	}
+}
+
+// TestOneQuietStreamIsNotTheEnd: of a task that has ended the terminal event can still come.
+func TestOneQuietStreamIsNotTheEnd(t *testing.T) {
+	t.Parallel()
+	l := &eventLog{other: func(w http.ResponseWriter, _ *http.Request) {
+		if err := json.NewEncoder(w).Encode(sdk.Task{ID: "t1", Status: sdk.StatusCompleted}); err != nil {
+			t.Error(err)
+		}
+	}}
+	l.stream = func(n int, s *stream) {
+		switch n {
+		case 1:
+			s.begin()
+			s.send(1)
+		case 3:
+			l.add("task.completed")
+			s.begin()
+			s.all()
+		default:
+			s.begin()
+		}
+	}
+	c := l.serve(t)
+	l.add("task.created")
+	if diff := cmp.Diff([]sdk.EventType{"task.created", "task.completed"}, tell(t, c)); diff != "" {
+		t.Error(diff)
+	}
+	l.stream = func(n int, s *stream) { // all of it was read before, as the second stream says
+		if n%2 == 0 {
+			s.begin()
+			return
+		}
+		s.WriteHeader(http.StatusNoContent)
+	}
+	if got := tell(t, c, sdk.ResumeAfter("2")); len(got) != 0 || len(l.requests()) != 6 {
+		t.Errorf("%v after %d streams", got, len(l.requests()))
 	}
 }
 

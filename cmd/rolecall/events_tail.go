@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,13 +78,15 @@ func (f *tailFlags) run(cmd *cobra.Command, c *console) error {
 	return nil
 }
 
-// tailEnd says how to go on.
+// tailEnd says how to go on: after the last event, or with the first that is kept where that one is too long ago.
 func tailEnd(cmd *cobra.Command, c *console, last string, err error) error {
+	if e, ok := errors.AsType[*sdk.Error](err); ok && e.Code == sdk.CodeHistoryExpired && e.FirstSequence > 0 {
+		c.note("The first event that is kept is %d. Go on with: rolecall events tail --after %d", e.FirstSequence, e.FirstSequence-1)
+	} else if last != "" {
+		c.note("Go on with: rolecall events tail --after %s", shortSequence(last))
+	}
 	if cmd.Context().Err() == nil {
 		return flagFaults(err)
-	}
-	if last != "" {
-		c.note("Go on with: rolecall events tail --after %s", shortSequence(last))
 	}
 	return &exitError{code: exitInterrupted}
 }

@@ -119,7 +119,26 @@ func TestTailEnds(t *testing.T) {
 			if got.code != tc.code || !strings.Contains(got.stderr, tc.stderr) || got.stdout != "" {
 				t.Errorf("%+v", got)
 			}
+			if strings.Contains(got.stderr, "Go on with") != (name == "the history is gone") {
+				t.Errorf("how to go on: %+v", got)
+			}
 		})
+	}
+}
+
+// TestTailSaysHowToGoOn after an error, too: where it was, or where the log begins by now.
+func TestTailSaysHowToGoOn(t *testing.T) {
+	t.Parallel()
+	for frame, want := range map[string]string{
+		`{"code":"forbidden","detail":"it was revoked"}`:                         "Go on with: rolecall events tail --after 5\n",
+		`{"code":"history_expired","detail":"it is gone","firstSequence":"007"}`: "The first event that is kept is 7. Go on with: rolecall events tail --after 6\n",
+	} {
+		s := streaming(t, func(w http.ResponseWriter, r *http.Request) {
+			stream(w, r, eventFrame(5, "a.b", `{}`), "event: gone\ndata: "+frame+"\n\n")
+		})
+		if got := rolecall(t, s.URL, "", "events", "tail"); got.code != exitFailed || !strings.Contains(got.stderr, want) || strings.Count(got.stderr, "Go on") != 1 {
+			t.Errorf("%s: %+v", frame, got)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // direct is a transport that calls a handler. An answer that the handler flushes is a stream: it can be read while it goes on.
@@ -64,6 +65,7 @@ func (w *answer) Header() http.Header { return w.header }
 func (w *answer) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status, w.sent = status, w.header.Clone()
+		w.sent.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	}
 }
 

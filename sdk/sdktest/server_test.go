@@ -324,3 +324,23 @@ func TestEveryProgressIsFollowed(t *testing.T) {
 		t.Errorf("it took %d ms", ms)
 	}
 }
+
+// TestAnswersHaveADate, as those of a server over the network do.
+func TestAnswersHaveADate(t *testing.T) {
+	t.Parallel()
+	cfg := sdktest.New(t).Client().Config()
+	for _, path := range []string{"/healthz", "/v1/events/stream"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, cfg.URL+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := cfg.HTTPClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if at, err := http.ParseTime(resp.Header.Get("Date")); err != nil || time.Since(at) > time.Hour || resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d at %v, %v", path, resp.StatusCode, at, err)
+		}
+	}
+}
