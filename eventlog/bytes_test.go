@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -75,6 +76,21 @@ func TestAFollowerHoldsFewBytes(t *testing.T) {
 	}
 	catching := follow(t, l, Filter{}, First())
 	expect(t, catching, 1, all)
+}
+
+// TestNoEventIsLargerThanTheLargest: who reads counts on it.
+func TestNoEventIsLargerThanTheLargest(t *testing.T) {
+	t.Parallel()
+	l := open(t, Config{})
+	e := anEvent("one", "x.y")
+	e.Data, e.Subject = json.RawMessage(`"`+strings.Repeat("x", sdk.MaxEventData-2)+`"`), strings.Repeat("x", 33<<10)
+	if _, err := l.Append(bounded(t), "p", []sdk.Event{e}); !errors.Is(err, sdk.ErrPayloadTooLarge) {
+		t.Errorf("%v", err)
+	}
+	e.Subject = strings.Repeat("\"", sdk.MaxEventSubject)
+	if _, err := l.Append(bounded(t), "p", []sdk.Event{e}); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestAReaderMakesRoomForAnyMessage, also for one that is larger than its fetches.

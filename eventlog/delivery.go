@@ -16,7 +16,7 @@ const (
 	shortest = 10 * time.Millisecond
 
 	pullBytes    = 4 << 20                   // of the events given out at once, unless the first is larger
-	largestEvent = sdk.MaxEventData + 32<<10 // in bytes, about: what an event with the largest data takes
+	largestEvent = sdk.MaxEventData + 32<<10 // in bytes, with its headers: the largest data, and room for the rest of an event
 
 	againLater = 5 * time.Second // after which what could not be done is tried again
 )
