@@ -59,7 +59,10 @@ func TestTaskStreamGoesToTheTerminalEvent(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	f.stream(t, "", headerLastEventID, last.id).want(http.StatusNoContent)
-	f.stream(t, "", headerLastEventID, "99").want(http.StatusNoContent)
+	f.stream(t, "", headerLastEventID, "7").want(http.StatusNoContent) // of code.generated
+	if p := f.stream(t, "", headerLastEventID, "99").want(http.StatusGone).problem(); p.Code != sdk.CodeHistoryExpired {
+		t.Errorf("beyond the log's end: %+v", p)
+	}
 	if task := taskFrom(t, call(f.server, http.MethodGet, "/v1/tasks/"+f.task.ID, "", bearing(f.shop)...), http.StatusOK); task.Links.Events != "/v1/tasks/"+f.task.ID+"/events" {
 		t.Errorf("links %+v", task.Links)
 	}
