@@ -73,10 +73,7 @@ func (p *Publisher) tellAll(ctx context.Context, in PublishEventsInput) error {
 		if p.Before != nil {
 			e = p.Before(e)
 		}
-		if len(e.Data) > sdk.MaxEventData {
-			e = withoutData(e, sdk.CodePayloadTooLarge)
-		}
-		events[i] = e
+		events[i] = Kept(e)
 	}
 	err := p.tell(ctx, in, events)
 	if _, refused := refusal(err); !refused {
@@ -104,6 +101,14 @@ func (p *Publisher) tellOne(ctx context.Context, in PublishEventsInput, e sdk.Ev
 
 func (p *Publisher) tell(ctx context.Context, in PublishEventsInput, events []sdk.Event) error {
 	return p.Stories.Tell(ctx, in.Project, in.Kind, in.ID, in.Acknowledged, events)
+}
+
+// Kept is e as the log keeps it: one whose data is too large, as it may be once it is redacted, goes without and says so.
+func Kept(e sdk.Event) sdk.Event {
+	if len(e.Data) > sdk.MaxEventData {
+		return withoutData(e, sdk.CodePayloadTooLarge)
+	}
+	return e
 }
 
 func withoutData(e sdk.Event, why sdk.Code) sdk.Event {

@@ -16,6 +16,7 @@ import (
 const (
 	contentTypeCloudEvent = "application/cloudevents+json"
 	maxOriginSource       = 1024 // bytes of a CloudEvent's own source
+	maxDataContentType    = 256  // bytes of its datacontenttype
 )
 
 // sendsCloudEvent reports whether a request's body is declared as one CloudEvent in structured mode.

@@ -114,23 +114,11 @@ func TestScansTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScans(errorScansAtOnce, errorScansOfAProject)
 		var leaving []func()
-		for range errorScansAtOnce {
-			leave, err := s.enter(t.Context(), "p")
-			if err != nil {
-				t.Fatal(err)
-			}
-			leaving = append(leaving, leave)
+		for _, project := range []string{"p", "o"} {
+			leaving = append(leaving, mustEnter(t, s, project))
 		}
-		answers := make(chan error, errorScansOfAProject)
-		for range errorScansOfAProject - errorScansAtOnce {
-			go func() {
-				leave, err := s.enter(t.Context(), "p")
-				if err == nil {
-					leave()
-				}
-				answers <- err
-			}()
-		}
+		waiting := errorScansOfAProject - 1
+		answers := manyEnter(t, s, "p", waiting)
 		synctest.Wait()
 		if _, err := s.enter(t.Context(), "p"); errorOf(err).Code != sdk.CodeRateLimited {
 			t.Errorf("one too many: %v", err)
@@ -139,7 +127,7 @@ func TestScansTakeTurns(t *testing.T) {
 		if _, err := s.enter(t.Context(), "q"); errorOf(err).Code != sdk.CodeRateLimited || time.Since(began) != scanTurn {
 			t.Errorf("another project while all are busy: %v after %s", err, time.Since(began))
 		}
-		for range errorScansOfAProject - errorScansAtOnce {
+		for range waiting {
 			if err := <-answers; errorOf(err).Code != sdk.CodeRateLimited {
 				t.Errorf("one that waited for long: %v", err)
 			}
@@ -147,13 +135,57 @@ func TestScansTakeTurns(t *testing.T) {
 		for _, leave := range leaving {
 			leave()
 		}
-		leave, err := s.enter(t.Context(), "q")
-		if err != nil {
-			t.Fatal(err)
-		}
-		leave()
+		mustEnter(t, s, "q")()
 		if len(s.ofProject) != 0 || len(s.places) != 0 {
 			t.Errorf("counted when they are over: %v, %d", s.ofProject, len(s.places))
 		}
 	})
+}
+
+// TestALoudProjectLeavesAPlaceToOthers, however many of it wait.
+func TestALoudProjectLeavesAPlaceToOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScans(eventScansAtOnce, eventScansOfAProject)
+		answers := manyEnter(t, s, "loud", eventScansOfAProject)
+		synctest.Wait()
+		began := time.Now()
+		for range 3 {
+			mustEnter(t, s, "quiet")()
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("a quiet project waited for %s", took)
+		}
+		entered := 0
+		for range eventScansOfAProject {
+			if err := <-answers; err == nil {
+				entered++
+			}
+		}
+		if entered != eventScansAtOnce-1 || len(s.places) != entered {
+			t.Errorf("%d of a loud project were answered, %d places are taken", entered, len(s.places))
+		}
+	})
+}
+
+func mustEnter(t *testing.T, s *scans, project string) (leave func()) {
+	t.Helper()
+	leave, err := s.enter(t.Context(), project)
+	if err != nil {
+		t.Fatalf("%s: %v", project, err)
+	}
+	return leave
+}
+
+// manyEnter has so many of a project ask for a turn, which those that get one never end.
+func manyEnter(t *testing.T, s *scans, project string, many int) <-chan error {
+	t.Helper()
+	answers := make(chan error, many)
+	for range many {
+		go func() {
+			_, err := s.enter(t.Context(), project)
+			answers <- err
+		}()
+	}
+	return answers
 }

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,10 +16,11 @@ import (
 
 	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 type publishEventsInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 printable ASCII characters. The same key and body answer the first events again, for as long as the log knows doubles. For events without ids of their own."`
+	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 printable ASCII characters. The same key and body answer the first events again, for as long as the log knows doubles. Events that all have ids of their own are known by them alone."`
 
 	body   requestBody
 	keys   []string
@@ -47,10 +50,10 @@ func (s *Server) publishEvents(ctx context.Context, in *publishEventsInput) (*pu
 	key, faults := keyFaults(in.keys)
 	sent.faults.add(faults...)
 	if len(in.keys) > 0 {
-		sent.faults.add(sent.ownIDFaults()...)
+		sent.faults.add(sent.keyedFaults()...)
 	}
 	sent.faults.add(in.query.faults()...)
-	sent.faults.add(sent.secretIDs(s.redaction.Redactor)...)
+	sent.faults.add(sent.secretFaults(s.redaction.Redactor)...)
 	if err := sent.err(); err != nil {
 		return nil, s.problem(ctx, err)
 	}
@@ -66,7 +69,7 @@ func (s *Server) publishEvents(ctx context.Context, in *publishEventsInput) (*pu
 		return nil, s.problem(ctx, fault)
 	}
 	p := publication{log: log, project: callerOf(ctx).project, events: sent.events}
-	if key != "" {
+	if key != "" && sent.ownIDs() == 0 {
 		if err := p.keyed(from.Source, key); err != nil {
 			return nil, s.problem(ctx, err)
 		}
@@ -74,8 +77,8 @@ func (s *Server) publishEvents(ctx context.Context, in *publishEventsInput) (*pu
 	if err := p.complete(from); err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	for i, e := range p.events { // after the digest of what was sent
-		p.events[i] = s.redaction.Event(e)
+	if err := p.redact(s.redaction, sent.paths); err != nil {
+		return nil, s.problem(ctx, err)
 	}
 	acks, err := p.write(ctx)
 	if err != nil {
@@ -139,13 +142,33 @@ type publication struct {
 	keys    []string // by which events are known again; none without an idempotency key
 }
 
-// keyed gives events an id that says by which key they are known, and what was sent with it.
+// redact makes of the events what may be stored, after the digest of what was sent was taken. One that is too large with its secrets marked
+// is refused.
+func (p *publication) redact(to redact.Events, paths []string) error {
+	var faults faultList
+	for i, e := range p.events {
+		p.events[i] = to.Event(e)
+		if n := len(p.events[i].Data); n > sdk.MaxEventData {
+			faults.add(sdk.Fault{Path: paths[i] + ".data", Message: fmt.Sprintf("is %d bytes once its secrets are redacted; at most %d are taken", n, sdk.MaxEventData)})
+		}
+	}
+	if faults.empty() {
+		return nil
+	}
+	refusal := faults.refusal()
+	refusal.Code, refusal.Message = sdk.CodePayloadTooLarge, "the data of an event is too large once its secrets are redacted"
+	return refusal
+}
+
+// keyed gives events an id that says by which key they are known, and what was sent with it: nobody without the key can tell from the id
+// whether that was what they guess.
 func (p *publication) keyed(source, key string) error {
 	body, err := canonicalJSON(p.events)
 	if err != nil {
 		return err
 	}
-	sum, name := sha256.Sum256(body), sha256.Sum256([]byte(source+"\x00"+key))
+	by := []byte(source + "\x00" + key)
+	name, sum := sha256.Sum256(by), sha256.Sum256(slices.Concat(by, []byte{0}, body))
 	known := "k" + hex.EncodeToString(name[:16]) + "."
 	p.keys = make([]string, len(p.events))
 	for i := range p.events {

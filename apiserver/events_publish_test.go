@@ -113,6 +113,9 @@ func TestPublishRefusals(t *testing.T) {
 		"a year before 0":     {ce(`,"time":"0000-01-01T00:00:00+01:00"`), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.time"},
 		"another version":     {strings.Replace(ce(""), `"1.0"`, `"0.3"`, 1), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.specversion"},
 		"no source":           {`{"specversion":"1.0","id":"1","type":"a.b"}`, contentTypeCloudEvent, sdk.CodeInvalidInput, "$.source"},
+		"a large media type":  {ce(`,"datacontenttype":"application/json; x=` + strings.Repeat("x", 256) + `","data":1`), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.datacontenttype"},
+		"a secret in a one":   {ce(`,"datacontenttype":"application/json; password=hunter2abc","data":1`), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.datacontenttype"},
+		"large when redacted": {`[{"type":"a.b"},{"type":"a.b","data":{"password":["a"` + strings.Repeat(`,"a"`, 60_000) + `]}}]`, "", sdk.CodePayloadTooLarge, "$[1].data"},
 		"large data in a one": {ce(`,"data":` + data(sdk.MaxEventData+1)), contentTypeCloudEvent, sdk.CodeInvalidInput, "$.data"},
 	} {
 		contentType := tc.contentType
@@ -165,15 +168,37 @@ func TestPublishIdempotently(t *testing.T) {
 	if n := len(pageOf(t, s, "").Items); n != 2 {
 		t.Errorf("%d events, want 2", n)
 	}
-	own := `{"type":"a.b","id":"mine"}`
-	for _, body := range []string{own, `[{"type":"a.b"},` + own + `]`} {
-		if p := problemOf(t, call(s, http.MethodPost, "/v1/events", body, "Idempotency-Key", "k2")); p.Code != sdk.CodeInvalidInput || len(p.Errors) != 1 || p.Errors[0].Path != "header.Idempotency-Key" {
-			t.Errorf("a key beside an id: %+v", p)
-		}
+	digest := func(id string) string { return strings.Split(id, ".")[1] }
+	if other := publishedFrom(t, call(s, http.MethodPost, "/v1/events", body, "Idempotency-Key", "k3"), http.StatusCreated); digest(other[0].ID) == digest(first[0].ID) {
+		t.Errorf("%s and %s: what was sent can be guessed", other[0].ID, first[0].ID)
 	}
-	publishedFrom(t, call(s, http.MethodPost, "/v1/events", own), http.StatusCreated)
+}
+
+// TestPublishIdempotentlyWithIDs: events with ids of their own are known by them, with a key and without.
+func TestPublishIdempotentlyWithIDs(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
+	send := func(body string) *httptest.ResponseRecorder {
+		return call(s, http.MethodPost, "/v1/events", body, "Idempotency-Key", "k2")
+	}
+	const own, more = `{"type":"a.b","id":"mine"}`, `[{"type":"a.b","id":"mine"},{"type":"a.c","id":"more"}]`
+	if p := problemOf(t, send(`[{"type":"a.b"},`+own+`]`)); p.Code != sdk.CodeInvalidInput || len(p.Errors) != 1 || p.Errors[0].Path != "header.Idempotency-Key" {
+		t.Errorf("ids of some: %+v", p)
+	}
+	first := publishedFrom(t, send(own), http.StatusCreated)
+	w := send(own)
+	if again := publishedFrom(t, w, http.StatusOK); fmt.Sprint(again) != fmt.Sprint(first) || first[0].ID != "mine" || w.Header().Get("Idempotent-Replayed") != "true" {
+		t.Errorf("%+v, then %+v with %v", first, again, w.Header())
+	}
+	w = send(more)
+	if some := publishedFrom(t, w, http.StatusCreated); !some[0].Duplicate || some[1].Duplicate || w.Header().Get("Idempotent-Replayed") != "" {
+		t.Errorf("%+v", some)
+	}
 	if again := publishedFrom(t, call(s, http.MethodPost, "/v1/events", own), http.StatusCreated); !again[0].Duplicate {
 		t.Errorf("%+v", again)
+	}
+	if n := len(pageOf(t, s, "").Items); n != 2 {
+		t.Errorf("%d events, want 2", n)
 	}
 }
 

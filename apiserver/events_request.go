@@ -24,14 +24,23 @@ type sentEvents struct {
 	reserved bool // an event has a type of the server's own
 }
 
-// ownIDFaults refuses ids beside an idempotency key: an event is known again by the one or by the other.
-func (s *sentEvents) ownIDFaults() []sdk.Fault {
+// keyedFaults refuses an idempotency key for a list where some events have ids and some have not: the key answers for all of them, or the
+// ids do.
+func (s *sentEvents) keyedFaults() []sdk.Fault {
+	if n := s.ownIDs(); n == 0 || n == len(s.events) {
+		return nil
+	}
+	return []sdk.Fault{{Path: "header.Idempotency-Key", Message: "is for events that all have an id, by which they are known, or all have none: give one to each, or to none"}}
+}
+
+// ownIDs is how many of the events came with an id.
+func (s *sentEvents) ownIDs() (n int) {
 	for _, e := range s.events {
 		if e.ID != "" {
-			return []sdk.Fault{{Path: "header.Idempotency-Key", Message: "is for events without an id: those that have one are known by it already; leave the key out, or the ids"}}
+			n++
 		}
 	}
-	return nil
+	return n
 }
 
 // err is nil, or all that is wrong.
@@ -131,6 +140,7 @@ func (s *sentEvents) check(path, correlation string, e sdk.Event) {
 		{correlation, e.CorrelationID, maxCorrelationID},
 		{".causationid", e.CausationID, maxCorrelationID},
 		{".source", e.OriginSource, maxOriginSource},
+		{".datacontenttype", e.DataContentType, maxDataContentType},
 	} {
 		if len(text.value) > text.most {
 			refuse(text.field, "is larger than %d bytes", text.most)
@@ -144,11 +154,14 @@ func (s *sentEvents) check(path, correlation string, e sdk.Event) {
 	s.events, s.paths = append(s.events, e), append(s.paths, path)
 }
 
-// secretIDs refuses ids that hold a secret: redacted, two events would become one.
-func (s *sentEvents) secretIDs(clean *redact.Redactor) (faults []sdk.Fault) {
+// secretFaults refuses secrets where they can not be marked: of ids that are redacted two would become one, and a media type would be none.
+func (s *sentEvents) secretFaults(clean *redact.Redactor) (faults []sdk.Fault) {
 	for i, e := range s.events {
 		if len(e.ID) <= sdk.MaxEventID && clean.String(e.ID) != e.ID {
 			faults = append(faults, sdk.Fault{Path: s.paths[i] + ".id", Message: secretInID})
+		}
+		if len(e.DataContentType) <= maxDataContentType && clean.String(e.DataContentType) != e.DataContentType {
+			faults = append(faults, sdk.Fault{Path: s.paths[i] + ".datacontenttype", Message: "holds what looks like a secret, which must not be stored: leave that parameter out"})
 		}
 	}
 	return faults

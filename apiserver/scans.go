@@ -17,53 +17,78 @@ const (
 	eventScansAtOnce     = 4
 )
 
-// scans bounds how many requests go through the event log at the same time.
+// scans bounds how many requests go through the event log at the same time. One project never has all the places: what it lets wait does
+// not hold up another.
 type scans struct {
 	places chan struct{} // holds one for each that is under way
 	most   int           // of a project, under way or waiting
 
 	mu        sync.Mutex
-	ofProject map[string]int // under way or waiting; none is 0
+	ofProject map[string]*projectScans // of those that have any
+}
+
+// projectScans are those of one project.
+type projectScans struct {
+	places chan struct{} // likewise, or waits for one of all projects' places; one fewer than of those
+	count  int           // under way or waiting
 }
 
 func newScans(atOnce, ofAProject int) *scans {
-	return &scans{places: make(chan struct{}, atOnce), most: ofAProject, ofProject: map[string]int{}}
+	return &scans{places: make(chan struct{}, atOnce), most: ofAProject, ofProject: map[string]*projectScans{}}
 }
 
 // enter waits for a project's turn. What does not come soon is rate_limited. leave ends the turn.
 func (s *scans) enter(ctx context.Context, project string) (leave func(), err error) {
 	busy := &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: retryWait, Message: "too many requests look through the event log already; ask again later"}
-	if !s.count(project) {
+	of := s.count(project)
+	if of == nil {
 		return nil, busy
 	}
 	soon := time.NewTimer(scanTurn)
 	defer soon.Stop()
-	select {
-	case s.places <- struct{}{}:
-		return func() { <-s.places; s.leave(project) }, nil
-	case <-ctx.Done():
+	var held []chan struct{}
+	leave = func() {
+		for _, places := range held {
+			<-places
+		}
 		s.leave(project)
-		return nil, context.Cause(ctx)
-	case <-soon.C:
-		s.leave(project)
-		return nil, busy
 	}
+	for _, places := range []chan struct{}{of.places, s.places} {
+		select {
+		case places <- struct{}{}:
+			held = append(held, places)
+		case <-ctx.Done():
+			leave()
+			return nil, context.Cause(ctx)
+		case <-soon.C:
+			leave()
+			return nil, busy
+		}
+	}
+	return leave, nil
 }
 
-func (s *scans) count(project string) bool {
+// count enters a request of a project; nil says that it is one too many.
+func (s *scans) count(project string) *projectScans {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ofProject[project] >= s.most {
-		return false
+	of := s.ofProject[project]
+	if of == nil {
+		of = &projectScans{places: make(chan struct{}, max(1, cap(s.places)-1))}
+		s.ofProject[project] = of
 	}
-	s.ofProject[project]++
-	return true
+	if of.count >= s.most {
+		return nil
+	}
+	of.count++
+	return of
 }
 
 func (s *scans) leave(project string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ofProject[project]--; s.ofProject[project] == 0 {
+	of := s.ofProject[project]
+	if of.count--; of.count == 0 {
 		delete(s.ofProject, project)
 	}
 }

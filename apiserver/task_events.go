@@ -129,14 +129,11 @@ func (w taskStream) told(ctx context.Context, log *eventlog.Log) (storyState, er
 	if err != nil || end == nil {
 		return storyMore, err
 	}
-	if end.Sequence <= w.last {
-		return storyRead, nil
-	}
 	var terminal sdk.EventPatterns
 	for _, t := range terminalEvents() {
 		terminal = append(terminal, sdk.EventPattern(t))
 	}
-	page, err := log.Read(ctx, w.project, eventlog.Query{
+	page, err := log.Read(ctx, w.project, eventlog.Query{ // a position that the log has not come to is refused here
 		Filter: eventlog.Filter{Types: terminal, Story: &story}, From: eventlog.After(w.last), Limit: 1,
 	})
 	if err == nil && len(page.Records) == 0 {

@@ -9,8 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // followed is a server over TCP with a log and a task.
@@ -59,7 +62,10 @@ func TestTaskStreamGoesToTheTerminalEvent(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	f.stream(t, "", headerLastEventID, last.id).want(http.StatusNoContent)
-	f.stream(t, "", headerLastEventID, "99").want(http.StatusNoContent)
+	f.stream(t, "", headerLastEventID, "7").want(http.StatusNoContent) // of code.generated
+	if p := f.stream(t, "", headerLastEventID, "99").want(http.StatusGone).problem(); p.Code != sdk.CodeHistoryExpired {
+		t.Errorf("beyond the log's end: %+v", p)
+	}
 	if task := taskFrom(t, call(f.server, http.MethodGet, "/v1/tasks/"+f.task.ID, "", bearing(f.shop)...), http.StatusOK); task.Links.Events != "/v1/tasks/"+f.task.ID+"/events" {
 		t.Errorf("links %+v", task.Links)
 	}
@@ -159,6 +165,28 @@ func TestTaskOutput(t *testing.T) {
 	}
 	if got := call(f.server, http.MethodPost, path, `{"attempt":1,"frames":[{"text":"x"}]}`, bearing(f.minted(t, 0, 1).Key)...).Code; got != http.StatusForbidden {
 		t.Errorf("the agent's own key: %d", got)
+	}
+}
+
+// TestTheFramesOfACallAreRedactedTogether.
+func TestTheFramesOfACallAreRedactedTogether(t *testing.T) {
+	t.Parallel()
+	key := aSecret("sk-")
+	text, delta := func(s string) sdk.OutputFrame { return sdk.OutputFrame{Text: s} }, func(s string) sdk.OutputFrame { return sdk.OutputFrame{Delta: s} }
+	tool := sdk.OutputFrame{Tool: "curl -H 'Authorization: Bearer " + key + "'"}
+	for name, tc := range map[string]struct{ frames, want []sdk.OutputFrame }{
+		"a token in two deltas": {[]sdk.OutputFrame{delta("use " + key[:7]), delta(key[7:]), delta(" now")}, []sdk.OutputFrame{delta("use [redacted]"), delta(" now")}},
+		"a text and a delta":    {[]sdk.OutputFrame{text("password="), delta("hunter2"), text("ok")}, []sdk.OutputFrame{text("password="), delta("[redacted]"), text("ok")}},
+		"a key by its lines": {
+			[]sdk.OutputFrame{text("a"), text("-----BEGIN PRIVATE KEY-----"), text("MIIEowIBAAKCAQEAa1B2"), text("QUJDa1B2QUJDa1B2"), text("-----END PRIVATE KEY-----"), tool, text("b ")},
+			[]sdk.OutputFrame{text("a"), text("[redacted]"), {Tool: "curl -H 'Authorization: Bearer [redacted]'"}, text("b ")},
+		},
+		"a secret alone":   {[]sdk.OutputFrame{delta(key)}, []sdk.OutputFrame{delta("[redacted]")}},
+		"nothing of these": {[]sdk.OutputFrame{text(" a\nb"), text("\n"), delta("c "), {Tool: "ls"}, delta("d")}, []sdk.OutputFrame{text(" a\nb"), text("\n"), delta("c "), {Tool: "ls"}, delta("d")}},
+	} {
+		if diff := cmp.Diff(tc.want, redactFrames(redact.Default(), tc.frames)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 const (
@@ -80,9 +82,8 @@ func (s *Server) sendOutput(ctx context.Context, in *sendOutputInput) (*struct{}
 	if fault != nil {
 		return nil, s.problem(ctx, fault)
 	}
-	for i := range d.value.Frames { // not every sender is a role worker
-		f, clean := &d.value.Frames[i], s.redaction.Redactor
-		f.Text, f.Tool, f.Delta = clean.String(f.Text), clean.String(f.Tool), clean.String(f.Delta)
+	if d.value.Frames = redactFrames(s.redaction.Redactor, d.value.Frames); len(d.value.Frames) == 0 {
+		return &struct{}{}, nil
 	}
 	data, err := json.Marshal(d.value)
 	if err == nil {
@@ -92,6 +93,33 @@ func (s *Server) sendOutput(ctx context.Context, in *sendOutputInput) (*struct{}
 		return nil, s.problem(ctx, err)
 	}
 	return &struct{}{}, nil
+}
+
+// redactFrames is the frames of a call as they may be shown: not every sender is a role worker, which redacts all that its agent says. What
+// they add up to is one text, of which a secret may be in several: those that have nothing else are left out. A tool is redacted by itself.
+func redactFrames(clean *redact.Redactor, frames []sdk.OutputFrame) (shown []sdk.OutputFrame) {
+	said := make([]string, 0, len(frames)+1)
+	for _, f := range frames {
+		if f.Delta == "" { // a text and a tool begin a line of their own
+			f.Text = "\n" + f.Text
+		}
+		said = append(said, f.Text+f.Delta)
+	}
+	said = clean.Stream().AddAll(append(said, "\n"))
+	for i, f := range frames {
+		switch {
+		case f.Tool != "":
+			f.Tool = clean.String(f.Tool)
+		case f.Text != "":
+			f.Text = strings.TrimPrefix(said[i], "\n")
+		default:
+			f.Delta = said[i]
+		}
+		if f != (sdk.OutputFrame{}) {
+			shown = append(shown, f)
+		}
+	}
+	return shown
 }
 
 // checkOutputOf refuses what is not of an attempt that an agent has now.

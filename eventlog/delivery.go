@@ -16,7 +16,7 @@ const (
 	shortest = 10 * time.Millisecond
 
 	pullBytes    = 4 << 20                   // of the events given out at once, unless the first is larger
-	largestEvent = sdk.MaxEventData + 32<<10 // in bytes, about: what an event with the largest data takes
+	largestEvent = sdk.MaxEventData + 32<<10 // in bytes, with its headers: the largest data, and room for the rest of an event
 
 	againLater = 5 * time.Second // after which what could not be done is tried again
 )
@@ -92,7 +92,11 @@ func (p *pull) run(ctx context.Context, wait time.Duration) ([]Delivery, error) 
 // come answers what is there, or waits for the first event.
 func (p *pull) come(ctx context.Context, wait time.Duration) ([]given, error) {
 	if p.of.Unacked < maxUnacked { // else the server keeps silent until one is acknowledged
-		if list, err := p.there(ctx); len(list) > 0 || err != nil {
+		list, err := p.there(ctx)
+		if len(list) > 0 && ctx.Err() == nil {
+			return list, nil // what went wrong behind it is met by the next pull: given back, all of it would be given out once more
+		}
+		if len(list) > 0 || err != nil {
 			return list, err
 		}
 	}

@@ -33,8 +33,8 @@ func encode(subject string, e sdk.Event) (*nats.Msg, error) {
 	if e.Seq > 0 {
 		m.Header.Set(headerSeq, strconv.Itoa(e.Seq))
 	}
-	if size(m) > maxMessage-batchRoom {
-		return nil, sdk.Errorf(sdk.CodePayloadTooLarge, "an event of type %s takes %d bytes; at most %d can be kept", e.Type, size(m), maxMessage-batchRoom)
+	if size(m) > largestEvent-batchRoom {
+		return nil, sdk.Errorf(sdk.CodePayloadTooLarge, "an event of type %s takes %d bytes; at most %d can be kept", e.Type, size(m), largestEvent-batchRoom)
 	}
 	return m, nil
 }

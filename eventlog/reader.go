@@ -38,6 +38,7 @@ type reader struct {
 	ended   bool   // the consumer has come to what is after upTo
 	patchy  bool   // events may be gone from the stream's middle
 	bytes   int    // of one fetch, at most
+	narrow  bool   // the last fetch brought nothing: what is next may be larger than bytes, which the client library does not tell
 
 	consumer  jetstream.Consumer // nil before it is made
 	made      bool               // there was one before
@@ -120,7 +121,11 @@ func (r *reader) fetch(ctx context.Context) (page []taken, err error) {
 	}
 	ctx, cancel := r.log.during(ctx, fetchTimeout)
 	defer cancel()
-	batch, err := r.consumer.Fetch(int(min(maxFetch, r.pending)), jetstream.FetchMaxBytes(r.bytes), jetstream.FetchContext(ctx))
+	most, room := int(min(maxFetch, r.pending)), r.bytes
+	if r.narrow {
+		most, room, r.narrow = 1, fetchBytes, false
+	}
+	batch, err := r.consumer.Fetch(most, jetstream.FetchMaxBytes(room), jetstream.FetchContext(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -141,9 +146,7 @@ func (r *reader) fetch(ctx context.Context) (page []taken, err error) {
 		r.at = record.Sequence
 		page = append(page, taken{record, m.Headers()})
 	}
-	if len(page) == 0 {
-		r.bytes = fetchBytes // the next message may be larger than a fetch, which the client library does not tell
-	}
+	r.narrow = len(page) == 0
 	if err := batch.Error(); err != nil {
 		r.drop()
 		return page, err

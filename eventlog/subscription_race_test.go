@@ -99,12 +99,12 @@ func TestAPageOfLargeDeadEventsIsShort(t *testing.T) {
 	l := open(t, Config{})
 	subscribe(t, l, Subscription{})
 	e := anEvent("large", "x.y")
-	e.Data = json.RawMessage(`"` + strings.Repeat("x", 900<<10) + `"`)
+	e.Data = json.RawMessage(`"` + strings.Repeat("x", sdk.MaxEventData-2) + `"`)
 	m, err := encode("x", e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const many = 12
+	const many = 40
 	for n := range uint64(many) {
 		if err := l.bury(bounded(t), "p", "work", &Record{Sequence: n + 1, Type: e.Type, Data: m.Data}, 1); err != nil {
 			t.Fatal(err)
@@ -117,7 +117,7 @@ func TestAPageOfLargeDeadEventsIsShort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(list) > 6 {
+		if len(list) > pageBytes/sdk.MaxEventData+1 {
 			t.Errorf("a page of %d", len(list))
 		}
 		for _, d := range list {

@@ -17,7 +17,7 @@ const (
 	outputEvery  = 100 * time.Millisecond // the shortest gap between two calls for an attempt
 	outputCalls  = 50                     // calls a second of all attempts of a process
 	outputTry    = 2 * time.Second        // of one call
-	outputAway   = 5 * time.Second        // how long nothing is taken after one that failed
+	outputAway   = 5 * time.Second        // how long nothing waits after one that failed
 	outputEarly  = time.Second            // and after one that came before the service knew that the attempt runs
 	outputLast   = time.Second            // for what is left when the handler has returned
 	outputQueue  = 64 << 10               // bytes that wait
@@ -32,7 +32,8 @@ type outputPort interface {
 }
 
 // output is the live output of one attempt on its way to the service. What comes faster than it can be sent pushes out what waits longest,
-// and while the service is away nothing waits at all. A nil one takes nothing.
+// and while the service is away nothing waits at all. It is redacted when it is sent: who says it does not wait for that. A nil one takes
+// nothing.
 type output struct {
 	port    outputPort
 	task    string
@@ -40,17 +41,21 @@ type output struct {
 	attempt int
 	clean   *redact.Redactor
 	running func() int      // attempts of the process
-	news    chan struct{}   // there are frames; one pending notice is enough
+	news    chan struct{}   // something was taken; one pending notice is enough
 	over    context.Context // ends when the handler has returned
 	end     context.CancelFunc
 
 	mu     sync.Mutex
+	taken  heard // and not looked at yet
+	inLine bool  // the last was a delta
+	away   bool  // nothing waits
+	closed bool
+
+	// What follows is of the goroutine that sends.
 	words  *redact.Stream // of all that is said
-	inLine bool           // the last was a delta
 	frames []sdk.OutputFrame
 	size   int  // bytes of text in frames
-	away   bool // nothing is taken
-	closed bool
+	whole  bool // nothing more will come
 }
 
 func newOutput(port outputPort, a *sdk.Assignment, clean *redact.Redactor, running func() int) *output {
@@ -61,7 +66,7 @@ func newOutput(port outputPort, a *sdk.Assignment, clean *redact.Redactor, runni
 	}
 }
 
-// take queues frames, redacted. While nothing is taken they are looked at all the same: the end of a secret may come when the service is back.
+// take queues frames. While nothing waits they are remembered all the same: the end of a secret may come when the service is back.
 func (o *output) take(frames []sdk.OutputFrame) {
 	if o == nil {
 		return
@@ -73,44 +78,64 @@ func (o *output) take(frames []sdk.OutputFrame) {
 	}
 	for _, f := range frames {
 		if f.Delta != "" {
-			o.add(sdk.OutputFrame{Delta: o.words.Add(f.Delta)})
+			o.taken.add(saying{kind: aDelta, text: f.Delta})
 			o.inLine = true
 		}
-		if f.Text != "" || f.Tool != "" {
-			o.endLine()
-			o.add(sdk.OutputFrame{Tool: sdk.Cut(o.clean.Part(f.Tool, 0, min(len(f.Tool), outputPiece)), outputPiece)})
-			o.add(sdk.OutputFrame{Text: o.line(f.Text)})
+		if f.Text == "" && f.Tool == "" {
+			continue
 		}
+		if o.inLine { // a line follows what was said in pieces
+			o.taken.add(saying{kind: aLineEnd, text: "\n"})
+			o.inLine = false
+		}
+		if f.Tool != "" {
+			o.taken.add(saying{kind: aTool, text: sdk.Cut(o.clean.Part(f.Tool, 0, min(len(f.Tool), outputPiece)), outputPiece)})
+		}
+		if f.Text != "" {
+			o.taken.add(saying{kind: aLine, text: f.Text + "\n"})
+		}
+	}
+	if o.away {
+		o.taken.pass()
 	}
 	notice(o.news)
 }
 
-// endLine lets a line follow what was said in pieces.
-func (o *output) endLine() {
-	o.add(sdk.OutputFrame{Delta: o.words.Flush()})
-	if o.inLine {
-		o.words.Add("\n")
-		o.inLine = false
+// look makes frames of what was taken since it looked last. Lines that follow each other may be one secret, and so may what was passed
+// over before them.
+func (o *output) look() {
+	o.mu.Lock()
+	passed, said := o.taken.all()
+	closed := o.closed
+	o.mu.Unlock()
+	texts := make([]string, 0, len(said)+1)
+	if passed != "" {
+		texts = append(texts, passed)
+	}
+	for _, s := range said {
+		texts = append(texts, s.spoken())
+	}
+	shown := o.words.AddAll(texts)[len(texts)-len(said):]
+	for i, s := range said {
+		switch s.kind {
+		case aTool:
+			o.add(sdk.OutputFrame{Tool: s.text})
+		case aLine:
+			o.add(sdk.OutputFrame{Text: strings.TrimSuffix(shown[i], "\n")})
+		case aLineEnd:
+			o.add(sdk.OutputFrame{Delta: strings.TrimSuffix(shown[i], "\n")})
+		case aDelta:
+			o.add(sdk.OutputFrame{Delta: shown[i]})
+		}
+	}
+	if closed && !o.whole {
+		o.add(sdk.OutputFrame{Delta: o.words.Flush()})
+		o.whole = true
 	}
 }
 
-// line is a line as it may be shown: lines that follow each other may be one secret. Of a long one that is its end, as much as may wait.
-func (o *output) line(text string) string {
-	if text == "" {
-		return ""
-	}
-	if skip := len(text) - outputQueue; skip > 0 {
-		o.words.Add(text[max(0, skip-redact.Context):skip])
-		text = text[skip:]
-	}
-	return strings.TrimSuffix(o.words.Add(text+"\n"), "\n")
-}
-
-// add queues a frame with one text, in pieces that fit into a call, unless nothing is taken.
+// add queues a frame with one text, in pieces that fit into a call.
 func (o *output) add(f sdk.OutputFrame) {
-	if o.away {
-		return
-	}
 	for rest := strings.ToValidUTF8(f.Text+f.Tool+f.Delta, "\uFFFD"); rest != ""; {
 		n := min(len(rest), outputPiece)
 		for n < len(rest) && !utf8.RuneStart(rest[n]) {
@@ -149,8 +174,7 @@ func sizeOf(f sdk.OutputFrame) int { return len(f.Text) + len(f.Tool) + len(f.De
 
 // batch takes the frames of the next call off the queue.
 func (o *output) batch() []sdk.OutputFrame {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.look()
 	n, room := 0, outputRoom
 	for n < min(len(o.frames), sdk.MaxOutputFrames) {
 		raw, err := json.Marshal(o.frames[n])
@@ -174,7 +198,6 @@ func (o *output) close() {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.add(sdk.OutputFrame{Delta: o.words.Flush()})
 	o.closed = true
 	o.end()
 }
@@ -209,11 +232,8 @@ func (o *output) run(ctx context.Context) {
 	}
 }
 
-func (o *output) empty() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.frames) == 0
-}
+// empty reports whether all that was said has been sent.
+func (o *output) empty() bool { return o.whole && len(o.frames) == 0 }
 
 func (o *output) send(ctx context.Context, batch []sdk.OutputFrame) error {
 	call, cancel := context.WithTimeout(ctx, outputTry)
@@ -221,7 +241,7 @@ func (o *output) send(ctx context.Context, batch []sdk.OutputFrame) error {
 	return o.port.SendOutput(call, o.task, sdk.TaskOutput{Stage: o.stage, Attempt: o.attempt, Frames: batch})
 }
 
-// pause waits until the next call may go out; after one that failed nothing is taken meanwhile. False is the end.
+// pause waits until the next call may go out; after one that failed nothing waits meanwhile. False is the end.
 func (o *output) pause(ctx context.Context, failed error) bool {
 	wait, over := max(outputEvery, time.Duration(o.running())*time.Second/outputCalls), o.over.Done()
 	switch {
@@ -250,6 +270,7 @@ func (o *output) absent(away bool) {
 	defer o.mu.Unlock()
 	o.away = away
 	if away {
+		o.taken.pass()
 		o.frames, o.size = nil, 0
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // fakeService takes live output as it is told.
@@ -231,6 +232,28 @@ func TestLiveOutputIsRedactedAlsoWhereItsServiceWasAway(t *testing.T) {
 	})
 }
 
+// TestASecretThatIsPushedOutInPartIsNotShown: a key begins with what gave way, and ends with what waits.
+func TestASecretThatIsPushedOutInPartIsNotShown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		service := &fakeService{}
+		talk(t, service, func(live sdk.Output) {
+			live.Output(sdk.OutputFrame{Text: "first"})
+			synctest.Wait() // all that follows waits for the next call
+			live.Output(sdk.OutputFrame{Delta: "a"})
+			live.Output(sdk.OutputFrame{Text: strings.Repeat("word ", outputQueue)}, sdk.OutputFrame{Text: "-----BEGIN RSA PRIVATE KEY-----"})
+			for range outputFrames + 50 {
+				live.Output(sdk.OutputFrame{Text: "MIIEowIBAAKCAQEAa1B2MIIEowIBAAKC"})
+			}
+			live.Output(sdk.OutputFrame{Text: "-----END RSA PRIVATE KEY-----"}, sdk.OutputFrame{Text: "the end"})
+			pass(time.Second)
+		})
+		if got := service.said(); got != "firstthe end" {
+			t.Errorf("%d bytes, said %.100q", len(got), got)
+		}
+	})
+}
+
 func TestALongLineOfLiveOutputIsShownByItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -242,4 +265,35 @@ func TestALongLineOfLiveOutputIsShownByItsEnd(t *testing.T) {
 			t.Errorf("%d bytes, said %.100q", len(got), got)
 		}
 	})
+}
+
+// TestWhoSaysSomethingDoesNotRedactIt: that is done where it is sent.
+func TestWhoSaysSomethingDoesNotRedactIt(t *testing.T) {
+	o := newOutput(&fakeService{}, &sdk.Assignment{}, redact.Default(), func() int { return 1 })
+	line := []sdk.OutputFrame{{Text: "ok  \tgithub.com/rolecall-dev/rolecall/workers\t0.123s, the password: is asked for"}}
+	if n := testing.AllocsPerRun(5000, func() { o.take(line) }); n > 3 {
+		t.Errorf("%.0f allocations for a line", n)
+	}
+	if shown := o.batch(); len(shown) == 0 || shown[0] != line[0] {
+		t.Errorf("%d frames, %+v", len(shown), shown)
+	}
+}
+
+func BenchmarkALineOfLiveOutput(b *testing.B) {
+	o := newOutput(&fakeService{}, &sdk.Assignment{}, redact.Default(), func() int { return 1 })
+	line := []sdk.OutputFrame{{Text: "ok  \tgithub.com/rolecall-dev/rolecall/workers\t0.123s, the password: is asked for"}}
+	for b.Loop() {
+		o.take(line)
+	}
+}
+
+// BenchmarkTheLongestQueueOfLiveOutput is what a call costs where as much waits as may.
+func BenchmarkTheLongestQueueOfLiveOutput(b *testing.B) {
+	for b.Loop() {
+		o := newOutput(&fakeService{}, &sdk.Assignment{}, redact.Default(), func() int { return 1 })
+		for range outputFrames {
+			o.take([]sdk.OutputFrame{{Text: strings.Repeat("a line, ", outputQueue/outputFrames/8)}})
+		}
+		o.batch()
+	}
 }

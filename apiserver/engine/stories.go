@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
@@ -44,13 +45,13 @@ type closedRun struct {
 func newStories(cfg Config) *stories {
 	s := &stories{
 		read: make(chan closedRun, storyQueue), over: newCache[struct{}](storyMost, storyTTL), since: time.Now().Add(-sweepBack),
-		pass: cfg.Before,
+		pass: activities.Kept,
 		ended: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "rolecall_stories_ended_total", Help: "Tasks whose last event the API server wrote: their run was ended from outside, or the log had lost it.",
 		}),
 	}
-	if s.pass == nil {
-		s.pass = func(e sdk.Event) sdk.Event { return e }
+	if cfg.Before != nil {
+		s.pass = func(e sdk.Event) sdk.Event { return activities.Kept(cfg.Before(e)) }
 	}
 	return s
 }

@@ -160,6 +160,25 @@ func TestWhatAReaderMeetsIsEnded(t *testing.T) {
 	}
 }
 
+// TestAStorysEndThatGrowsByRedaction is written without its data: it would be refused for ever.
+func TestAStorysEndThatGrowsByRedaction(t *testing.T) {
+	t.Parallel()
+	o, l := newOneRun(t, input()), openLog(t)
+	e := newTestEngine(t, o, Config{Events: l, SweepInterval: time.Hour, Before: func(e sdk.Event) sdk.Event {
+		e.Data = json.RawMessage(`"` + strings.Repeat("x", 2*sdk.MaxEventData) + `"`)
+		return e
+	}})
+	tell(t, l, 1, sdk.EventTaskCreated)
+	o.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
+	if _, err := e.GetTask(t.Context(), "p", "a"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the story's end", func() bool { list, _ := story(t, l); return len(list) == 2 })
+	if _, last := story(t, l); last.Type != sdk.EventTaskFailed || last.Data != nil || last.Dropped != sdk.CodePayloadTooLarge {
+		t.Errorf("%s, dropped %q, %d bytes", last.Type, last.Dropped, len(last.Data))
+	}
+}
+
 // TestStoriesThatNeedNoEndGetNone.
 func TestStoriesThatNeedNoEndGetNone(t *testing.T) {
 	t.Parallel()

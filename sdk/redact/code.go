@@ -8,6 +8,7 @@ import (
 var (
 	expression = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*|\[[A-Za-z0-9_.]*\]?)*[!?)\]}]*$`)
 	weakName   = regexp.MustCompile(`(?i)(?:credentials?|(?:^|[^a-z0-9])token|(?-i:[a-z]Token))$`)
+	mixedPart  = regexp.MustCompile(`_[A-Za-z]*[a-z][A-Z][A-Za-z]*[a-z][A-Z][A-Za-z]*`)
 	ownWords   = regexp.MustCompile(`(?:(?:^|[_.\[])(?i:password|passwd|passphrase|pwd|secret|token|credential|key)|[A-Za-z0-9](?:Password|Secret|Token|Credential|Key))s?(?:[^a-z]|$)`)
 )
 
@@ -17,12 +18,37 @@ const (
 )
 
 // isCode tells a piece of a program from a value without quotes: a variable, a field or an element, where it stands as programs write it,
-// or is named as what it is assigned to.
+// or is named as what it is assigned to, with one digit at most. What is assigned as an environment is, NAME=value, is none.
 func isCode(w written, v string, spaced bool) bool {
-	return expression.MatchString(v) && !isRandom(v) && (spaced && w.sign == '=' || ownWords.MatchString(v))
+	switch {
+	case !expression.MatchString(v) || isRandom(v):
+		return false
+	case w.sign == '=' && spaced:
+		return true
+	case w.sign == '=' && !w.apart && w.name == strings.ToUpper(w.name):
+		return false
+	default:
+		return ownWords.MatchString(v) && digits(v) < 2
+	}
 }
 
-// isRandom reports whether digits and letters take turns in v, as nobody names a variable.
+// digits counts those of v that are not in brackets.
+func digits(v string) (n int) {
+	depth := 0
+	for i := range len(v) {
+		switch {
+		case v[i] == '[':
+			depth++
+		case v[i] == ']':
+			depth--
+		case isDigit(v[i]) && depth == 0:
+			n++
+		}
+	}
+	return n
+}
+
+// isRandom reports whether digits and letters take turns in v, or large and small letters behind an underscore, as nobody names a variable.
 func isRandom(v string) bool {
 	turns := 0
 	for i := 1; i < len(v); i++ {
@@ -30,7 +56,7 @@ func isRandom(v string) bool {
 			turns++
 		}
 	}
-	return turns >= 3 && len(v) >= leastRandom
+	return len(v) >= leastRandom && (turns >= 3 || mixedPart.MatchString(v))
 }
 
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }

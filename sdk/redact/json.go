@@ -78,6 +78,7 @@ type edit struct {
 	out    []byte
 	copied int             // how much of raw is in out
 	keys   map[string]bool // every name of a field there is
+	last   map[string]int  // numbers given to a name so far
 }
 
 func (e *edit) replace(from, to int, text string) {
@@ -86,14 +87,15 @@ func (e *edit) replace(from, to int, text string) {
 	e.copied = to
 }
 
-// unusedKey is a name for a field, with a number where that is taken: no two fields become one.
+// unusedKey is a name for a field, with a number where that is taken: no two fields become one. A number is tried once for a name.
 func (e *edit) unusedKey(name string) string {
 	if e.keys == nil {
-		e.keys = keysOf(e.raw)
+		e.keys, e.last = keysOf(e.raw), map[string]int{}
 	}
 	unused := name
-	for n := 2; e.keys[unused]; n++ {
-		unused = name + " " + strconv.Itoa(n)
+	for e.keys[unused] {
+		e.last[name]++
+		unused = name + " " + strconv.Itoa(e.last[name]+1)
 	}
 	e.keys[unused] = true
 	return unused

@@ -1,6 +1,7 @@
 package redact_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,35 @@ func TestAStreamOfLinesHidesAPrivateKey(t *testing.T) {
 	}
 	out.WriteString(s.Add("-----END RSA PRIVATE KEY-----\n") + s.Add("and on\n") + s.Flush())
 	if got := strings.Join(strings.Fields(out.String()), " "); got != "here: [redacted] and on" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestAStreamOfManyPieces: pieces that come together are given out like one text, each with its own part.
+func TestAStreamOfManyPieces(t *testing.T) {
+	t.Parallel()
+	const m = redact.Marker
+	key := secrets()["Anthropic"]
+	pem := strings.SplitAfter(secrets()["private key"]+"\n", "\n")
+	for name, tc := range map[string]struct {
+		pieces, want []string
+		rest         string
+	}{
+		"a token in two":     {[]string{"use " + key[:9], key[9:] + " now "}, []string{"use " + m, " now "}, ""},
+		"a name and a value": {[]string{"password=", "hunter2", " ok "}, []string{"password=", m, " ok "}, ""},
+		"words":              {[]string{"a", "", "b c", "d"}, []string{"a", "", "b ", ""}, "cd"},
+		"lines of a key":     {append(append([]string{"here:\n"}, pem...), "and on\n"), []string{"here:\n", m, "", "", "\n", "", "and on\n"}, ""},
+	} {
+		s := redact.Default().Stream()
+		got := s.AddAll(tc.pieces)
+		if rest := s.Flush(); !slices.Equal(got, tc.want) || rest != tc.rest {
+			t.Errorf("%s: %q, then %q; want %q, %q", name, got, rest, tc.want, tc.rest)
+		}
+	}
+	if got := redact.Default().Stream().AddAll(nil); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+	if got := (*redact.Redactor)(nil).Stream().AddAll([]string{"sk", "x"}); strings.Join(got, "|") != "sk|x" {
 		t.Errorf("%q", got)
 	}
 }

@@ -38,8 +38,10 @@ func (p *place) pass(c byte) {
 	}
 }
 
-// key takes the name of a field. The value of an object that belongs to a name, or says one, is called so.
+// key takes the name of a field, by its end: what is looked at for every value is short. The value of an object that belongs to a name, or
+// says one, is called so.
 func (p *place) key(name string) {
+	name = name[max(0, len(name)-nameWindow):]
 	top := p.inner[len(p.inner)-1]
 	switch {
 	case !strings.EqualFold(name, "value"):

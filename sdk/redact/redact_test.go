@@ -108,6 +108,27 @@ func TestWhatIsRedactedAndWhatIsLeft(t *testing.T) {
 	}
 }
 
+// TestSecretsAsAnEnvironmentHasThem are found also where they sound like names.
+func TestSecretsAsAnEnvironmentHasThem(t *testing.T) {
+	t.Parallel()
+	r := redact.Default()
+	for _, text := range []string{
+		"POSTGRES_PASSWORD=my_password_2024", "POSTGRES_PASSWORD=password1", "ADMIN_PASSWORD=Password123!", "API_KEY=key_1234567890123456",
+		"api_key=key_AbCdEfGhIjKlMnOpQrSt", "export SECRET_KEY=prod_secret_key_77", "APP_SECRET=MySecret1", "password: Secret2024", "AUTH_TOKEN=token_5",
+		"API_KEY=live.key_8841", "DB_PASSWORD=secret_word", "password=my_password_2024", "a: 1\nAPI_KEY: key_1234567890123456\n", "SECRET_KEY=key_[12]",
+	} {
+		at := strings.LastIndexAny(text[:len(text)-1], "=: ") + 1
+		if got := strings.TrimSpace(r.String(text)); got != text[:at]+redact.Marker {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+	for _, text := range []string{"API_KEY=$MY_KEY2", "API_KEY=$(cat key_22)", "API_KEY=load_key_22(1)", "PASSWORD=password", "API_KEY = my_key_22", "token=tokens[12]"} {
+		if got := r.String(text); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
 func TestPatternsOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	r, err := redact.New(`ACME-\d+`, `employee (\w+)`)

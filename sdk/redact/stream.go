@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,42 +26,93 @@ type Stream struct {
 func (r *Redactor) Stream() *Stream { return &Stream{redactor: r} }
 
 // Add takes the next piece and answers what can be given out.
-func (s *Stream) Add(piece string) string {
-	if s.redactor == nil {
-		return piece
+func (s *Stream) Add(piece string) string { return s.AddAll([]string{piece})[0] }
+
+// AddAll takes pieces that follow each other and answers what can be given out for each. Of a secret in several of them the one where it begins
+// has [Marker]. It costs as much as one Add does, where their length is the same.
+func (s *Stream) AddAll(pieces []string) []string {
+	if s.redactor == nil || len(pieces) == 0 {
+		return slices.Clone(pieces)
 	}
-	s.held += piece
-	end := strings.LastIndexFunc(s.held, unicode.IsSpace) + 1
-	if len(s.held)-end > streamHeld {
-		end = len(s.held)
+	ends, length := make([]int, len(pieces)), len(s.held)
+	for i, piece := range pieces {
+		length += len(piece)
+		ends[i] = length
 	}
-	return s.give(end)
+	s.held += strings.Join(pieces, "")
+	whole := strings.LastIndexFunc(s.held, unicode.IsSpace) + 1
+	if len(s.held)-whole > streamHeld {
+		whole = len(s.held)
+	}
+	for i := range ends {
+		ends[i] = min(ends[i], whole)
+	}
+	return s.give(ends)
 }
 
 // Flush answers what was held back: no more of the word will come.
-func (s *Stream) Flush() string { return s.give(len(s.held)) }
+func (s *Stream) Flush() string { return s.give([]int{len(s.held)})[0] }
 
-// give gives out the first n bytes that are held.
-func (s *Stream) give(n int) string {
+// give gives out what is held up to the last of ends, in parts that end there.
+func (s *Stream) give(ends []int) []string {
+	n := ends[len(ends)-1]
 	if n == 0 {
-		return ""
+		return make([]string, len(ends))
 	}
 	whole, said := s.before+s.held[:n], len(s.before)
 	s.held = s.held[n:]
 	pieces, _ := s.redactor.clean(whole)
-	var b strings.Builder
+	out := parts{text: whole, said: said, ends: ends, out: make([]strings.Builder, len(ends))}
 	for i, p := range pieces {
 		if i > 0 && p.from > said && !(s.hidden && pieces[i-1].to < said) { // what is hidden between two pieces, and is not marked yet
-			b.WriteString(Marker)
+			out.mark(pieces[i-1].to)
 		}
-		if p.to > said {
-			b.WriteString(whole[max(p.from, said):p.to])
-		}
+		out.write(p)
 	}
 	last := pieces[len(pieces)-1]
 	s.hidden = strings.TrimSpace(whole[last.from:last.to]) == "" && len(pieces) > 1
 	s.before = whole[runeStart(whole, contextOf(whole)):]
-	return b.String()
+	return out.strings()
+}
+
+// parts are what is given out of a text behind what was said, in parts.
+type parts struct {
+	text string
+	said int
+	ends []int // of each, behind what was said
+	out  []strings.Builder
+	at   int // the part that is written to
+}
+
+// to goes on to the part that has a byte of the text.
+func (p *parts) to(i int) {
+	for p.at < len(p.ends)-1 && p.said+p.ends[p.at] <= i {
+		p.at++
+	}
+}
+
+// mark writes a marker where a secret begins.
+func (p *parts) mark(from int) {
+	p.to(from)
+	p.out[p.at].WriteString(Marker)
+}
+
+// write writes what of a span was not said.
+func (p *parts) write(s span) {
+	for from := max(s.from, p.said); from < s.to; {
+		p.to(from)
+		end := min(s.to, p.said+p.ends[p.at])
+		p.out[p.at].WriteString(p.text[from:end])
+		from = end
+	}
+}
+
+func (p *parts) strings() []string {
+	list := make([]string, len(p.out))
+	for i := range p.out {
+		list[i] = p.out[i].String()
+	}
+	return list
 }
 
 // contextOf is where what may be needed of whole begins: with a private key that has begun and not ended, with that.
