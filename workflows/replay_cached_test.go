@@ -93,7 +93,7 @@ func workerOn(t *testing.T, f *frontend, publish func(context.Context, activitie
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := worker.New(c, workflows.ControlQueue, worker.Options{LocalActivityWorkerOnly: true})
+	w := worker.New(c, workflows.ControlQueue, worker.Options{LocalActivityWorkerOnly: true, DeadlockDetectionTimeout: time.Minute})
 	workflows.Register(w)
 	w.RegisterActivityWithOptions(publish, activity.RegisterOptions{Name: activities.PublishEventsLocallyName})
 	if err := w.Start(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -76,6 +77,7 @@ func newEnv(t *testing.T, s *script) *testsuite.TestWorkflowEnvironment {
 	suite.SetLogger(noErrors{t})
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(2 * time.Minute)
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a slow machine is none
 	env.SetDataConverter(workflows.DataConverter())
 	env.RegisterActivityWithOptions(s.execute, activity.RegisterOptions{Name: activities.ExecuteTaskName})
 	s.log.serve(env)

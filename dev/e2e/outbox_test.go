@@ -152,7 +152,7 @@ func (o *outboxScene) handle(ctx context.Context, a *sdk.Assignment, r sdk.Repor
 // A plan gets tasks until it came in time, for so long and so many. It does not where the log, and what the plan does, took more than the
 // 150 ms of a local activity.
 const (
-	planPatience = time.Minute
+	planPatience = 3 * time.Minute
 	planTries    = 6
 )
 
