@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -77,7 +78,7 @@ func (s *Server) eventsHealth(ctx context.Context) string {
 		ctx, cancel := context.WithTimeout(ctx, eventsPatience)
 		defer cancel()
 		err := s.cfg.Events.Ready(ctx)
-		if err != nil {
+		if err != nil && !errors.Is(err, sdk.ErrInternal) { // which is about its settings
 			s.foundAway()
 		}
 		return err

@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/eventlog"
@@ -30,7 +31,9 @@ func (s *Server) allTold(ctx context.Context, log *eventlog.Log, project string,
 	}
 	end, err := log.Terminal(ctx, project, eventlog.Story{Kind: eventlog.KindTask, ID: t.ID}, lastEvents()...)
 	if err != nil {
-		s.foundAway() // asked of every task that has ended, as long as its stream is open: so none is missed that lasts
+		if ctx.Err() == nil && errors.Is(err, sdk.ErrUnavailable) {
+			s.foundAway() // asked of every task that has ended, as long as its stream is open: so none is missed that lasts
+		}
 		return false
 	}
 	return end == nil && s.silent(t) && s.steady(log)

@@ -59,7 +59,7 @@ func (l *Log) EndStory(ctx context.Context, project string, story Story, rest fu
 			return len(part.Events), nil
 		}
 	}
-	return 0, unavailable("others write to the same story all the time; try again")
+	return 0, sdk.Errorf(sdk.CodeRateLimited, "others write to the same story all the time; try again")
 }
 
 // lastOf looks for a story's last event, where the stream is written.

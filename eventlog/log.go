@@ -136,7 +136,7 @@ func (l *Log) Await(ctx context.Context) error {
 	}
 }
 
-// Ready answers nil when the log can be written and read.
+// Ready answers nil when the log can be written and read: unavailable when it can not, internal when it takes only small events.
 func (l *Log) Ready(ctx context.Context) error {
 	call, cancel := l.during(ctx, callTimeout)
 	defer cancel()
@@ -152,7 +152,7 @@ func (l *Log) fits() error {
 	if most >= maxMessage {
 		return nil
 	}
-	e := unavailable(fmt.Sprintf("the NATS at ROLECALL_NATS_URL takes messages of at most %d bytes; set its max_payload to %d or more", most, maxMessage))
+	e := sdk.Errorf(sdk.CodeInternal, "the NATS at ROLECALL_NATS_URL takes messages of at most %d bytes; set its max_payload to %d or more", most, maxMessage)
 	e.Cause = nats.ErrMaxPayload
 	return e
 }

@@ -31,7 +31,7 @@ func TestANATSThatTakesNoLargeMessagesIsRefused(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	for what, err := range map[string]error{"await": l.Await(bounded(t)), "ready": l.Ready(bounded(t))} {
-		if e, ok := errors.AsType[*sdk.Error](err); !ok || e.Code != sdk.CodeUnavailable || !strings.Contains(e.Message, "at most 65536 bytes; set its max_payload to 1048576") {
+		if e, ok := errors.AsType[*sdk.Error](err); !ok || e.Code != sdk.CodeInternal || !strings.Contains(e.Message, "at most 65536 bytes; set its max_payload to 1048576") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

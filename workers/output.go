@@ -105,8 +105,8 @@ func (o *output) take(frames []sdk.OutputFrame) {
 // over before them.
 func (o *output) look() {
 	o.mu.Lock()
-	passed, said := o.taken.all()
 	closed := o.closed
+	passed, said := o.taken.all(closed)
 	o.mu.Unlock()
 	texts := make([]string, 0, len(said)+1)
 	if passed != "" {

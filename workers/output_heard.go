@@ -82,9 +82,9 @@ func (h *heard) pass() {
 	h.newest, h.size = nil, 0
 }
 
-// all hands over what waits, with what was pushed out before it. Where nothing waits, that is kept for later.
-func (h *heard) all() (passed string, newest []saying) {
-	if len(h.newest) == 0 {
+// all hands over what waits, with what was pushed out before it. Where nothing waits, that is kept for later, unless nothing follows.
+func (h *heard) all(last bool) (passed string, newest []saying) {
+	if len(h.newest) == 0 && !last {
 		return "", nil
 	}
 	passed, newest = string(h.passed), h.newest

@@ -232,6 +232,21 @@ func TestLiveOutputIsRedactedAlsoWhereItsServiceWasAway(t *testing.T) {
 	})
 }
 
+// TestASecretWhoseRestWasSaidToNobodyIsNotShown: the service was away for its second half, and nothing follows.
+func TestASecretWhoseRestWasSaidToNobodyIsNotShown(t *testing.T) {
+	t.Parallel()
+	o := newOutput(&fakeService{}, &sdk.Assignment{}, redact.Default(), func() int { return 1 })
+	o.take([]sdk.OutputFrame{{Delta: "key " + aSecret[:12]}})
+	said := o.batch()
+	o.absent(true)
+	o.take([]sdk.OutputFrame{{Delta: aSecret[12:] + " "}})
+	o.absent(false)
+	o.close()
+	if said = append(said, o.batch()...); len(said) != 1 || said[0].Delta != "key " {
+		t.Errorf("said %q", said)
+	}
+}
+
 // TestASecretThatIsPushedOutInPartIsNotShown: a key begins with what gave way, and ends with what waits.
 func TestASecretThatIsPushedOutInPartIsNotShown(t *testing.T) {
 	t.Parallel()

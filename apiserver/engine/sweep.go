@@ -62,10 +62,12 @@ func (e *Engine) sweepList(query string, now time.Time, of func(*workflowpb.Work
 			}
 			switch later, err := e.endStory(c); {
 			case err == nil:
-				if closed := info.GetCloseTime().AsTime(); later && closed.Before(putOff) {
-					putOff = closed
+				if later {
+					putOff = earlier(putOff, info)
 				}
-			case e.life.Err() != nil || errors.Is(err, sdk.ErrUnavailable) || errors.Is(err, sdk.ErrRateLimited):
+			case errors.Is(err, sdk.ErrRateLimited): // of its project, or its story, alone
+				putOff = earlier(putOff, info)
+			case e.life.Err() != nil || errors.Is(err, sdk.ErrUnavailable):
 				return putOff, err
 			default:
 				e.cfg.Logger.Error("the story of a run can not be ended", "task", c.id, "project", c.project, "error", err)
@@ -78,6 +80,14 @@ func (e *Engine) sweepList(query string, now time.Time, of func(*workflowpb.Work
 	}
 	e.cfg.Logger.Warn("too many runs were ended from outside to look after all of them; the oldest are looked after when they are read", "most", sweepPages*sweepPage)
 	return putOff, nil
+}
+
+// earlier is when a run was closed, where that is before t.
+func earlier(t time.Time, info *workflowpb.WorkflowExecutionInfo) time.Time {
+	if closed := info.GetCloseTime().AsTime(); closed.Before(t) {
+		return closed
+	}
+	return t
 }
 
 func (e *Engine) sweepPage(query string, token []byte) (*workflowservice.ListWorkflowExecutionsResponse, error) {

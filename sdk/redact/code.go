@@ -2,13 +2,15 @@ package redact
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
 var (
 	expression = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*|\[[A-Za-z0-9_.]*\]?)*[!?)\]}]*$`)
 	weakName   = regexp.MustCompile(`(?i)(?:credentials?|(?:^|[^a-z0-9])token|(?-i:[a-z]Token))$`)
-	mixedPart  = regexp.MustCompile(`_[A-Za-z]*[a-z][A-Z][A-Za-z]*[a-z][A-Z][A-Za-z]*`)
+	mixedPart  = regexp.MustCompile(`_[A-Za-z]{12,}`)
+	environ    = regexp.MustCompile(`^(?:process\.env|import\.meta\.env|os\.environ|env)[.\[]`)
 	ownWords   = regexp.MustCompile(`(?:(?:^|[_.\[])(?i:password|passwd|passphrase|pwd|secret|token|credential|key)|[A-Za-z0-9](?:Password|Secret|Token|Credential|Key))s?(?:[^a-z]|$)`)
 )
 
@@ -18,34 +20,28 @@ const (
 )
 
 // isCode tells a piece of a program from a value without quotes: a variable, a field or an element, where it stands as programs write it,
-// or is named as what it is assigned to, with one digit at most. What is assigned as an environment is, NAME=value, is none.
+// or is named as what it is assigned to, with one digit at most at its end. What is assigned as an environment is, NAME=value, is none.
 func isCode(w written, v string, spaced bool) bool {
 	switch {
-	case !expression.MatchString(v) || isRandom(v):
+	case !expression.MatchString(v):
+		return false
+	case environ.MatchString(v):
+		return true
+	case isRandom(v):
 		return false
 	case w.sign == '=' && spaced:
 		return true
 	case w.sign == '=' && !w.apart && w.name == strings.ToUpper(w.name):
 		return false
 	default:
-		return ownWords.MatchString(v) && digits(v) < 2
+		return ownWords.MatchString(v) && lastDigits(v) < 2
 	}
 }
 
-// digits counts those of v that are not in brackets.
-func digits(v string) (n int) {
-	depth := 0
-	for i := range len(v) {
-		switch {
-		case v[i] == '[':
-			depth++
-		case v[i] == ']':
-			depth--
-		case isDigit(v[i]) && depth == 0:
-			n++
-		}
-	}
-	return n
+// lastDigits counts those that v ends with, before what ends an expression.
+func lastDigits(v string) int {
+	v = strings.TrimRight(v, "!?)}")
+	return len(v) - len(strings.TrimRight(v, "0123456789"))
 }
 
 // isRandom reports whether digits and letters take turns in v, or large and small letters behind an underscore, as nobody names a variable.
@@ -56,7 +52,18 @@ func isRandom(v string) bool {
 			turns++
 		}
 	}
-	return len(v) >= leastRandom && (turns >= 3 || mixedPart.MatchString(v))
+	return len(v) >= leastRandom && (turns >= 3 || slices.ContainsFunc(mixedPart.FindAllString(v, -1), isMixedUp))
+}
+
+// isMixedUp reports whether the words of a part that is written likeThis are shorter than words are: less than three and a half letters.
+func isMixedUp(part string) bool {
+	words := 1
+	for i := 1; i < len(part); i++ {
+		if 'a' <= part[i-1] && part[i-1] <= 'z' && 'A' <= part[i] && part[i] <= 'Z' {
+			words++
+		}
+	}
+	return words > 2 && 7*words > 2*(len(part)-len("_"))
 }
 
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }

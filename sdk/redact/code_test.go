@@ -22,6 +22,9 @@ func TestCodeIsLeftAsItIs(t *testing.T) {
 		// JavaScript and TypeScript
 		"const apiKey = env.API_KEY2", "interface X {\n  password: string\n  token: Token\n  secret: Secret[]\n}", "apiKey: string\n",
 		`fetch(u,{credentials:"include"})`, "credentials: 'same-origin'", "const { token } = await next();\nsession.token = nextToken\n",
+		"accessToken = _cachedAccessToken", "clientSecret = _oauthClientSecret", "apiKey = _sharedApiKeyValue", "password = m_strUserPassword",
+		"secret = ctx_getAppSecret", "privateKey: ed25519PrivateKey", "secretKey: aes256SecretKey", "secret: sha256Secret", "secret: keys[12]",
+		"secretAccessKey: process.env.R2_SECRET_V2,", "clientSecret: process.env.OAUTH2_CLIENT_SECRET_V2,", "password: process.env.DB1_PASSWORD_1,",
 		// GraphQL, SQL, HTML, Java, Rust, shell, Markdown
 		"password: String!", "password VARCHAR(255) NOT NULL", `type="password" name="password" value="x"`, "private String password = userPassword;",
 		"let token = tokens[i];", "let secret: Secret = secrets.next()?;", "token=$(cat token.txt)", `export TOKEN="${TOKEN:-}"`, "docker run -u 1000:1000 x",
