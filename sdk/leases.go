@@ -37,6 +37,15 @@ func (c *Client) ReportLease(ctx context.Context, lease string, p LeaseProgress)
 	return status, err
 }
 
+// reportOnce is ReportLease for a worker, which reports again anyway.
+func (c *Client) reportOnce(ctx context.Context, lease string, p LeaseProgress) (LeaseStatus, error) {
+	var status LeaseStatus
+	once := c.leaseCall(lease, "progress", p)
+	once.repeatable = false
+	err := c.do(ctx, once, &status)
+	return status, err
+}
+
 // CompleteLease completes an attempt. Doing so twice with the same result is no error; lease_lost says that the result is not wanted.
 func (c *Client) CompleteLease(ctx context.Context, lease string, r LeaseResult) error {
 	return c.do(ctx, c.leaseCall(lease, "complete", r), nil)
