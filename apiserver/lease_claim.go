@@ -137,6 +137,7 @@ func (s *Server) sealLease(c *activities.Claimed) (*sdk.Lease, error) {
 		return nil, err
 	}
 	a := c.Assignment
+	a.Task.Links = sdk.Links{Self: "/v1/tasks/" + a.Task.ID}
 	return &sdk.Lease{
 		Token: leasePrefix + token, ExpiresAt: c.ExpiresAt.UTC(), HeartbeatMs: c.Hold.HeartbeatMs, Attempt: a.Attempt, MaxAttempts: a.MaxAttempts,
 		Stage: a.Stage, Model: a.Model, Resume: a.Resume, Answers: a.Answers, Deadline: a.Deadline, Task: s.linked(a.Task),
