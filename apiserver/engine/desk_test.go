@@ -47,6 +47,13 @@ func (q *queueOf) poll(length time.Duration) (*polledTask, error) {
 	}
 }
 
+// fails lets polls fail from now on; nil lets them work again.
+func (q *queueOf) fails(with error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.failure = with
+}
+
 // bring hands a task to the poll that waits longest; false when there is none.
 func (q *queueOf) bring(name string) bool {
 	q.mu.Lock()
@@ -188,13 +195,13 @@ func TestDeskOfAnEngineThatFails(t *testing.T) {
 		q := &queueOf{}
 		d := q.desk()
 		waiting := take(d, time.Minute)
-		q.failure = errors.New("away")
+		q.fails(errors.New("away"))
 		<-waiting.done
 		if waiting.err == nil || waiting.took != pollMost {
 			t.Errorf("%v after %s", waiting.err, waiting.took)
 		}
 		q.work.Wait()
-		q.failure = nil
+		q.fails(nil)
 		stopped := take(d, time.Minute)
 		polls := q.polls
 		close(q.closed)
