@@ -40,7 +40,7 @@ func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activiti
 		return err
 	}
 	e.settleOwed(ctx, h, s)
-	s.merge(h, end.Word)
+	s.report = Merge(s.report, h, end.Word, time.Now())
 	s.report.Digest = end.Digest
 	err := e.respond(ctx, h, end, s.report)
 	s.report.Digest = ""
@@ -62,21 +62,9 @@ func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activiti
 func (e *Engine) respond(ctx context.Context, h activities.Hold, end activities.Ending, report activities.AttemptReport) error {
 	call, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
-	if end.Failure != nil {
-		fault := end.Failure.Trim()
-		report.Details = fault.Details
-		return e.failAttempt(call, h.Token, h.AgentID, temporal.NewApplicationErrorWithOptions(fault.Message, string(fault.Code), temporal.ApplicationErrorOptions{
-			NonRetryable: !end.Failure.Retryable, NextRetryDelay: end.Failure.RetryAfter, Details: []any{report},
-		}))
-	}
-	if end.Result != nil {
-		result := *end.Result
-		if spent := report.Spent; spent != nil {
-			result.Metrics = result.Metrics.Or(*spent)
-		}
-		report.Result, report.Resume, report.Spent = &result, nil, nil
-	} else {
-		report.InputRequired = end.Question
+	report, failure := AnswerOf(end, report)
+	if failure != nil {
+		return e.failAttempt(call, h.Token, h.AgentID, failure)
 	}
 	payloads, err := e.cfg.DataConverter.ToPayloads(report)
 	if err != nil {
@@ -86,6 +74,28 @@ func (e *Engine) respond(ctx context.Context, h activities.Hold, end activities.
 		Namespace: e.cfg.Namespace, TaskToken: h.Token, Identity: h.AgentID, Result: payloads,
 	})
 	return err
+}
+
+// AnswerOf is what Temporal is told of an attempt that ended so, when report is what was known of it: a report, or an error that carries
+// it (see [activities.ExecuteTaskName]).
+func AnswerOf(end activities.Ending, report activities.AttemptReport) (activities.AttemptReport, error) {
+	switch {
+	case end.Failure != nil:
+		fault := end.Failure.Trim()
+		report.Details = fault.Details
+		return report, temporal.NewApplicationErrorWithOptions(fault.Message, string(fault.Code), temporal.ApplicationErrorOptions{
+			NonRetryable: !end.Failure.Retryable, NextRetryDelay: end.Failure.RetryAfter, Details: []any{report},
+		})
+	case end.Result != nil:
+		result := *end.Result
+		if spent := report.Spent; spent != nil {
+			result.Metrics = result.Metrics.Or(*spent)
+		}
+		report.Result, report.Resume, report.Spent = &result, nil, nil
+	default:
+		report.InputRequired = end.Question
+	}
+	return report, nil
 }
 
 // endedSo reports whether the run's history has this very ending of the attempt: an answer to it was lost, or another server took it.

@@ -19,7 +19,7 @@ const (
 	signalPerTask = 60
 	// progressGap is how much later a progress is than the one before at least: readers know by its time which of two is new.
 	progressGap = time.Microsecond
-	// reasonPage and reasonPages bound how far back the reason of a cancellation is looked for.
+	// How far back in a run's history a reason or an end is looked for.
 	historyPage  = 100
 	historyPages = 5
 )
@@ -43,7 +43,7 @@ func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activit
 	if err := e.recall(ctx, h, s, w.Resume == nil || w.Progress == nil || w.Spent == nil); err != nil {
 		return sdk.LeaseStatus{}, err
 	}
-	s.merge(h, w)
+	s.report = Merge(s.report, h, w, time.Now())
 	sent := time.Now()
 	beat, err := e.beat(ctx, h, s.report)
 	switch {
@@ -74,14 +74,13 @@ func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activit
 	return status, nil
 }
 
-// merge takes an agent's word over. What it leaves out stays as it was.
-func (s *leaseState) merge(h activities.Hold, w activities.Word) {
-	r := &s.report
+// Merge is a report of an attempt with an agent's word taken over. What the word leaves out stays as it was.
+func Merge(r activities.AttemptReport, h activities.Hold, w activities.Word, now time.Time) activities.AttemptReport {
 	began := h.StartedAt
 	r.AgentID, r.StartedAt, r.N = h.AgentID, &began, allSignals
 	if w.Progress != nil {
 		p := w.Progress.Trim()
-		p.At, p.Stage, p.Attempt = time.Now().UTC().Round(0), h.Stage, h.Attempt
+		p.At, p.Stage, p.Attempt = now.UTC().Round(0), h.Stage, h.Attempt
 		p.Overall = p.Percentage
 		if last := r.Progress; last != nil {
 			p.Overall = max(p.Overall, last.Overall)
@@ -98,6 +97,7 @@ func (s *leaseState) merge(h activities.Hold, w activities.Word) {
 		spent := sdk.Metrics{}.Plus(*w.Spent)
 		r.Spent = &spent
 	}
+	return r
 }
 
 // recall makes s what Temporal knows of the attempt, where it is needed and may not be known here.
