@@ -27,7 +27,6 @@ type memoryLeases struct {
 	words    []activities.Word
 	endings  []activities.Ending
 	returned int
-	holds    chan struct{} // closed: claims that find nothing do not wait
 	entered  chan struct{} // one for each claim that waits
 	then     func()        // called before an attempt is handed out
 }

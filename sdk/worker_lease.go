@@ -62,7 +62,7 @@ func (w *Worker) work(claiming, interrupted context.Context, lease *Lease, h Han
 	out := a.liveOutput(beating)
 	a.reporter.live = out
 	done := handleLease(a.ctx, h, &assignment, a.reporter, a.log)
-	result, err, ok := a.await(done, interrupted)
+	result, err, ok := a.await(interrupted, done)
 	a.reporter.close()
 	quiet()
 	<-beats
@@ -73,7 +73,7 @@ func (w *Worker) work(claiming, interrupted context.Context, lease *Lease, h Han
 }
 
 // await waits for the handler, however long it ignores the end of its context: only a worker that ends leaves it behind.
-func (a *leased) await(done <-chan handled, interrupted context.Context) (*Result, error, bool) {
+func (a *leased) await(interrupted context.Context, done <-chan handled) (*Result, error, bool) {
 	select {
 	case d := <-done:
 		return d.result, d.err, true

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -204,6 +205,6 @@ func (e *Engine) beat(ctx context.Context, h activities.Hold, report activities.
 
 // isSpent reports whether Temporal says that an attempt has ended, or knows nothing of it.
 func isSpent(err error) bool {
-	_, malformed := err.(*serviceerror.InvalidArgument)
+	_, malformed := errors.AsType[*serviceerror.InvalidArgument](err)
 	return isNotFound(err) || malformed
 }
