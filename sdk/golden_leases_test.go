@@ -21,14 +21,12 @@ func leaseTypes() map[string]any {
 			Percentage: new(42.5), Phase: "writing", Message: "auth.go", Delta: "func", Category: "tool", Tool: "edit",
 			Resume: json.RawMessage(`{"page":3}`), Metrics: &metrics,
 		},
-
 		"lease_status":      sdk.LeaseStatus{CancelRequested: true, Reason: "enough", ExpiresAt: noon(30)},
 		"bare_lease_status": sdk.LeaseStatus{},
 		"lease_result": sdk.LeaseResult{
 			Output: result.Output, Metrics: &metrics, Model: result.Model, QualityGatePassed: result.QualityGatePassed, QualityGate: result.QualityGate,
 			Reflection: result.Reflection, EpisodeRefs: result.EpisodeRefs,
 		},
-
 		"lease_failure": sdk.LeaseFailure{
 			Error:  sdk.LeaseError{Code: "no_ink", Message: "no ink", Details: json.RawMessage(`{"exitCode":1}`), Retryable: true, RetryAfterMs: 5000},
 			Resume: json.RawMessage(`{"page":3}`), Metrics: &metrics,

@@ -35,7 +35,7 @@ func TestPythonAgent(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	cmd := exec.CommandContext(ctx, python, agent)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "EVENTS_SERVICE_URL=" + stack.URL(), "AGENT_ID=snake", "ROLE=tester"}
+	cmd.Env = append(os.Environ(), "EVENTS_API_KEY=", "PROJECT_ID=", "EVENTS_SERVICE_URL="+stack.URL(), "AGENT_ID=snake", "ROLE=tester")
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

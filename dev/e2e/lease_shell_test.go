@@ -20,7 +20,7 @@ func (s *scene) shellAgent(name, program string) {
 	s.do(os.WriteFile(script, []byte("#!/bin/sh\n"+program+"\n"), 0o700)) //nolint:gosec // a program
 	ctx, stop := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	cmd := exec.CommandContext(ctx, agent, script)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "EVENTS_SERVICE_URL=" + s.stack.URL(), "PROJECT_ID=" + s.project, "AGENT_ID=" + name, "ROLE=coder"}
+	cmd.Env = append(os.Environ(), "EVENTS_API_KEY=", "EVENTS_SERVICE_URL="+s.stack.URL(), "PROJECT_ID="+s.project, "AGENT_ID="+name, "ROLE=coder")
 	cmd.Stderr = s.t.Output()
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	s.do(cmd.Start())

@@ -50,7 +50,7 @@ func (s *scene) httpWorkers(client *sdk.Client, agentIDs []string, h sdk.Handler
 func TestWorkerOverHTTP(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, sharedStack(t))
-	s.httpWorker(s.client, "ada", func(ctx context.Context, a *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+	s.httpWorker(s.client, "ada", func(_ context.Context, a *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
 		switch {
 		case a.Attempt == 1:
 			r.Progress(sdk.Progress{Percentage: 40, Phase: "writing"})
