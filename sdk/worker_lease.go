@@ -62,32 +62,32 @@ func (w *Worker) work(claiming, interrupted context.Context, lease *Lease, h Han
 	out := a.liveOutput(beating)
 	a.reporter.live = out
 	done := handleLease(a.ctx, h, &assignment, a.reporter, a.log)
-	result, err, ok := a.await(interrupted, done)
+	d, ok := a.await(interrupted, done)
 	a.reporter.close()
 	quiet()
 	<-beats
 	out.close()
 	if ok {
-		a.answer(result, err, context.Cause(a.ctx))
+		a.answer(d.result, d.err, context.Cause(a.ctx))
 	}
 }
 
 // await waits for the handler, however long it ignores the end of its context: only a worker that ends leaves it behind.
-func (a *leased) await(interrupted context.Context, done <-chan handled) (*Result, error, bool) {
+func (a *leased) await(interrupted context.Context, done <-chan handled) (d handled, ok bool) {
 	select {
-	case d := <-done:
-		return d.result, d.err, true
+	case d = <-done:
+		return d, true
 	case <-interrupted.Done():
 	}
 	late := time.NewTimer(handlerStop)
 	defer late.Stop()
 	select {
-	case d := <-done:
-		return d.result, d.err, true
+	case d = <-done:
+		return d, true
 	case <-late.C:
 		a.log.Error("the worker ends before the agent has stopped; the attempt will be seen as lost")
 		a.w.left.Add(1)
-		return nil, nil, false
+		return d, false
 	}
 }
 
