@@ -23,10 +23,10 @@ type Config struct {
 	Addr string `env:"ROLECALL_ADDR" envDefault:"127.0.0.1:3009" json:"addr" doc:"Where the API listens; a loopback address while there are no keys."`
 	// KeysFile holds the API keys; empty is a server without keys, for callers on this machine only.
 	KeysFile string `env:"ROLECALL_KEYS_FILE" json:"keysFile" doc:"The file of API keys, made by rolecall keys create. Empty: no keys, and callers on this machine only."`
-	// LeaseKeysFile holds the keys that seal what the server hands out, such as the keys of attempts and the acks of subscriptions;
+	// LeaseKeysFile holds the keys that seal what the server hands out, such as leases, the keys of attempts and the acks of subscriptions;
 	// package seal says how it looks. Empty: the file lease-keys in DataDir, which is made where there is none. It is read once, and
-	// only where there are API keys or an event log.
-	LeaseKeysFile string `env:"ROLECALL_LEASE_KEYS_FILE" json:"leaseKeysFile" doc:"The file of keys that seal what the API hands out, such as the keys of attempts and the acks of subscriptions; the same for all API processes, read at their start. Empty: one of this data directory alone, made where there is none."`
+	// only where there are API keys, an event log or leases.
+	LeaseKeysFile string `env:"ROLECALL_LEASE_KEYS_FILE" json:"leaseKeysFile" doc:"The file of keys that seal what the API hands out, such as leases, the keys of attempts and the acks of subscriptions; the same for all API processes, read at their start. Empty: one of this data directory alone, made where there is none."`
 	// DataDir is the directory for what outlives the process. Empty: nothing does.
 	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" json:"dataDir" doc:"Directory for what outlives the process: the records of a worker's running attempts, the sealing keys of an API process that is given none, the events of an embedded log."`
 	// RateLimit is how many requests a second one key may make; 0 is no limit. A request that waits counts once.
@@ -49,6 +49,8 @@ type Config struct {
 	// Events is the event log, which the server does not close. Default nil: the server has none, and its routes of events answer
 	// unavailable.
 	Events *eventlog.Log `env:"-" json:"-"`
+	// Leases is how agents work over HTTP. Default nil: they can not, and the routes for it answer unavailable.
+	Leases Leases `env:"-" json:"-"`
 	// Metrics takes the server's metrics; one serves one server. Default nil: they are not shown.
 	Metrics prometheus.Registerer `env:"-" json:"-"`
 	// TracerProvider makes the spans of requests; each goes on with its caller's trace. Default nil: none, and traceparent is not read.

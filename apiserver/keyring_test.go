@@ -114,6 +114,12 @@ func (r route) body() string {
 		return `{"type":"build.finished"}`
 	case strings.HasSuffix(r.path, "/output"):
 		return `{"attempt":1,"frames":[{"text":"x"}]}`
+	case strings.HasSuffix(r.path, "/claim"):
+		return `{"agentId":"ada"}`
+	case strings.HasSuffix(r.path, "/fail"):
+		return `{"error":{"code":"x","message":"x"}}`
+	case strings.HasSuffix(r.path, "/input-required"):
+		return `{"prompt":"x"}`
 	case strings.HasSuffix(r.path, "/key"):
 		return `{"stage":0,"attempt":1}`
 	default:
@@ -125,6 +131,9 @@ func (r route) body() string {
 func (r route) ofEvents() bool {
 	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output")
 }
+
+// ofLease reports whether the route is about one lease, which only a claim makes.
+func (r route) ofLease() bool { return strings.HasPrefix(r.path, "/v1/leases/") }
 
 func (r route) call(s *Server, id string, headers ...string) *httptest.ResponseRecorder {
 	return call(s, r.method, r.of(id), r.body(), headers...)

@@ -21,6 +21,9 @@ func scopeOf(route string) (scope keys.Scope, known bool) {
 		return keys.ScopeDelegate, true
 	case "POST /v1/tasks/:id/output", "POST /v1/tasks/:id/key": // the worker's
 		return keys.ScopeWork, true
+	case "POST /v1/roles/:role/claim", "POST /v1/leases/:lease/progress", "POST /v1/leases/:lease/complete", "POST /v1/leases/:lease/fail",
+		"POST /v1/leases/:lease/input-required": // the agent's over HTTP
+		return keys.ScopeWork, true
 	case "POST /v1/events", "PUT /v1/subscriptions/:name", "DELETE /v1/subscriptions/:name":
 		return keys.ScopePublish, true
 	default:

@@ -40,7 +40,7 @@ type Server struct {
 	projects  *projects
 	keys      *keys.Store // nil without keys
 	limits    *limits
-	seals     *seal.Ring // nil without keys and events
+	seals     *seal.Ring // nil without keys, events and leases
 	attempts  *limits    // of the keys of attempts
 	metrics   *metrics
 	tracer    trace.Tracer
@@ -61,6 +61,7 @@ type Server struct {
 	eventsReady readiness
 	eventsAway  atomic.Pointer[time.Time] // when the event log was found away last; nil is never
 	outputs     outputAttempts
+	polled      agentPolls // nil: nobody wants to know who polls
 }
 
 // New makes a server over tasks. It refuses a configuration that is not valid, naming every fault.
@@ -89,7 +90,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 			return nil, err
 		}
 	}
-	if cfg.KeysFile != "" || cfg.Events != nil {
+	if cfg.KeysFile != "" || cfg.Events != nil || cfg.Leases != nil {
 		if s.seals, err = sealingKeys(cfg, logger); err != nil {
 			return nil, err
 		}
@@ -140,7 +141,7 @@ func sealingKeys(cfg Config, logger *slog.Logger) (ring *seal.Ring, err error) {
 		return nil, err
 	}
 	if made {
-		logger.Warn("made sealing keys for this server alone: another one takes no key of an attempt and no ack that this one made, and the other way round; "+
+		logger.Warn("made sealing keys for this server alone: another one takes no key of an attempt, no lease and no ack that this one made, and the other way round; "+
 			"give all of them one file in ROLECALL_LEASE_KEYS_FILE", "file", path)
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {

@@ -77,6 +77,9 @@ func (c *Client) send(ctx context.Context, cl call, body []byte, out any) error 
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return refusal(resp)
 	}
+	if resp.StatusCode == http.StatusNoContent {
+		return nil
+	}
 	return c.read(ctx, cl, resp.Body, out)
 }
 

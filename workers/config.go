@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -138,29 +135,4 @@ func (c Config) withDefaults() Config {
 }
 
 // DefaultAgentID is the agent id of a worker that is given none: host name and process id.
-func DefaultAgentID() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "agent"
-	}
-	return defaultAgentID(host, os.Getpid())
-}
-
-// defaultAgentID makes an id out of any host name: what an id cannot hold becomes a hyphen.
-func defaultAgentID(host string, pid int) string {
-	const room = 100
-	id := strings.Map(func(r rune) rune {
-		if r < 128 && sdk.ValidID("x"+string(r)) {
-			return r
-		}
-		return '-'
-	}, host)
-	id = strings.Trim(id, "-_")
-	if len(id) > room {
-		id = id[:room]
-	}
-	if id == "" {
-		id = "agent"
-	}
-	return id + "-" + strconv.Itoa(pid)
-}
+func DefaultAgentID() string { return sdk.DefaultAgentID() }

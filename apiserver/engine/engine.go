@@ -49,6 +49,9 @@ type Config struct {
 	Before func(sdk.Event) sdk.Event
 	// SweepInterval is between two looks for runs that were ended from outside. Default 10 s.
 	SweepInterval time.Duration
+	// SharedLeases says that other engines may be asked about the leases of this one, as where several servers have the same sealing keys.
+	// Then Temporal is asked what has been said of an attempt. Default false.
+	SharedLeases bool
 	// Metrics takes the engine's metrics; one serves one engine. Default nil: they are not shown.
 	Metrics prometheus.Registerer
 	// Logger is where the engine says what nobody asked for. Default [slog.Default].
@@ -141,6 +144,7 @@ type Engine struct {
 
 	stories   *stories
 	bellTimes bellTimes
+	leases    *leases
 
 	life  context.Context // ends with Close
 	close context.CancelFunc
@@ -161,6 +165,7 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 	e := &Engine{
 		temporal: api,
 		stories:  newStories(cfg),
+		leases:   newLeases(),
 		cfg:      cfg,
 		failures: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: cfg.DataConverter}),
 		running:  newCache[sighting](runningBytes, cfg.DescribeTTL),

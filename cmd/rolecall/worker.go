@@ -28,10 +28,17 @@ const (
 	adapterPi      = "pi"
 )
 
+// How a worker takes its tasks: from Temporal itself, or over the HTTP API.
+const (
+	overTemporal = "temporal"
+	overHTTP     = "http"
+)
+
 // workerFlags are what is said of a worker on the command line; each wins over its variable.
 type workerFlags struct {
 	roles       []string
 	adapter     string
+	over        string
 	slots       int
 	workdir     string
 	agentID     string
@@ -49,7 +56,10 @@ and what still runs after it is handed to another worker; a second signal ends t
 
 The adapter "command" starts the given program once per attempt, without a shell: it reads the task as JSON on standard input and
 writes progress and result as lines of JSON. The adapter "pi" runs the pi coding agent; what stands after -- are further arguments of
-pi.`,
+pi.
+
+With --over http the worker needs nothing but the API at EVENTS_SERVICE_URL and a key with the scope work, and takes its tasks by leases. By
+default it needs Temporal (TEMPORAL_*), which lets it at every project of the namespace.`,
 		Example: `  rolecall worker --role tester --agent command -- ./my-agent --flag
   rolecall worker --role coder --agent pi --workdir ~/src/project -- --no-extensions`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,6 +73,7 @@ pi.`,
 	s := cmd.Flags()
 	s.StringSliceVar(&f.roles, "role", nil, "roles to work for, comma-separated (required; or ROLECALL_ROLES)")
 	s.StringVar(&f.adapter, "agent", "", "how the agent is run: command or pi (required)")
+	s.StringVar(&f.over, "over", overTemporal, "how tasks are taken: temporal, or http for the API alone")
 	s.IntVar(&f.slots, "slots", 0, "how many tasks run at once (default 1; or ROLECALL_SLOTS)")
 	s.StringVar(&f.workdir, "workdir", "", "directory the program runs in, locked for one task at a time (default a fresh one per attempt)")
 	s.StringVar(&f.agentID, "agent-id", "", "the id this agent works as (default host name and process id; or AGENT_ID)")
@@ -76,6 +87,7 @@ type roleWorker struct {
 	config  workers.Config
 	shows   telemetry.Config
 	adapter string
+	over    string
 	agent   command.Config
 	pi      pi.Config // beside agent
 	log     *slog.Logger
@@ -91,7 +103,10 @@ func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) 
 	if f.adapter == adapterCommand && len(program) == 0 {
 		return nil, usagef("worker needs the agent's program after --, such as: rolecall worker --role tester --agent command -- ./my-agent")
 	}
-	w := &roleWorker{adapter: f.adapter, ready: announcer{c, f.readyFile}}
+	if f.over != overTemporal && f.over != overHTTP {
+		return nil, usagef("--over must be temporal or http")
+	}
+	w := &roleWorker{adapter: f.adapter, over: f.over, ready: announcer{c, f.readyFile}}
 	var logging logConfig
 	err := readEnvironment(&logging, &w.config, &w.agent, &w.pi, &w.shows)
 	if err != nil {
@@ -105,8 +120,10 @@ func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) 
 		return nil, usagef("ROLECALL_REDACT: %w", err)
 	}
 	w.log = clean.Logger(w.log)
-	if w.config.Temporal, err = workers.TemporalFromEnv(); err != nil {
-		return nil, usagef("%w", err)
+	if f.over == overTemporal {
+		if w.config.Temporal, err = workers.TemporalFromEnv(); err != nil {
+			return nil, usagef("%w", err)
+		}
 	}
 	w.config.Temporal.Logger, w.config.Logger, w.agent.Logger = log.NewStructuredLogger(w.log), w.log, w.log
 	f.apply(cmd, w)
@@ -152,6 +169,9 @@ func (w *roleWorker) complete() error {
 	if w.agent.ServiceURL == "" {
 		w.agent.ServiceURL = sdk.DefaultURL
 	}
+	if w.over == overHTTP && w.config.Addressable {
+		return usagef("--addressable needs --over temporal: over HTTP an agent is addressed once it is registered so")
+	}
 	dir, err := filepath.Abs(w.agent.DataDir)
 	if err != nil {
 		return fmt.Errorf("ROLECALL_DATA_DIR: %w", err)
@@ -176,6 +196,9 @@ func (w *roleWorker) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, shown.Close()) }()
 	w.config.Temporal, w.config.Metrics = shown.Instrument(w.config.Temporal), shown.Registerer()
 	w.metricsURL = shown.MetricsURL()
+	if w.over == overHTTP {
+		return w.runOverHTTP(ctx, agent)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return workers.RunRole(ctx, w.config, agent) })
 	if w.ready.wanted() {

@@ -194,6 +194,12 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 		send = `{"requestId":"q","answer":1}`
 	case strings.HasSuffix(r.path, "/ack"), strings.HasSuffix(r.path, "/nack"), strings.HasSuffix(r.path, "/extend"):
 		send = `{"acks":["none"]}`
+	case strings.HasSuffix(r.path, "/claim"):
+		send = `{"agentId":"ada"}`
+	case strings.HasSuffix(r.path, "/fail"):
+		send = `{"error":{"code":"x","message":"x"}}`
+	case strings.HasSuffix(r.path, "/input-required"):
+		send = `{"prompt":"x"}`
 	case strings.HasSuffix(r.path, "/key"):
 		send = `{"stage":0,"attempt":1}`
 	default:
@@ -232,6 +238,9 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 func (r route) ofEvents() bool {
 	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output")
 }
+
+// ofLease reports whether the route is about one lease, which only a claim makes.
+func (r route) ofLease() bool { return strings.HasPrefix(r.path, "/v1/leases/") }
 
 // doctorAndCommands shows the command line with the right key, another's and none.
 func (s *scene) doctorAndCommands(file string, own, foreign madeKey, id string) {

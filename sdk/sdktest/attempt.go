@@ -38,6 +38,7 @@ type attempt struct {
 	lost     bool                      // its agent is not heard of any more
 	over     bool                      // the task goes on without it
 	waits    map[*waiter]struct{}      // what its handler waits for
+	lease    *lease                    // of an agent over HTTP; nil for others
 }
 
 // due ends the attempt after a time.
@@ -92,6 +93,7 @@ func (e *engine) dispatch() {
 			e.start(a, agent)
 		}
 	}
+	e.dispatchClaims()
 }
 
 // start gives an attempt to an agent.
@@ -176,6 +178,9 @@ func (e *engine) look(queue string) kept.Queue {
 	q := kept.Queue{Waiting: map[int]int{}}
 	for _, agent := range e.agents {
 		q.Polled = q.Polled || agent.polls(queue)
+	}
+	for _, c := range e.claims {
+		q.Polled = q.Polled || c.polls(queue)
 	}
 	for _, a := range e.queue {
 		if a.terms.Queue == queue {

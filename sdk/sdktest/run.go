@@ -24,6 +24,7 @@ type run struct {
 	ended   int // the order of the end; 0 while it is open
 
 	cancelled bool
+	reason    string               // of the cancellation
 	pending   *attempt             // with StepAttempt
 	timer     *timer               // with StepRest and StepAsk
 	resume    func(cancelled bool) // what follows then
@@ -90,6 +91,7 @@ func (r *run) wakeCallers() {
 
 // cancel asks the task, which is marked as cancelled, to stop.
 func (r *run) cancel(reason string) {
+	r.reason = reason
 	r.course.CancelRequested(workflows.CancelRequestedInput{Reason: reason})
 	switch a := r.pending; {
 	case r.resume != nil:

@@ -15,6 +15,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,12 +41,17 @@ type Options struct {
 	Open func(t *testing.T) Target
 	// Record takes the masked tasks instead of comparing them, to write the files anew. Default nil: compare.
 	Record func(name string, content []byte) error
+	// Skip are cases that the target is not made for. Default none.
+	Skip []string
 }
 
 // Run runs every case, each in a subtest of its own that runs in parallel.
 func Run(t *testing.T, o Options) {
 	t.Helper()
 	for name, run := range cases() {
+		if slices.Contains(o.Skip, name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			target := o.Open(t)

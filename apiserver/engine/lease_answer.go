@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/temporal"
+
+	commonpb "go.temporal.io/api/common/v1"
+	historypb "go.temporal.io/api/history/v1"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+type historyEvent = historypb.HistoryEvent
+
+// youngAttempt is how long after its start an attempt that ends well is not looked at again for what another server was told of it: its
+// first progress is in its run already.
+const youngAttempt = time.Second
+
+// EndAttempt ends an attempt as its agent says. The same ending again is no error; another one, and one that comes too late, is
+// [LeaseLost].
+func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activities.Ending) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*e.cfg.CallTimeout)
+	defer cancel()
+	s := e.leases.of(h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		if s.digest == end.Digest {
+			return nil
+		}
+		return LeaseLost()
+	}
+	young := s.fresh && end.Result != nil && time.Since(h.StartedAt) < youngAttempt
+	if err := e.recall(ctx, h, s, !young); err != nil {
+		return err
+	}
+	e.settleOwed(ctx, h, s)
+	s.report = Merge(s.report, h, end.Word, time.Now())
+	s.report.Digest = end.Digest
+	err := e.respond(ctx, h, end, s.report)
+	s.report.Digest = ""
+	if isSpent(err) {
+		if !e.endedSo(ctx, h, end.Digest) {
+			return LeaseLost()
+		}
+		err = nil
+	}
+	if err != nil {
+		return fault(err)
+	}
+	s.ended, s.digest, s.report = true, end.Digest, activities.AttemptReport{}
+	e.leases.keep(h, s)
+	return nil
+}
+
+// respond tells Temporal how an attempt ended.
+func (e *Engine) respond(ctx context.Context, h activities.Hold, end activities.Ending, report activities.AttemptReport) error {
+	call, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
+	defer cancel()
+	report, failure := AnswerOf(end, report)
+	if failure != nil {
+		return e.failAttempt(call, h.Token, h.AgentID, failure)
+	}
+	payloads, err := e.cfg.DataConverter.ToPayloads(report)
+	if err != nil {
+		return err
+	}
+	_, err = e.temporal.WorkflowService().RespondActivityTaskCompleted(call, &workflowservice.RespondActivityTaskCompletedRequest{
+		Namespace: e.cfg.Namespace, TaskToken: h.Token, Identity: h.AgentID, Result: payloads,
+	})
+	return err
+}
+
+// AnswerOf is what Temporal is told of an attempt that ended so, when report is what was known of it: a report, or an error that carries
+// it (see [activities.ExecuteTaskName]).
+func AnswerOf(end activities.Ending, report activities.AttemptReport) (activities.AttemptReport, error) {
+	switch {
+	case end.Failure != nil:
+		fault := end.Failure.Trim()
+		report.Details = fault.Details
+		return report, temporal.NewApplicationErrorWithOptions(fault.Message, string(fault.Code), temporal.ApplicationErrorOptions{
+			NonRetryable: !end.Failure.Retryable, NextRetryDelay: end.Failure.RetryAfter, Details: []any{report},
+		})
+	case end.Result != nil:
+		result := *end.Result
+		if spent := report.Spent; spent != nil {
+			result.Metrics = result.Metrics.Or(*spent)
+		}
+		report.Result, report.Resume, report.Spent = &result, nil, nil
+	default:
+		report.InputRequired = end.Question
+	}
+	return report, nil
+}
+
+// endedSo reports whether the run's history has this very ending of the attempt: an answer to it was lost, or another server took it.
+func (e *Engine) endedSo(ctx context.Context, h activities.Hold, digest string) (same bool) {
+	err := e.backwards(ctx, h, func(event *historyEvent) bool {
+		report, ok := e.endingOf(event)
+		if !ok || report.AgentID != h.AgentID || report.StartedAt == nil || !report.StartedAt.Equal(h.StartedAt) {
+			return false
+		}
+		same = digest != "" && report.Digest == digest
+		return true
+	})
+	return err == nil && same
+}
+
+// endingOf is the report with which an attempt ended.
+func (e *Engine) endingOf(event *historyEvent) (report activities.AttemptReport, ok bool) {
+	if done := event.GetActivityTaskCompletedEventAttributes(); done != nil {
+		return report, e.cfg.DataConverter.FromPayloads(done.GetResult(), &report) == nil
+	}
+	if gone := event.GetActivityTaskFailedEventAttributes(); gone != nil {
+		app, is := errors.AsType[*temporal.ApplicationError](e.failures.FailureToError(gone.GetFailure()))
+		return report, is && app.Details(&report) == nil
+	}
+	return report, false
+}
+
+// executionOf is the run of an attempt.
+func executionOf(h activities.Hold) *commonpb.WorkflowExecution {
+	return &commonpb.WorkflowExecution{WorkflowId: workflows.TaskWorkflowID(h.Project, h.TaskID), RunId: h.RunID}
+}

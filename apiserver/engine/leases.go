@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"sync"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+const (
+	leaseBytes = 64 << 20
+	leaseTTL   = time.Hour
+	// leaseIdentity is what polls on behalf of agents are called among Temporal's pollers. An attempt names its agent itself.
+	leaseIdentity = "rolecall-http"
+	// allSignals is the number of an attempt's progress signals as its reports have it: all that stand in history before them count. No signal
+	// of an attempt is under way when its end is told.
+	allSignals = 1 << 30
+)
+
+// leases is what is known here of the attempts that agents have over HTTP. Nothing rests on it but the number of questions to Temporal.
+type leases struct {
+	mu    sync.Mutex
+	desks map[string]*desk // by queue
+	known *cache[*leaseState]
+}
+
+func newLeases() *leases {
+	return &leases{desks: map[string]*desk{}, known: newCache[*leaseState](leaseBytes, leaseTTL)}
+}
+
+// leaseState is what is remembered of one lease. Its lock is held during each call about it, so that they come one after the other.
+type leaseState struct {
+	mu      sync.Mutex
+	fresh   bool // report is what Temporal has
+	report  activities.AttemptReport
+	told    time.Time                      // when progress was signalled last
+	owed    *workflows.TaskProgressedInput // a signal of which it is not known whether it arrived
+	reason  string                         // of the cancellation
+	ended   bool
+	digest  string // of how it ended
+	expires time.Time
+}
+
+// of answers what is known of a lease.
+func (l *leases) of(h activities.Hold) *leaseState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s, ok := l.known.get(string(h.Token)); ok {
+		return s
+	}
+	s := &leaseState{}
+	l.known.put(string(h.Token), s, s.size(), time.Now())
+	return s
+}
+
+// keep remembers s for longer, with the size that it has now. Its lock is held.
+func (l *leases) keep(h activities.Hold, s *leaseState) {
+	l.known.put(string(h.Token), s, s.size(), time.Now())
+}
+
+// size is about what s takes in memory.
+func (s *leaseState) size() int {
+	n := 1024 + len(s.report.Resume)
+	if p := s.report.Progress; p != nil {
+		n += len(p.Message) + len(p.Delta)
+	}
+	return n
+}
+
+// desk is the one of a queue.
+func (e *Engine) desk(queue string) *desk {
+	l := e.leases
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d, ok := l.desks[queue]; ok {
+		return d
+	}
+	for name, d := range l.desks {
+		if d.idle() {
+			delete(l.desks, name)
+		}
+	}
+	d := &desk{
+		poll:     func(length time.Duration) (*polledTask, error) { return e.pollQueue(queue, length) },
+		giveBack: e.giveBack,
+		work:     e.attend,
+		closing:  e.life.Done(),
+	}
+	l.desks[queue] = d
+	return d
+}
+
+// attend runs f, of which Close waits for the end.
+func (e *Engine) attend(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.work.Go(f)
+}
