@@ -34,6 +34,7 @@ func apiConfig() huma.Config {
 			Components: &huma.Components{Schemas: schemas},
 			Tags: []*huma.Tag{
 				{Name: "tasks", Description: "One task is one piece of work, done by an agent of its role."},
+				{Name: "agents", Description: "Who is there, and what is seen of the roles."},
 				{Name: "events", Description: "The log of a project: what happened to its tasks, and what callers published."},
 			},
 		},
@@ -44,8 +45,11 @@ func apiConfig() huma.Config {
 
 func operation(method, path, id, summary string, status int) huma.Operation {
 	tag := "events"
-	if strings.HasPrefix(path, "/v1/tasks") {
+	switch {
+	case strings.HasPrefix(path, "/v1/tasks"):
 		tag = "tasks"
+	case strings.HasPrefix(path, "/v1/agents"), path == "/v1/roles":
+		tag = "agents"
 	}
 	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag}, DefaultStatus: status}
 }
@@ -91,6 +95,7 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	}
 	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
 	describeSubscriptions(schemas, api.Paths)
+	describeAgents(schemas, api.Paths)
 	describeEventData(schemas)
 	describeEvents(schemas, api.Paths)
 	sent := map[string]bool{}

@@ -40,7 +40,7 @@ type Server struct {
 	projects  *projects
 	keys      *keys.Store // nil without keys
 	limits    *limits
-	seals     *seal.Ring // nil without keys and events
+	seals     *seal.Ring // nil without keys, events and agents
 	attempts  *limits    // of the keys of attempts
 	metrics   *metrics
 	tracer    trace.Tracer
@@ -89,7 +89,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 			return nil, err
 		}
 	}
-	if cfg.KeysFile != "" || cfg.Events != nil {
+	if cfg.KeysFile != "" || cfg.Events != nil || cfg.Agents != nil {
 		if s.seals, err = sealingKeys(cfg, logger); err != nil {
 			return nil, err
 		}
@@ -108,11 +108,11 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// WithEvents makes a server like this one that has an event log. Both know the same tasks and the same projects; each bounds its own
+// WithEvents makes a server like this one that has an event log and a registry of agents. Both know the same tasks and the same projects; each bounds its own
 // requests. One that counts into a registry refuses.
-func (s *Server) WithEvents(log *eventlog.Log) (*Server, error) {
+func (s *Server) WithEvents(log *eventlog.Log, agents Agents) (*Server, error) {
 	cfg := s.cfg
-	cfg.Events = log
+	cfg.Events, cfg.Agents = log, agents
 	other, err := New(cfg, s.tasks, s.log)
 	if err != nil {
 		return nil, err

@@ -9,37 +9,37 @@ import (
 )
 
 // Register registers an agent, in the place of the one with its id. The request is valid and has an id.
-func (r *Registry) Register(ctx context.Context, scope Scope, request sdk.AgentRequest) (sdk.Agent, error) {
+func (r *Registry) Register(ctx context.Context, project, organization string, request sdk.AgentRequest) (sdk.Agent, error) {
 	for range changeTries {
-		rec, revision, err := r.find(ctx, scope.Project, request.ID)
+		rec, revision, err := r.find(ctx, project, request.ID)
 		switch {
 		case errors.Is(err, sdk.ErrNotFound):
-			if rec, err = r.first(ctx, scope.Project, request.ID); err != nil {
+			if rec, err = r.first(ctx, project, request.ID); err != nil {
 				return sdk.Agent{}, err
 			}
 		case err != nil:
 			return sdk.Agent{}, err
 		case len(rec.Untold) > 0:
-			if err := r.tell(ctx, scope.Project, rec); err != nil {
+			if err := r.tell(ctx, project, rec); err != nil {
 				return sdk.Agent{}, err
 			}
 		}
-		if err := r.renew(scope, rec, request); err != nil {
+		if err := r.renew(project, organization, rec, request); err != nil {
 			return sdk.Agent{}, err
 		}
 		// What was known of the life of the one before it is none of this one's. A sign of life that nobody knows of does no harm.
-		if err := r.live(ctx, scope.Project, request.ID, beat{At: rec.LastSeenAt}); err != nil {
+		if err := r.live(ctx, project, request.ID, beat{At: rec.LastSeenAt}); err != nil {
 			return sdk.Agent{}, err
 		}
-		err = r.save(ctx, scope.Project, rec, revision)
+		err = r.save(ctx, project, rec, revision)
 		if errors.Is(err, sdk.ErrConflict) {
 			continue
 		}
 		if err != nil {
 			return sdk.Agent{}, err
 		}
-		r.settle(ctx, scope.Project, rec)
-		return r.answer(ctx, scope.Project, rec)
+		r.settle(ctx, project, rec)
+		return r.answer(ctx, project, rec)
 	}
 	return sdk.Agent{}, busy()
 }
@@ -57,12 +57,12 @@ func (r *Registry) first(ctx context.Context, project, id string) (*record, erro
 }
 
 // renew makes a record that of a request.
-func (r *Registry) renew(scope Scope, rec *record, q sdk.AgentRequest) error {
+func (r *Registry) renew(project, organization string, rec *record, q sdk.AgentRequest) error {
 	now, before, seen := r.now(), rec.Status, rec.LastSeenAt
 	rec.Name, rec.Role, rec.Capabilities, rec.Metadata = q.Name, q.Role, q.Capabilities, q.Metadata
-	rec.Slots, rec.Addressable, rec.Organization = max(q.Slots, 1), q.Addressable, scope.Organization
+	rec.Slots, rec.Addressable, rec.Organization = max(q.Slots, 1), q.Addressable, organization
 	rec.IntervalMs, rec.RegisteredAt, rec.LastSeenAt = r.cfg.Interval.Milliseconds(), now, now
-	err := rec.note(scope.Project, sdk.EventAgentRegistered, now, sdk.AgentRegistered{
+	err := rec.note(project, sdk.EventAgentRegistered, now, sdk.AgentRegistered{
 		AgentID: rec.ID, Name: rec.Name, Role: rec.Role, Capabilities: append([]string{}, rec.Capabilities...), Slots: rec.Slots,
 		Addressable: rec.Addressable, Metadata: rec.Metadata, Status: sdk.AgentIdle,
 	})
@@ -71,7 +71,7 @@ func (r *Registry) renew(scope Scope, rec *record, q sdk.AgentRequest) error {
 		return err
 	}
 	rec.LastSeenAt = seen // for what the event says
-	err = rec.turn(scope.Project, sdk.AgentIdle, reasonRegistered, seen, now)
+	err = rec.turn(project, sdk.AgentIdle, reasonRegistered, seen, now)
 	rec.LastSeenAt = now
 	return err
 }

@@ -24,10 +24,7 @@ const (
 	freshPoll = 90 * time.Second
 )
 
-// Scope says whose an agent is. The names are well-formed.
-type Scope struct{ Project, Organization string }
-
-// Registry is the registry of the agents of every project. It is safe for concurrent use, and so are several of one NATS, in as many
+// Registry is the registry of the agents of every project. Projects, organizations and ids are well-formed when they get here. It is safe for concurrent use, and so are several of one NATS, in as many
 // processes.
 type Registry struct {
 	cfg    Config

@@ -90,15 +90,13 @@ func newServer(t *testing.T, url string, c *clock) *server {
 	return &server{New(log, Config{Now: c.now, Logger: quiet()}), t, log}
 }
 
-func scope() Scope { return Scope{Project: "shop", Organization: "acme"} }
-
 func (s *server) register(id string, change ...func(*sdk.AgentRequest)) sdk.Agent {
 	s.t.Helper()
 	q := sdk.AgentRequest{ID: id, Name: "Agent " + id, Role: sdk.RoleCoder, Capabilities: []string{"go", "sql"}, Metadata: map[string]string{"os": "linux"}}
 	for _, c := range change {
 		c(&q)
 	}
-	a, err := s.Register(bounded(s.t), scope(), q)
+	a, err := s.Register(bounded(s.t), "shop", "acme", q)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -377,7 +375,7 @@ func TestListAndFind(t *testing.T) {
 	s.register("b")
 	s.register("d", addressable, func(q *sdk.AgentRequest) { q.Role = sdk.RoleTester })
 	s.register("e", addressable)
-	if _, err := s.Register(bounded(t), Scope{Project: "bank", Organization: "vault"}, sdk.AgentRequest{ID: "z", Name: "z", Role: sdk.RoleCoder, Addressable: true}); err != nil {
+	if _, err := s.Register(bounded(t), "bank", "vault", sdk.AgentRequest{ID: "z", Name: "z", Role: sdk.RoleCoder, Addressable: true}); err != nil {
 		t.Fatal(err)
 	}
 	s.beat("a", sdk.AgentHeartbeat{CurrentTasks: []string{"t1"}})
@@ -482,14 +480,14 @@ func TestRunNotices(t *testing.T) {
 	defer stop()
 	runs.Go(func() { one.Run(first) })
 	runs.Go(func() { two.Run(all) })
-	if _, err := one.Register(bounded(t), scope(), sdk.AgentRequest{ID: "a", Name: "a", Role: sdk.RoleCoder}); err != nil {
+	if _, err := one.Register(bounded(t), "shop", "acme", sdk.AgentRequest{ID: "a", Name: "a", Role: sdk.RoleCoder}); err != nil {
 		t.Fatal(err)
 	}
 	end()
-	await(t, func() bool {
-		a, err := two.Get(bounded(t), "shop", "a")
-		return err == nil && a.Status == sdk.AgentOffline
-	})
+	await(t, func() bool { return len(machine.told("a")) > 1 })
+	if a := machine.get("a"); a.Status != sdk.AgentOffline {
+		t.Errorf("it is %s", a.Status)
+	}
 	machine.wantTold("a", "agent.registered", "idle>offline heartbeats_missed")
 }
 
