@@ -35,6 +35,7 @@ type workerFlags struct {
 	slots       int
 	workdir     string
 	agentID     string
+	can         []string
 	addressable bool
 	readyFile   string
 }
@@ -66,6 +67,7 @@ pi.`,
 	s.IntVar(&f.slots, "slots", 0, "how many tasks run at once (default 1; or ROLECALL_SLOTS)")
 	s.StringVar(&f.workdir, "workdir", "", "directory the program runs in, locked for one task at a time (default a fresh one per attempt)")
 	s.StringVar(&f.agentID, "agent-id", "", "the id this agent works as (default host name and process id; or AGENT_ID)")
+	s.StringSliceVar(&f.can, "capability", nil, "what the agent can do, comma-separated, for tasks that ask for it (or ROLECALL_CAPABILITIES)")
 	s.BoolVar(&f.addressable, "addressable", false, "also take tasks that address this agent's id")
 	readyFlag(cmd, &f.readyFile)
 	return cmd
@@ -128,6 +130,9 @@ func (f workerFlags) apply(cmd *cobra.Command, w *roleWorker) {
 	}
 	if cmd.Flags().Changed("addressable") {
 		w.config.Addressable = f.addressable
+	}
+	if len(f.can) > 0 {
+		w.config.Capabilities = f.can
 	}
 	if f.agentID != "" {
 		w.config.AgentID = f.agentID
