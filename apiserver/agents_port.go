@@ -42,6 +42,11 @@ func (s *Server) ownedAgents(ctx context.Context) error {
 	return nil
 }
 
+// Whoever hands out work over HTTP tells the registry of it by this method.
+var _ interface {
+	agentPolled(project string, role sdk.Role, agentID string)
+} = (*Server)(nil)
+
 // agentPolled says that an agent asks for work of a role over HTTP now.
 func (s *Server) agentPolled(project string, _ sdk.Role, agentID string) {
 	if s.cfg.Agents != nil {

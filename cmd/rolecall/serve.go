@@ -64,6 +64,7 @@ type serve struct {
 	controlConfig workers.ControlConfig
 	events        eventlog.Config
 	agents        registry.Config
+	registry      *registry.Registry // of agents; there once it runs
 	shows         telemetry.Config
 	temporal      client.Options
 	log           *slog.Logger
@@ -145,7 +146,8 @@ func (s *serve) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, events.Close()) }()
-	s.apiConfig.Events, s.controlConfig.Stories = events, events
+	s.registry = registry.New(events, s.agents)
+	s.apiConfig.Events, s.controlConfig.Stories, s.apiConfig.Agents = events, events, s.registry
 	now := readiness{MetricsURL: shown.MetricsURL()}
 	var listener net.Listener
 	if s.api {
@@ -181,15 +183,13 @@ func (s *serve) serveAPI(ctx context.Context, listener net.Listener) error {
 		Metrics: s.apiConfig.Metrics, Logger: s.log, Events: s.apiConfig.Events, Before: s.controlConfig.Redaction.Event,
 	})
 	defer tasks.Close()
-	agents := registry.New(s.apiConfig.Events, s.agents)
-	s.apiConfig.Agents = agents
 	server, err := apiserver.New(s.apiConfig, tasks, s.log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Serve(ctx, listener) })
-	group.Go(func() error { agents.Run(ctx); return nil })
+	group.Go(func() error { s.registry.Run(ctx); return nil })
 	return group.Wait()
 }
 
