@@ -100,7 +100,7 @@ func (b *Bucket) List(ctx context.Context, pattern string) (list []Entry, err er
 		list = nil
 		w, err := kv.Watch(ctx, pattern, jetstream.IgnoreDeletes())
 		if err != nil {
-			return err
+			return newer(err)
 		}
 		defer func() { _ = w.Stop() }() // it ends with ctx as well
 		for {
@@ -119,6 +119,17 @@ func (b *Bucket) List(ctx context.Context, pattern string) (list []Entry, err er
 		}
 	})
 	return list, err
+}
+
+// newer makes of an error of the client library's older interface, by which it watches, one of the newer.
+func newer(err error) error {
+	if errors.Is(err, nats.ErrStreamNotFound) {
+		return jetstream.ErrStreamNotFound
+	}
+	if old, ok := errors.AsType[*nats.APIError](err); ok && old != nil {
+		return &jetstream.APIError{Code: old.Code, ErrorCode: jetstream.ErrorCode(old.ErrorCode), Description: old.Description}
+	}
+	return err
 }
 
 // moved makes a conflict of a value that is not the expected one any more.

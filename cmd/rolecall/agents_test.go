@@ -86,8 +86,11 @@ func TestAgents(t *testing.T) {
 	if diff := cmp.Diff(want, lines); diff != "" || got.code != 0 || got.stderr != "" {
 		t.Errorf("%+v\n%s", got, diff)
 	}
-	if q := strings.Join(c.queries, " "); q != "capability=go&limit=200&role=coder&status=idle" {
-		t.Errorf("asked for %s", q)
+	c.mu.Lock()
+	queries := strings.Join(c.queries, " ")
+	c.mu.Unlock()
+	if queries != "capability=go&limit=200&role=coder&status=idle" {
+		t.Errorf("asked for %s", queries)
 	}
 	var list sdk.AgentPage
 	if out := rolecall(t, c.URL, "", "agents", "--json"); json.Unmarshal([]byte(out.stdout), &list) != nil || len(list.Items) != 5 {
