@@ -45,9 +45,11 @@ func (h *hears) RegisterAgent(_ context.Context, r sdk.AgentRequest) (*sdk.Agent
 
 func (h *hears) HeartbeatAgent(_ context.Context, _ string, b sdk.AgentHeartbeat) (*sdk.Agent, error) {
 	err := h.tell(strings.TrimSpace(string(b.Status) + " " + strings.Join(b.CurrentTasks, ",")))
-	if err == nil && !h.there {
-		err = sdk.ErrNotFound
-	}
+	h.set(func() {
+		if err == nil && !h.there {
+			err = sdk.ErrNotFound
+		}
+	})
 	return &sdk.Agent{HeartbeatIntervalMs: h.interval.Milliseconds()}, err
 }
 
