@@ -28,6 +28,9 @@ func TestAttemptKeyMay(t *testing.T) {
 	sibling := taskFrom(t, call(a.server, http.MethodPost, "/v1/tasks", okBody, bearing(a.shop)...), http.StatusCreated)
 	child := taskFrom(t, call(a.server, http.MethodPost, "/v1/tasks", okBody, bearing(a.shop)...), http.StatusCreated)
 	a.tasks.change("shop", child.ID, false, func(task *sdk.Task) { task.ParentID = a.task.ID })
+	for _, id := range []string{a.task.ID, sibling.ID, child.ID} {
+		namesake(t, a.server, id, bearing(a.shop)...)
+	}
 	mayChange := map[string]bool{"/v1/tasks/{id}/cancel": true, "/v1/tasks/{id}/input": true}
 	const nowhere = "0198c0de-0000-7000-8000-000000000000"
 	for _, r := range routesOf(t, a.server) {

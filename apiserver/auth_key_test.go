@@ -85,6 +85,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 	}
 	s := ring.server(t, newMemoryTasks(), io.Discard, onLog(openLog(t)), onLeases(&memoryLeases{}))
 	task := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", okBody, bearing(ring.shop)...), http.StatusCreated)
+	namesake(t, s, task.ID, bearing(ring.shop)...)
 	for _, r := range routesOf(t, s) {
 		for scope, secret := range with {
 			w := r.call(s, task.ID, bearing(secret)...)
@@ -143,8 +144,9 @@ func TestScopes(t *testing.T) {
 func TestForeignProject(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t)
-	s := ring.server(t, newMemoryTasks(), io.Discard)
+	s := ring.server(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
 	task := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", okBody, bearing(ring.shop)...), http.StatusCreated)
+	namesake(t, s, task.ID, bearing(ring.shop)...)
 	const nowhere = "0198c0de-0000-7000-8000-000000000000"
 	for _, r := range routesOf(t, s) {
 		for name, headers := range map[string][]string{

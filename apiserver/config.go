@@ -51,6 +51,8 @@ type Config struct {
 	Events *eventlog.Log `env:"-" json:"-"`
 	// Leases is how agents work over HTTP. Default nil: they can not, and the routes for it answer unavailable.
 	Leases Leases `env:"-" json:"-"`
+	// Agents is the registry of agents. Default nil: the server has none, and its routes of agents answer unavailable.
+	Agents Agents `env:"-" json:"-"`
 	// Metrics takes the server's metrics; one serves one server. Default nil: they are not shown.
 	Metrics prometheus.Registerer `env:"-" json:"-"`
 	// TracerProvider makes the spans of requests; each goes on with its caller's trace. Default nil: none, and traceparent is not read.

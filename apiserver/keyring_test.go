@@ -112,6 +112,8 @@ func (r route) body() string {
 		return `{"acks":["none"]}`
 	case r.path == "/v1/events":
 		return `{"type":"build.finished"}`
+	case r.path == "/v1/agents":
+		return `{"name":"Bob","role":"coder"}`
 	case strings.HasSuffix(r.path, "/output"):
 		return `{"attempt":1,"frames":[{"text":"x"}]}`
 	case strings.HasSuffix(r.path, "/claim"):
@@ -129,7 +131,8 @@ func (r route) body() string {
 
 // ofEvents reports whether the route needs an event log: a server without one answers it 503, once it may be answered at all.
 func (r route) ofEvents() bool {
-	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output")
+	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output") ||
+		strings.HasPrefix(r.path, "/v1/agents") || r.path == "/v1/roles"
 }
 
 // ofLease reports whether the route is about one lease, which only a claim makes.

@@ -64,10 +64,7 @@ func (s *Server) claimTask(ctx context.Context, in *claimTaskInput) (*claimTaskO
 	claim := activities.Claim{
 		Project: callerOf(ctx).project, Role: sdk.Role(in.Role), AgentID: d.value.AgentID, Wait: time.Duration(d.value.WaitMs) * time.Millisecond,
 	}
-	if s.polled != nil {
-		s.polled.agentPolled(claim.Project, claim.Role, claim.AgentID)
-		claim.Addressed = s.polled.addressable(ctx, claim.Project, claim.Role, claim.AgentID)
-	}
+	claim.Addressed = s.addressed(ctx, claim.Project, claim.Role, claim.AgentID)
 	claimed, err := s.claim(ctx, claim, s.stillMay(in.request, keys.ScopeWork))
 	if err != nil {
 		return nil, s.problem(ctx, err)

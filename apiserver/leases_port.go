@@ -18,9 +18,3 @@ type Leases interface {
 	// EndAttempt ends an attempt. The same ending again is no error; anything else on an attempt that has ended is lease_lost.
 	EndAttempt(ctx context.Context, h activities.Hold, end activities.Ending) error
 }
-
-// agentPolls is told which agents ask for work, and knows which of them may be addressed.
-type agentPolls interface {
-	agentPolled(project string, role sdk.Role, agentID string)
-	addressable(ctx context.Context, project string, role sdk.Role, agentID string) bool
-}

@@ -32,6 +32,7 @@ func (s *Server) routes() (http.Handler, error) {
 	huma.Register(api, operation(http.MethodGet, "/v1/errors", "list-errors", "Group the failures of attempts", http.StatusOK), s.listErrors)
 	s.eventRoutes(api)
 	s.leaseRoutes(api)
+	s.agentRoutes(api)
 
 	spec, page, err := document(api.OpenAPI())
 	if err != nil {

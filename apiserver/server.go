@@ -40,7 +40,7 @@ type Server struct {
 	projects  *projects
 	keys      *keys.Store // nil without keys
 	limits    *limits
-	seals     *seal.Ring // nil without keys, events and leases
+	seals     *seal.Ring // nil without keys, events, leases and agents
 	attempts  *limits    // of the keys of attempts
 	metrics   *metrics
 	tracer    trace.Tracer
@@ -61,7 +61,6 @@ type Server struct {
 	eventsReady readiness
 	eventsAway  atomic.Pointer[time.Time] // when the event log was found away last; nil is never
 	outputs     outputAttempts
-	polled      agentPolls // nil: nobody wants to know who polls
 }
 
 // New makes a server over tasks. It refuses a configuration that is not valid, naming every fault.
@@ -90,7 +89,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 			return nil, err
 		}
 	}
-	if cfg.KeysFile != "" || cfg.Events != nil || cfg.Leases != nil {
+	if cfg.KeysFile != "" || cfg.Events != nil || cfg.Leases != nil || cfg.Agents != nil {
 		if s.seals, err = sealingKeys(cfg, logger); err != nil {
 			return nil, err
 		}
@@ -109,11 +108,11 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// WithEvents makes a server like this one that has an event log. Both know the same tasks and the same projects; each bounds its own
-// requests. One that counts into a registry refuses.
-func (s *Server) WithEvents(log *eventlog.Log) (*Server, error) {
+// WithEvents makes a server like this one that has an event log and a registry of agents. Both know the same tasks and the same projects;
+// each bounds its own requests. One that counts into a registry refuses.
+func (s *Server) WithEvents(log *eventlog.Log, agents Agents) (*Server, error) {
 	cfg := s.cfg
-	cfg.Events = log
+	cfg.Events, cfg.Agents = log, agents
 	other, err := New(cfg, s.tasks, s.log)
 	if err != nil {
 		return nil, err

@@ -57,6 +57,9 @@ type roleWorker struct {
 	pace    pace
 	clean   *redact.Redactor
 	outputs outputPort // nil without a service
+	working *working
+
+	registry presencePort // nil without a service
 	*drain
 }
 
@@ -69,10 +72,10 @@ func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporal
 	cfg.Logger = clean.Logger(cfg.Logger)
 	w := &roleWorker{
 		cfg: cfg, handler: h, port: port, base: base, clean: clean,
-		slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base),
+		slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base), working: newWorking(),
 	}
 	if c, err := cfg.service(); err == nil && c != nil {
-		w.outputs = c
+		w.outputs, w.registry = c, c
 	}
 	return w
 }
@@ -91,6 +94,7 @@ func (w *roleWorker) serve(ctx context.Context, c client.Client, pollsEnd bool) 
 		}
 		running = append(running, tw)
 	}
+	defer w.present(w.base)()
 	w.cfg.Logger.Info("role worker runs", "agent", w.cfg.AgentID, "queues", w.queues(), "slots", w.cfg.Slots)
 	var failed error
 	select {

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -33,6 +35,8 @@ type queueSeen struct {
 	polled   bool            // somebody asked it for work lately who is given any
 	passedBy bool            // somebody asked it lately who is given none, being of another version
 	waiting  map[int32]int64 // by priority key; about, and up to 5 s old
+	oldest   time.Duration   // for how long the oldest waits
+	pollers  []sdk.Poller    // who asked it lately, by identity
 }
 
 // ahead is about how many others wait before one of this priority, or beside it.
@@ -159,7 +163,7 @@ func (e *Engine) queue(ctx context.Context, name string, kind enumspb.TaskQueueT
 			return q, nil
 		}
 		q := e.lookAt(name, kind)
-		e.queues.put(name, q, 512+len(name), time.Now())
+		e.queues.put(name, q, 512+len(name)+128*len(q.pollers), time.Now())
 		return q, nil
 	}))
 	select {
@@ -186,8 +190,11 @@ func (e *Engine) lookAt(name string, kind enumspb.TaskQueueType) queueSeen {
 		if time.Since(p.GetLastAccessTime().AsTime()) <= freshPoll {
 			given := serves(p, resp.GetVersioningInfo())
 			q.polled, q.passedBy = q.polled || given, q.passedBy || !given
+			q.note(p.GetIdentity(), p.GetLastAccessTime().AsTime())
 		}
 	}
+	q.oldest = resp.GetStats().GetApproximateBacklogAge().AsDuration()
+	slices.SortFunc(q.pollers, func(a, b sdk.Poller) int { return strings.Compare(a.Identity, b.Identity) })
 	for key, stats := range resp.GetStatsByPriorityKey() {
 		q.waiting[key] = stats.GetApproximateBacklogCount()
 	}

@@ -109,6 +109,9 @@ func (e *examination) look(ctx context.Context, service *sdk.Client, opts client
 	if e.Service.Ready {
 		_, err := service.GetTask(asked, noTask)
 		e.Service.takeKey(err)
+		if e.Service.Key == "" {
+			e.lookAtAgents(asked, service)
+		}
 	}
 	err := e.lookAtTemporal(ctx, opts, roles)
 	switch {

@@ -42,6 +42,7 @@ type workerFlags struct {
 	slots       int
 	workdir     string
 	agentID     string
+	can         []string
 	addressable bool
 	readyFile   string
 }
@@ -77,6 +78,7 @@ default it needs Temporal (TEMPORAL_*), which lets it at every project of the na
 	s.IntVar(&f.slots, "slots", 0, "how many tasks run at once (default 1; or ROLECALL_SLOTS)")
 	s.StringVar(&f.workdir, "workdir", "", "directory the program runs in, locked for one task at a time (default a fresh one per attempt)")
 	s.StringVar(&f.agentID, "agent-id", "", "the id this agent works as (default host name and process id; or AGENT_ID)")
+	s.StringSliceVar(&f.can, "capability", nil, "what the agent can do, comma-separated, for tasks that ask for it (or ROLECALL_CAPABILITIES)")
 	s.BoolVar(&f.addressable, "addressable", false, "also take tasks that address this agent's id")
 	readyFlag(cmd, &f.readyFile)
 	return cmd
@@ -145,6 +147,9 @@ func (f workerFlags) apply(cmd *cobra.Command, w *roleWorker) {
 	}
 	if cmd.Flags().Changed("addressable") {
 		w.config.Addressable = f.addressable
+	}
+	if len(f.can) > 0 {
+		w.config.Capabilities = f.can
 	}
 	if f.agentID != "" {
 		w.config.AgentID = f.agentID

@@ -83,6 +83,7 @@ func TestTwoProjectsTwoKeys(t *testing.T) {
 		t.Errorf("the fairness key is %q, want %s", task.FairnessKey, shop.ID)
 	}
 	s.wantOrganization(task.ID, "acme")
+	s.namesake(task.ID)
 	s.isolated(task.ID, bank.Key)
 	s.unguessed(task, shop.Key, bank.Key)
 	s.eventsApart(shop.Key, bank.Key)
@@ -186,6 +187,8 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 	case r.method != http.MethodPost:
 	case r.path == "/v1/tasks":
 		send = `{"type":"code.write","title":"t"}`
+	case r.path == "/v1/agents":
+		send = `{"name":"Bob","role":"coder"}`
 	case r.path == "/v1/events":
 		send = `{"type":"build.finished"}`
 	case strings.HasSuffix(r.path, "/output"):

@@ -19,6 +19,7 @@ import (
 	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/dev"
 	"github.com/rolecall-dev/rolecall/dev/temporal"
+	"github.com/rolecall-dev/rolecall/registry"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
@@ -42,6 +43,7 @@ func listenAPI(ctx context.Context, addr string) (net.Listener, error) {
 // parts are the API and the control worker on a Temporal that runs.
 type parts struct {
 	api      apiserver.Config
+	agents   registry.Config
 	listener net.Listener
 	temporal client.Options
 	log      *slog.Logger
@@ -53,7 +55,7 @@ func newParts(c Config, listener net.Listener, server *temporal.Server, shown *t
 	}
 	c.API.Metrics, c.API.TracerProvider = shown.Registerer(), shown.TracerProvider()
 	return &parts{
-		api: c.API, listener: listener, log: logger,
+		api: c.API, agents: c.Agents, listener: listener, log: logger,
 		temporal: shown.Instrument(client.Options{
 			HostPort: server.FrontendAddr(), Namespace: client.DefaultNamespace, Identity: "rolecall-dev",
 			Logger: log.NewStructuredLogger(logger.With("part", "control")),
@@ -98,11 +100,17 @@ func (p *parts) serveAPI(ctx context.Context) error {
 		Events: p.api.Events, Before: redaction.Event,
 	})
 	defer tasks.Close()
+	p.agents.Logger, p.agents.Before = p.log.With("part", "agents"), redaction.Event
+	agents := registry.New(p.api.Events, p.agents)
+	p.api.Agents = agents
 	server, err := apiserver.New(p.api, tasks, p.log.With("part", "api"))
 	if err != nil {
 		return errors.Join(err, p.listener.Close())
 	}
-	return server.Serve(ctx, p.listener)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Serve(ctx, p.listener) })
+	group.Go(func() error { agents.Run(ctx); return nil })
+	return group.Wait()
 }
 
 func (p *parts) url() string { return "http://" + p.listener.Addr().String() }

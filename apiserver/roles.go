@@ -1,0 +1,140 @@
+package apiserver
+
+import (
+	"context"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+const (
+	rolesAtOnce   = 4   // queues that are looked at for one request
+	maxOtherRoles = 100 // beside the built-in ones in one answer
+	maxPollers    = 200 // of a role in one answer
+)
+
+type listRolesInput struct{ query query }
+
+// Resolve takes the whole query, so that unknown parameters are refused.
+func (in *listRolesInput) Resolve(ctx huma.Context) []error {
+	in.query = queryOf(ctx.URL())
+	return nil
+}
+
+type listRolesOutput struct {
+	Body sdk.RoleList
+}
+
+// listRoles answers the built-in roles and then the others that agents are registered for.
+func (s *Server) listRoles(ctx context.Context, in *listRolesInput) (*listRolesOutput, error) {
+	if faults := in.query.faults(); len(faults) > 0 {
+		return nil, s.problem(ctx, invalid(faults))
+	}
+	if err := s.needAgents(); err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	project := callerOf(ctx).project
+	var agents []sdk.Agent
+	owned := s.checkOwner(ctx) == nil
+	if owned {
+		var err error
+		if agents, err = s.cfg.Agents.List(ctx, project); err != nil {
+			return nil, s.problem(ctx, err)
+		}
+	}
+	roles := rolesOf(agents)
+	states := make([]sdk.RoleState, len(roles))
+	if owned {
+		states = s.lookAtRoles(ctx, project, roles)
+	}
+	for i, role := range roles {
+		states[i].Role, states[i].Description, states[i].Agents = role, description(role), countAgents(agents, role)
+		states[i].Pollers = append([]sdk.Poller{}, states[i].Pollers[:min(len(states[i].Pollers), maxPollers)]...)
+	}
+	return &listRolesOutput{Body: sdk.RoleList{Items: states}}, nil
+}
+
+// rolesOf are the built-in roles, in their order, and the others of agents, by name.
+func rolesOf(agents []sdk.Agent) (roles []sdk.Role) {
+	for _, r := range sdk.BuiltinRoles() {
+		roles = append(roles, r.Role)
+	}
+	builtin := len(roles)
+	for _, a := range agents {
+		if !slices.Contains(roles, a.Role) && len(roles) < builtin+maxOtherRoles {
+			roles = append(roles, a.Role)
+		}
+	}
+	slices.Sort(roles[builtin:])
+	return roles
+}
+
+func description(role sdk.Role) string {
+	for _, r := range sdk.BuiltinRoles() {
+		if r.Role == role {
+			return r.Description
+		}
+	}
+	return ""
+}
+
+func countAgents(agents []sdk.Agent, role sdk.Role) (n sdk.RoleAgents) {
+	for _, a := range agents {
+		switch {
+		case a.Role != role:
+		case a.Status == sdk.AgentOffline:
+			n.Offline++
+		case a.Status == sdk.AgentBusy:
+			n.Busy++
+		default:
+			n.Idle++
+		}
+	}
+	return n
+}
+
+// lookAtRoles answers what is seen of the roles' queues, a few at a time.
+func (s *Server) lookAtRoles(ctx context.Context, project string, roles []sdk.Role) []sdk.RoleState {
+	states := make([]sdk.RoleState, len(roles))
+	var group errgroup.Group
+	group.SetLimit(rolesAtOnce)
+	for i, role := range roles {
+		group.Go(func() error {
+			states[i] = s.tasks.LookAtRole(ctx, project, role)
+			return nil
+		})
+	}
+	_ = group.Wait() // what could not be looked at says so itself
+	return states
+}
+
+// withPolling is an agent with whether it asks for work as Temporal sees it, beside what is known of its claims over HTTP.
+func (s *Server) withPolling(ctx context.Context, a sdk.Agent) sdk.Agent {
+	one := []sdk.Agent{a}
+	s.joinPolling(ctx, one)
+	return one[0]
+}
+
+// joinPolling enters of agents, which are all of the caller's project, who asks for work as Temporal sees it.
+func (s *Server) joinPolling(ctx context.Context, agents []sdk.Agent) {
+	var roles []sdk.Role
+	for _, a := range agents {
+		if a.Status != sdk.AgentOffline && !a.Polling && !slices.Contains(roles, a.Role) {
+			roles = append(roles, a.Role)
+		}
+	}
+	for _, state := range s.lookAtRoles(ctx, callerOf(ctx).project, roles) {
+		asks := make(map[string]bool, len(state.Pollers))
+		for _, p := range state.Pollers {
+			asks[p.Identity] = true
+		}
+		for i, a := range agents {
+			if a.Role == state.Role && a.Status != sdk.AgentOffline {
+				agents[i].Polling = a.Polling || asks[a.ID]
+			}
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// Register registers an agent, in the place of the one with its id. The request is valid and has an id.
+func (r *Registry) Register(ctx context.Context, project, organization string, request sdk.AgentRequest) (sdk.Agent, error) {
+	for range changeTries {
+		rec, revision, err := r.find(ctx, project, request.ID)
+		switch {
+		case errors.Is(err, sdk.ErrNotFound):
+			if rec, err = r.first(ctx, project, request.ID); err != nil {
+				return sdk.Agent{}, err
+			}
+		case err != nil:
+			return sdk.Agent{}, err
+		case len(rec.Untold) > 0:
+			if err := r.tell(ctx, project, rec); err != nil {
+				return sdk.Agent{}, err
+			}
+		}
+		if err := r.renew(project, organization, rec, request); err != nil {
+			return sdk.Agent{}, err
+		}
+		// What was known of the life of the one before it is none of this one's. A sign of life that nobody knows of does no harm.
+		if err := r.live(ctx, project, request.ID, beat{At: rec.LastSeenAt}); err != nil {
+			return sdk.Agent{}, err
+		}
+		err = r.save(ctx, project, rec, revision)
+		if errors.Is(err, sdk.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return sdk.Agent{}, err
+		}
+		r.settle(ctx, project, rec)
+		return r.answer(ctx, project, rec)
+	}
+	return sdk.Agent{}, busy()
+}
+
+// first is the record of an agent that is not registered: its story may have gone on before.
+func (r *Registry) first(ctx context.Context, project, id string) (*record, error) {
+	if err := r.makeRoom(ctx, project); err != nil {
+		return nil, err
+	}
+	last, err := r.events.LastOf(ctx, project, story(id))
+	if err != nil {
+		return nil, err
+	}
+	return &record{ID: id, Told: last.Seq}, nil
+}
+
+// renew makes a record that of a request.
+func (r *Registry) renew(project, organization string, rec *record, q sdk.AgentRequest) error {
+	now, before, seen := r.now(), rec.Status, rec.LastSeenAt
+	rec.Name, rec.Role, rec.Capabilities, rec.Metadata = q.Name, q.Role, q.Capabilities, q.Metadata
+	rec.Slots, rec.Addressable, rec.Organization = max(q.Slots, 1), q.Addressable, organization
+	rec.IntervalMs, rec.RegisteredAt, rec.LastSeenAt = r.cfg.Interval.Milliseconds(), now, now
+	err := rec.note(project, sdk.EventAgentRegistered, now, sdk.AgentRegistered{
+		AgentID: rec.ID, Name: rec.Name, Role: rec.Role, Capabilities: append([]string{}, rec.Capabilities...), Slots: rec.Slots,
+		Addressable: rec.Addressable, Metadata: rec.Metadata, Status: sdk.AgentIdle,
+	})
+	if err != nil || before == "" {
+		rec.Status, rec.ChangedAt = sdk.AgentIdle, now
+		return err
+	}
+	rec.LastSeenAt = seen // for what the event says
+	err = rec.turn(project, sdk.AgentIdle, reasonRegistered, seen, now)
+	rec.LastSeenAt = now
+	return err
+}
+
+// live writes a heartbeat.
+func (r *Registry) live(ctx context.Context, project, id string, b beat) error {
+	value, err := json.Marshal(b)
+	if err != nil {
+		return sdk.Errorf(sdk.CodeInternal, "a heartbeat: %v", err)
+	}
+	return r.alive.Put(ctx, aliveKey(project, id, beatWord), value)
+}
+
+// makeRoom removes the agent that has been offline longest where a project has as many as it may; where none is offline it refuses.
+func (r *Registry) makeRoom(ctx context.Context, project string) error {
+	all, err := r.agents.List(ctx, agentKey(project, "*"))
+	if err != nil || len(all) < sdk.MaxAgents {
+		return err
+	}
+	var oldest *record
+	var revision uint64
+	for _, e := range all {
+		rec := read[record](e.Value)
+		if rec.Status == sdk.AgentOffline && len(rec.Untold) == 0 && (oldest == nil || rec.ChangedAt.Before(oldest.ChangedAt)) {
+			oldest, revision = &rec, e.Revision
+		}
+	}
+	if oldest == nil {
+		return sdk.Errorf(sdk.CodeConflict, "the project has %d agents already; deregister one that is not needed", sdk.MaxAgents)
+	}
+	err = r.agents.Remove(ctx, agentKey(project, oldest.ID), revision)
+	if errors.Is(err, sdk.ErrConflict) {
+		return busy()
+	}
+	return err
+}
+
+// Deregister removes an agent.
+func (r *Registry) Deregister(ctx context.Context, project, id string) error {
+	for range changeTries {
+		if _, err := r.change(ctx, project, id, func(rec *record) (bool, error) {
+			changed := rec.Status != sdk.AgentOffline
+			return changed, rec.turn(project, sdk.AgentOffline, reasonDeregistered, rec.LastSeenAt, r.now())
+		}); err != nil {
+			return err
+		}
+		rec, revision, err := r.find(ctx, project, id)
+		if err != nil {
+			return err
+		}
+		if len(rec.Untold) > 0 { // removed, the record could not tell it any more
+			if err := r.tell(ctx, project, rec); err != nil {
+				return err
+			}
+		}
+		if rec.Status != sdk.AgentOffline {
+			continue // it came back in between
+		}
+		if err := r.agents.Remove(ctx, agentKey(project, id), revision); !errors.Is(err, sdk.ErrConflict) {
+			return err
+		}
+	}
+	return busy()
+}
