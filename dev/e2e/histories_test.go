@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
@@ -92,6 +93,24 @@ func scenarios() map[string]scenario {
 				r.Timeouts.AttemptMs, r.Retry.MaxAttempts = 1000, 2
 			},
 			want: sdk.StatusFailed, chain: []string{"0.1 timed_out", "0.2 timed_out"},
+		},
+		"delegate": {
+			steps: script{"*": {"until:go", `result:{"ok":true}`}},
+			act: func(s *scene, id string, _ *dev.Process) {
+				s.signalled(id, 1) // it runs
+				for i, r := range []sdk.TaskRequest{{Title: "A child"}, {Title: "A child that outlives it", Detached: true}} {
+					r.Type, r.Role, r.ParentID = sdk.TypeCodeTest, "nobody", id
+					child, err := s.client.CreateTask(s.t.Context(), r, sdk.IdempotencyKey(fmt.Sprintf("child-%d", i)))
+					s.do(err)
+					if i == 0 {
+						_, err = s.client.CancelTask(s.t.Context(), child.ID, "not needed")
+						s.do(err)
+						s.ended(child.ID)
+					}
+				}
+				s.touch("go")
+			},
+			want: sdk.StatusCompleted, chain: []string{"0.1 completed"},
 		},
 		"input": {
 			steps: script{"0.1": {`ask:Which port?|{"type":"integer"}`}, "*": {"echo"}},

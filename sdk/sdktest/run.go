@@ -28,6 +28,7 @@ type run struct {
 	timer     *timer               // with StepRest and StepAsk
 	resume    func(cancelled bool) // what follows then
 	callers   map[*waiter]struct{} // who wait for the end
+	children  []*run               // that end with the task
 }
 
 func (e *engine) newRun(in workflows.TaskInput, digest string) *run {
@@ -64,6 +65,7 @@ func (r *run) follow(step workflows.Step) {
 			r.course.Close(e.now, step)
 			r.ended = e.number()
 			r.wakeCallers()
+			r.release()
 			return
 		}
 	}

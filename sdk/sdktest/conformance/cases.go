@@ -41,6 +41,9 @@ func cases() map[string]func(*scene) {
 		"requests that are refused": refusesRequests,
 		"a wait that ends before":   waitsInVain,
 
+		"a child and what is below it": childEnds,
+		"children that are refused":    refusesChildren,
+
 		"progress":                    progresses,
 		"progress over two attempts":  progressesTwice,
 		"progress that is followed":   follows,
