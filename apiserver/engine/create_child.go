@@ -64,8 +64,10 @@ func (e *Engine) parent(ctx context.Context, project, id string) (run, error) {
 	if _, ended := endedStatus(r.status); ended || r.cancelRequested {
 		return run{}, workflows.ParentEnded()
 	}
-	if err := e.completeRequest(ctx, &r); err != nil {
-		return run{}, fault(err)
+	if r.memo == nil { // somebody else started it
+		if err := e.completeRequest(ctx, &r); err != nil {
+			return run{}, fault(err)
+		}
 	}
 	if r.memo.Depth >= sdk.MaxDepth {
 		return run{}, workflows.TooDeep()
