@@ -249,7 +249,7 @@ func (s *scene) cancelledWhileItDelegates(source *rand.Rand) {
 		s.t.Error(err)
 		return
 	}
-	moment := time.NewTimer(time.Duration(source.Int64N(int64(120 * time.Millisecond))))
+	moment := time.NewTimer(time.Duration(source.Int64N(int64(400 * time.Millisecond))))
 	cancelled := make(chan error, 1)
 	go func() {
 		<-moment.C
