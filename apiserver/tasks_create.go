@@ -135,7 +135,6 @@ func notYet(r sdk.TaskRequest) []sdk.Fault {
 			faults = append(faults, sdk.Fault{Path: path, Message: message})
 		}
 	}
-	refuse(len(r.Capabilities) > 0, "$.capabilities", "is not supported by this server: choose by role, or address an agent by agentId")
 	refuse(len(r.Budget) > 0 && !isNull(r.Budget), "$.budget", "is reserved: leave it out")
 	return faults
 }

@@ -15,7 +15,7 @@ type TaskRequest struct {
 	Input         json.RawMessage   `json:"input,omitempty" doc:"Any JSON for the agent, at most 512 KiB."`
 	Priority      Priority          `json:"priority,omitempty" enum:"low,medium,normal,high,critical,urgent" doc:"Default medium (normal is the same; urgent is critical)."`
 	AgentID       string            `json:"agentId,omitempty" doc:"Address one agent of the role."`
-	Capabilities  []string          `json:"capabilities,omitempty" maxItems:"50" doc:"What an agent must be able to do; all are needed. This version refuses it."`
+	Capabilities  []string          `json:"capabilities,omitempty" maxItems:"50" doc:"What an agent must be able to do; all are needed. It goes to an agent that registered as addressable and has them."`
 	Metadata      map[string]string `json:"metadata,omitempty" doc:"At most 50 pairs: key 64, value 1024 bytes."`
 	ParentID      string            `json:"parentId,omitempty" doc:"The running task that this one becomes a child of: it is cancelled when that one ends."`
 	Detached      bool              `json:"detached,omitempty" doc:"With parentId: outlive the parent."`

@@ -15,7 +15,7 @@ func TestWrongFlagsSendNothing(t *testing.T) {
 		"a negative wait":         {runIt("--wait", "--wait-timeout", "-1s"), "--wait-timeout"},
 		"a negative wait alone":   {runIt("--wait-timeout", "-1s"), "--wait-timeout"},
 		"a negative wait, cancel": {[]string{"task", "cancel", "t1", "--wait-timeout", "-1s"}, "--wait-timeout"},
-		"a capability":            {runIt("--capability", "go"), "--capability"},
+		"a capability":            {runIt("--capability", ""), "$.capabilities[0]"},
 		"no parent's id":          {runIt("--parent-id", "a b"), "$.parentId"},
 		"detached from nothing":   {runIt("--detached"), "$.detached"},
 	} {

@@ -150,7 +150,7 @@ func TestHistories(t *testing.T) {
 		t.Parallel()
 		stack := dev.ForTest(t, dev.Options{NoAPI: true, NoControl: true})
 		log := &awayLog{}
-		controlWithoutCache(t, stack, log)
+		controlWithoutCache(t, stack, log, nil)
 		h := histories(t, stack, log.set)
 		for name, history := range h {
 			if sticky(history) != 0 {
@@ -262,14 +262,14 @@ func (s *scene) signalled(id string, n int) {
 }
 
 // controlWithoutCache runs a control worker in this process, where TestMain sees to it that no run is kept in memory. It fails a run
-// that does not replay instead of waiting for a mended worker.
-func controlWithoutCache(t *testing.T, stack *dev.Stack, log activities.StoryLog) {
+// that does not replay instead of waiting for a mended worker. log and agents may be nil.
+func controlWithoutCache(t *testing.T, stack *dev.Stack, log activities.StoryLog, agents activities.Agents) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() {
 		stopped <- workers.RunControl(ctx, workers.ControlConfig{
-			FailOnPanic: true, Stories: log, Logger: slog.New(slog.DiscardHandler),
+			FailOnPanic: true, Stories: log, Agents: agents, Logger: slog.New(slog.DiscardHandler),
 			Temporal: client.Options{
 				HostPort: stack.TemporalAddr(), Identity: "control", Logger: slog.New(slog.DiscardHandler), DataConverter: workflows.DataConverter(),
 			},

@@ -152,6 +152,8 @@ func (r *run) task() sdk.Task {
 		k.Pending = &kept.Pending{Stage: a.stage, Number: a.number, Scheduled: a.scheduled, TakenAt: a.taken, Report: a.report}
 		if a.agent == nil {
 			k.Pending.Queue = r.engine.look(a.terms.Queue)
+			k.Pending.Queue.Polled = k.Pending.Queue.Polled || len(a.assignment.Task.Capabilities) > 0
+			k.Pending.Nobody = a.finds()
 		}
 	}
 	return k.Open(links)
