@@ -89,4 +89,3 @@ func TestALookThatFailsIsMadeAgainByTemporal(t *testing.T) {
 		t.Error(d)
 	}
 }
-

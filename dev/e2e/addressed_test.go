@@ -61,7 +61,8 @@ func TestAnAddressedTaskWaitsForOneOther(t *testing.T) {
 	}
 	w := &watched{began: map[string]time.Time{}}
 	(&stackTarget{scene: s}).Agent(sdk.RoleCoder, "solo", w)
-	for range addressed {
+	for i := range addressed {
+		s.eventually("others at work", patience, func() error { return atLeast(2*i+1, w.begunOfRole()) })
 		mine = append(mine, create("solo"))
 		s.ended(mine[len(mine)-1]) // so that none waits for another one of them
 	}
@@ -87,6 +88,13 @@ func TestAnAddressedTaskWaitsForOneOther(t *testing.T) {
 		t.Error("the backlog was over before the last addressed task")
 	}
 	t.Logf("%d of the role followed; of %d addressed tasks, by how many others began before them: %v", left, addressed, waits)
+}
+
+// begunOfRole is how many tasks of the role have begun.
+func (w *watched) begunOfRole() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.roles)
 }
 
 // beganBetween is how many tasks of the role began between two times.
