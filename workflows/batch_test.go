@@ -18,7 +18,6 @@ import (
 
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
-	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 // TestALongerBatchTellsNoOtherStory is what the outbox rests on. What a workflow task publishes can be on disk though the task is not
