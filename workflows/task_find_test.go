@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -113,7 +114,7 @@ func TestTask_FindsAnAgent(t *testing.T) {
 			t.Parallel()
 			s, f := &script{answers: tc.answers}, &finder{agents: tc.agents}
 			env, seen := findingEnv(t, s, f), &askedAgents{}
-			env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{seen}})
+			env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{seen}})
 			task, _ := run(t, env, tc.request)
 			if d := cmp.Diff(tc.chain, chain(task)); d != "" {
 				t.Error(d)
