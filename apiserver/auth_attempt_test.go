@@ -96,12 +96,16 @@ func TestAttemptKeyCreatesChildren(t *testing.T) {
 		"null":               {`,"parentId":null`, sdk.CodeForbidden, "set parentId"},
 		"another":            {`,"parentId":"0198c0de"`, sdk.CodeForbidden, "set parentId"},
 		"another, and wrong": {`,"parentId":"0198c0de","x":1`, sdk.CodeForbidden, "set parentId"},
-		"its own":            {`,"parentId":"` + a.task.ID + `"`, sdk.CodeInvalidInput, "not valid"}, // until children are there
+		"its own, and wrong": {`,"parentId":"` + a.task.ID + `","x":1`, sdk.CodeInvalidInput, "not valid"},
 	} {
 		w := call(a.server, http.MethodPost, "/v1/tasks", strings.TrimSuffix(okBody, "}")+tc.more+"}", bearing(key)...)
 		if p := problemOf(t, w); p.Code != tc.code || !strings.Contains(p.Detail, tc.says) {
 			t.Errorf("%s: %+v", name, p)
 		}
+	}
+	w := call(a.server, http.MethodPost, "/v1/tasks", strings.TrimSuffix(okBody, "}")+`,"parentId":"`+a.task.ID+`"}`, bearing(key)...)
+	if child := taskFrom(t, w, http.StatusCreated); child.ParentID != a.task.ID {
+		t.Errorf("the child is of %q", child.ParentID)
 	}
 }
 

@@ -58,6 +58,7 @@ func eventData() map[sdk.EventType]reflect.Type {
 	return map[sdk.EventType]reflect.Type{
 		sdk.EventTaskCreated: reflect.TypeFor[sdk.TaskCreated](), sdk.EventTaskAssigned: reflect.TypeFor[sdk.TaskAssigned](),
 		sdk.EventTaskStarted: reflect.TypeFor[sdk.TaskStarted](), sdk.EventTaskProgress: reflect.TypeFor[sdk.TaskProgressed](),
+		sdk.EventAIDelegation:      reflect.TypeFor[sdk.TaskDelegated](),
 		sdk.EventTaskInputRequired: reflect.TypeFor[sdk.TaskInputRequired](), sdk.EventTaskRetrying: reflect.TypeFor[sdk.TaskRetrying](),
 		sdk.EventTaskFallback: reflect.TypeFor[sdk.TaskFellBack](), sdk.EventTaskCompleted: ended, sdk.EventTaskFailed: ended, sdk.EventTaskCancelled: ended,
 		sdk.EventAgentRegistered: reflect.TypeFor[sdk.AgentRegistered](), sdk.EventAgentStatusChanged: reflect.TypeFor[sdk.AgentStatusChanged](),

@@ -25,7 +25,7 @@ func TestEventDataIsDocumented(t *testing.T) {
 		if !ok || len(value.Values) != 1 {
 			return true
 		}
-		if text, ok := value.Values[0].(*ast.BasicLit); ok && regexp.MustCompile(`^"(task|code|agent)\.`).MatchString(text.Value) {
+		if text, ok := value.Values[0].(*ast.BasicLit); ok && regexp.MustCompile(`^"(task\.|code\.|agent\.|ai\.delegation)`).MatchString(text.Value) {
 			want[strings.Trim(text.Value, `"`)] = true
 		}
 		return true

@@ -67,7 +67,7 @@ func TestOpenAPI(t *testing.T) {
 	if request.AdditionalProperties != false || task.AdditionalProperties != nil {
 		t.Errorf("more fields: sent %v, want refused; answered %v, want allowed", request.AdditionalProperties, task.AdditionalProperties)
 	}
-	for _, name := range []string{"parentId", "detached", "capabilities", "budget"} {
+	for _, name := range []string{"budget"} {
 		if about, _ := request.Properties[name]["description"].(string); !strings.Contains(about, "This version refuses") {
 			t.Errorf("%s is offered: %q", name, about)
 		}

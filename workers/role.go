@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -84,15 +85,18 @@ func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporal
 func (w *roleWorker) serve(ctx context.Context, c client.Client, pollsEnd bool) error {
 	fatal := make(chan error, 1)
 	var running []worker.Worker
-	for _, queue := range w.queues() {
-		tw, err := w.queueWorker(c, queue, fatal)
-		if err == nil {
-			err = tw.Start()
+	workers := make([]worker.Worker, len(w.queues())) // all of them, before one polls: they know of each other
+	for i, queue := range w.queues() {
+		var err error
+		if workers[i], err = w.queueWorker(c, queue, fatal); err != nil {
+			return fmt.Errorf("poll the queue %s: %w", queue, err)
 		}
-		if err != nil {
+	}
+	for i, queue := range w.queues() {
+		if err := workers[i].Start(); err != nil {
 			return errors.Join(fmt.Errorf("poll the queue %s: %w", queue, err), w.stop(running, pollsEnd))
 		}
-		running = append(running, tw)
+		running = append(running, workers[i])
 	}
 	defer w.present(w.base)()
 	w.cfg.Logger.Info("role worker runs", "agent", w.cfg.AgentID, "queues", w.queues(), "slots", w.cfg.Slots)
@@ -117,9 +121,20 @@ func (w *roleWorker) queues() []string {
 	return list
 }
 
+// isOwn reports whether a queue is that of this very agent.
+func (w *roleWorker) isOwn(queue string) bool {
+	return slices.ContainsFunc(w.cfg.Roles, func(role sdk.Role) bool {
+		return queue == workflows.AgentQueue(w.cfg.Project, role, w.cfg.AgentID)
+	})
+}
+
 // queueWorker is the Temporal worker of one queue. It has no deployment options: see [Config].
 func (w *roleWorker) queueWorker(c client.Client, queue string, fatal chan<- error) (worker.Worker, error) {
-	tuner, err := (&queueSlots{shared: w.slots}).tuner()
+	permits, pollers := &queueSlots{shared: w.slots}, min(w.cfg.Slots, maxPollers)
+	if w.isOwn(queue) {
+		permits, pollers = w.slots.newOwnSlots(), 1
+	}
+	tuner, err := permits.tuner()
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +142,7 @@ func (w *roleWorker) queueWorker(c client.Client, queue string, fatal chan<- err
 		Identity:                         w.cfg.AgentID,
 		DisableWorkflowWorker:            true,
 		Tuner:                            tuner,
-		MaxConcurrentActivityTaskPollers: min(w.cfg.Slots, maxPollers),
+		MaxConcurrentActivityTaskPollers: pollers,
 		WorkerStopTimeout:                w.cfg.DrainGrace + handlerStop + answerStop,
 		OnFatalError:                     first(fatal),
 	})

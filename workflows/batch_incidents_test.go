@@ -37,6 +37,8 @@ type batch struct {
 	at        time.Time
 	activity  int64 // event of the open attempt
 	timer     int64 // event of the open timer
+	child     int64 // event of the child that was asked for
+	childID   string
 	timerName string
 }
 
@@ -171,6 +173,45 @@ func stops() incident {
 		b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_CANCELED, Attributes: &historypb.HistoryEvent_ActivityTaskCanceledEventAttributes{
 			ActivityTaskCanceledEventAttributes: &historypb.ActivityTaskCanceledEventAttributes{ScheduledEventId: b.activity, StartedEventId: b.taken(), Details: b.payloads(b.report())},
 		}})
+	}}
+}
+
+// childType is the type of a task's child.
+func childType() *commonpb.WorkflowType { return &commonpb.WorkflowType{Name: workflows.TaskWorkflow} }
+
+func childStarts() incident {
+	return incident{name: "child starts", event: func(b *batch) {
+		b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED, Attributes: &historypb.HistoryEvent_ChildWorkflowExecutionStartedEventAttributes{
+			ChildWorkflowExecutionStartedEventAttributes: &historypb.ChildWorkflowExecutionStartedEventAttributes{
+				InitiatedEventId: b.child, WorkflowType: childType(), WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: b.childID, RunId: "run-c"},
+			},
+		}})
+	}}
+}
+
+func childDoesNot() incident {
+	return incident{name: "child does not start", event: func(b *batch) {
+		b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED, Attributes: &historypb.HistoryEvent_StartChildWorkflowExecutionFailedEventAttributes{
+			StartChildWorkflowExecutionFailedEventAttributes: &historypb.StartChildWorkflowExecutionFailedEventAttributes{
+				InitiatedEventId: b.child, WorkflowType: childType(), WorkflowId: b.childID,
+				Cause: enumspb.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS,
+			},
+		}})
+	}}
+}
+
+// delegates asks for a child of the run, which is that of its first event.
+func delegates() incident {
+	return incident{name: "delegation", update: true, event: func(b *batch) {
+		project, id, _ := workflows.ParseTaskWorkflowID(b.events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId())
+		in := childOf(id, "c1", func(in *workflows.DelegateTaskInput) { in.Child.Project = project })
+		body, err := anypb.New(&updatepb.Request{
+			Meta: &updatepb.Meta{UpdateId: "c1"}, Input: &updatepb.Input{Name: workflows.DelegateTask.Name, Args: b.payloads(in)},
+		})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.messages = append(b.messages, &protocolpb.Message{Id: "m", ProtocolInstanceId: "c1", Body: body})
 	}}
 }
 

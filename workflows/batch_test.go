@@ -47,6 +47,20 @@ func TestALongerBatchTellsNoOtherStory(t *testing.T) {
 			}
 			return append(sets, []incident{began(), progress(1), cancelReason(), cancels()})
 		}()},
+		"a child is asked for": {"success", ofType(enumspb.EVENT_TYPE_MARKER_RECORDED), func() (sets [][]incident) {
+			for _, end := range ends {
+				sets = append(sets, []incident{progress(1), end, cancels(), delegates()})
+			}
+			return sets
+		}()},
+		"a child is being started": {"delegate", ofType(enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED), func() (sets [][]incident) {
+			for _, end := range ends {
+				for _, child := range []incident{childStarts(), childDoesNot()} {
+					sets = append(sets, []incident{progress(1), child, end, cancels()})
+				}
+			}
+			return sets
+		}()},
 		"an attempt is being stopped": {"cancel", ofType(enumspb.EVENT_TYPE_TIMER_STARTED), func() (sets [][]incident) {
 			for _, end := range append(ends, stops()) {
 				sets = append(sets, []incident{began(), progress(1), end, fires()})
@@ -179,6 +193,9 @@ func (p *player) story(known map[string][]string, incidents []incident) []string
 		}
 		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
 			b.activity = e.GetEventId()
+		}
+		if a := e.GetStartChildWorkflowExecutionInitiatedEventAttributes(); a != nil {
+			b.child, b.childID = e.GetEventId(), a.GetWorkflowId()
 		}
 		if a := e.GetTimerStartedEventAttributes(); a != nil {
 			b.timer, b.timerName = e.GetEventId(), a.GetTimerId()

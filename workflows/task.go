@@ -120,6 +120,9 @@ func (r *taskRun) close(ctx workflow.Context, last Step) (sdk.Task, error) {
 	}
 	r.course.Close(workflow.Now(ctx), last)
 	r.upsert(ctx, nil)
+	if err := r.childrenStarted(ctx); err != nil {
+		return sdk.Task{}, err
+	}
 	r.outbox.finish(ctx)
 	r.drain()
 	record := r.course.Record()

@@ -12,7 +12,15 @@ import (
 // attempt asks for one attempt and waits for its end; a cancelled one is given time to stop. What came first counts: an end that was
 // there before the cancellation is the attempt's own.
 func (r *taskRun) attempt(ctx workflow.Context) AttemptOutcome {
-	future := activities.ExecuteTask(ctx, attemptOptions(r.course.Terms(workflow.Now(ctx))), r.course.Assignment())
+	if len(r.course.Needs()) > 0 {
+		return r.seek(ctx)
+	}
+	return r.make(ctx, r.course.Terms(workflow.Now(ctx)))
+}
+
+// make asks for the attempt once.
+func (r *taskRun) make(ctx workflow.Context, terms AttemptTerms) AttemptOutcome {
+	future := activities.ExecuteTask(ctx, attemptOptions(terms), r.course.Assignment())
 	r.open = future
 	asked := race(ctx, future) == cancelled
 	if asked && !r.stopped(ctx, future) {

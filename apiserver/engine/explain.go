@@ -63,6 +63,12 @@ type stand struct {
 
 // stand is where a task of this run stands; t is as [run.openTask] made it.
 func (r run) stand(t sdk.Task) stand {
+	if r.finding != nil && r.pending == nil {
+		if t.WaitingFor == nil || t.WaitingFor.Reason != sdk.WaitingForAgent {
+			return stand{}
+		}
+		return stand{queue: workflows.ControlQueue, kind: enumspb.TASK_QUEUE_TYPE_WORKFLOW, since: r.finding.since}
+	}
 	if r.pending != nil {
 		if t.Status != sdk.StatusQueued || t.WaitingFor == nil || t.WaitingFor.Reason != sdk.WaitingForAgent {
 			return stand{}
@@ -147,10 +153,14 @@ func notTaken(role sdk.Role, agentID string) string {
 // addressee is whose queue the pending attempt stands in: a role's, or that of one agent of it.
 func (r run) addressee() (sdk.Role, string) {
 	t := r.memo.Task
+	role, agentID := t.Role, t.AgentID
 	if s := r.pending.stage; s > 0 && s <= len(t.Fallback) {
-		return t.Fallback[s-1].Role, t.Fallback[s-1].AgentID
+		role, agentID = t.Fallback[s-1].Role, t.Fallback[s-1].AgentID
 	}
-	return t.Role, t.AgentID
+	if found, ok := strings.CutPrefix(r.pending.queue, workflows.RoleQueue(r.project, role)+"."); ok && agentID == "" { // for its capabilities
+		agentID = found
+	}
+	return role, agentID
 }
 
 // queue looks at a task queue; whoever asks within queueTTL shares the look, be it one that failed. It ends with the engine.

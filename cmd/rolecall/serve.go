@@ -147,7 +147,8 @@ func (s *serve) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, events.Close()) }()
 	s.registry = registry.New(events, s.agents)
-	s.apiConfig.Events, s.controlConfig.Stories, s.apiConfig.Agents = events, events, s.registry
+	s.apiConfig.Events, s.controlConfig.Stories = events, events
+	s.apiConfig.Agents, s.controlConfig.Agents = s.registry, s.registry
 	now := readiness{MetricsURL: shown.MetricsURL()}
 	var listener net.Listener
 	if s.api {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
@@ -93,6 +94,24 @@ func scenarios() map[string]scenario {
 			},
 			want: sdk.StatusFailed, chain: []string{"0.1 timed_out", "0.2 timed_out"},
 		},
+		"delegate": {
+			steps: script{"*": {"until:go", `result:{"ok":true}`}},
+			act: func(s *scene, id string, _ *dev.Process) {
+				s.signalled(id, 1) // it runs
+				for i, r := range []sdk.TaskRequest{{Title: "A child"}, {Title: "A child that outlives it", Detached: true}} {
+					r.Type, r.Role, r.ParentID = sdk.TypeCodeTest, "nobody", id
+					child, err := s.client.CreateTask(s.t.Context(), r, sdk.IdempotencyKey(fmt.Sprintf("child-%d", i)))
+					s.do(err)
+					if i == 0 {
+						_, err = s.client.CancelTask(s.t.Context(), child.ID, "not needed")
+						s.do(err)
+						s.ended(child.ID)
+					}
+				}
+				s.touch("go")
+			},
+			want: sdk.StatusCompleted, chain: []string{"0.1 completed"},
+		},
 		"input": {
 			steps: script{"0.1": {`ask:Which port?|{"type":"integer"}`}, "*": {"echo"}},
 			act: func(s *scene, id string, _ *dev.Process) {
@@ -131,7 +150,7 @@ func TestHistories(t *testing.T) {
 		t.Parallel()
 		stack := dev.ForTest(t, dev.Options{NoAPI: true, NoControl: true})
 		log := &awayLog{}
-		controlWithoutCache(t, stack, log)
+		controlWithoutCache(t, stack, log, nil)
 		h := histories(t, stack, log.set)
 		for name, history := range h {
 			if sticky(history) != 0 {
@@ -243,14 +262,14 @@ func (s *scene) signalled(id string, n int) {
 }
 
 // controlWithoutCache runs a control worker in this process, where TestMain sees to it that no run is kept in memory. It fails a run
-// that does not replay instead of waiting for a mended worker.
-func controlWithoutCache(t *testing.T, stack *dev.Stack, log activities.StoryLog) {
+// that does not replay instead of waiting for a mended worker. log and agents may be nil.
+func controlWithoutCache(t *testing.T, stack *dev.Stack, log activities.StoryLog, agents activities.Agents) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() {
 		stopped <- workers.RunControl(ctx, workers.ControlConfig{
-			FailOnPanic: true, Stories: log, Logger: slog.New(slog.DiscardHandler),
+			FailOnPanic: true, Stories: log, Agents: agents, Logger: slog.New(slog.DiscardHandler),
 			Temporal: client.Options{
 				HostPort: stack.TemporalAddr(), Identity: "control", Logger: slog.New(slog.DiscardHandler), DataConverter: workflows.DataConverter(),
 			},

@@ -48,7 +48,9 @@ func (a *attempt) due(d time.Duration, kind enumspb.TimeoutType) *timer {
 		if a.report != nil {
 			details = append(details, *a.report)
 		}
-		a.finish(workflows.AttemptOutcome{Err: temporal.NewTimeoutError(kind, nil, details...)})
+		a.finish(workflows.AttemptOutcome{
+			Err: temporal.NewTimeoutError(kind, nil, details...), NotFound: kind == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START && a.finds(),
+		})
 		a.tellToStop(sdk.ErrLeaseLost)
 		a.engine.dispatch()
 	})
@@ -171,6 +173,12 @@ func (e *engine) carry(value, into any) error {
 		return err
 	}
 	return e.data.FromPayload(payload, into)
+}
+
+// finds tells whether nobody is there who has what the attempt needs.
+func (a *attempt) finds() bool {
+	return a.agent == nil && len(a.assignment.Task.Capabilities) > 0 &&
+		!slices.ContainsFunc(a.engine.agents, func(agent *Agent) bool { return agent.fits(a) })
 }
 
 // look is how a queue stands.

@@ -141,7 +141,13 @@ func (e *engine) create(in workflows.TaskInput, digest string) (task sdk.Task, r
 	if err := e.makeRoom(); err != nil {
 		return sdk.Task{}, false, err
 	}
+	in.Request = in.Request.Resolve()
+	in, taken, err := e.adopt(in)
+	if err != nil {
+		return sdk.Task{}, false, err
+	}
 	r := e.newRun(in, digest)
+	taken(r)
 	answer := r.task() // the caller hears of it before anything has come of it
 	r.follow(r.course.Begin(e.now))
 	e.dispatch()

@@ -29,6 +29,7 @@ type run struct {
 	timer     *timer               // with StepRest and StepAsk
 	resume    func(cancelled bool) // what follows then
 	callers   map[*waiter]struct{} // who wait for the end
+	children  []*run               // that end with the task
 }
 
 func (e *engine) newRun(in workflows.TaskInput, digest string) *run {
@@ -65,6 +66,7 @@ func (r *run) follow(step workflows.Step) {
 			r.course.Close(e.now, step)
 			r.ended = e.number()
 			r.wakeCallers()
+			r.release()
 			return
 		}
 	}
@@ -152,6 +154,8 @@ func (r *run) task() sdk.Task {
 		k.Pending = &kept.Pending{Stage: a.stage, Number: a.number, Scheduled: a.scheduled, TakenAt: a.taken, Report: a.report}
 		if a.agent == nil {
 			k.Pending.Queue = r.engine.look(a.terms.Queue)
+			k.Pending.Queue.Polled = k.Pending.Queue.Polled || len(a.assignment.Task.Capabilities) > 0
+			k.Pending.Nobody = a.finds()
 		}
 	}
 	return k.Open(links)

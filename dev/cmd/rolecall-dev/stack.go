@@ -20,6 +20,7 @@ import (
 	"github.com/rolecall-dev/rolecall/dev"
 	"github.com/rolecall-dev/rolecall/dev/temporal"
 	"github.com/rolecall-dev/rolecall/registry"
+	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
@@ -65,15 +66,19 @@ func newParts(c Config, listener net.Listener, server *temporal.Server, shown *t
 
 // run serves until ctx ends or a part fails, and calls ready once tasks are taken.
 func (p *parts) run(ctx context.Context, ready func() error) error {
+	redaction, err := p.api.Redaction()
+	if err != nil {
+		return errors.Join(err, p.listener.Close())
+	}
+	p.agents.Logger, p.agents.Before = p.log.With("part", "agents"), redaction.Event
+	agents := registry.New(p.api.Events, p.agents)
+	p.api.Agents = agents
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return p.serveAPI(ctx) })
+	group.Go(func() error { agents.Run(ctx); return nil })
+	group.Go(func() error { return p.serveAPI(ctx, redaction.Event) })
 	group.Go(func() error {
-		redaction, err := p.api.Redaction()
-		if err != nil {
-			return err
-		}
 		return workers.RunControl(ctx, workers.ControlConfig{
-			Temporal: p.temporal, Redaction: &redaction, Stories: p.api.Events, Logger: p.log.With("part", "control"),
+			Temporal: p.temporal, Redaction: &redaction, Stories: p.api.Events, Agents: agents, Logger: p.log.With("part", "control"),
 		})
 	})
 	group.Go(func() error {
@@ -85,32 +90,23 @@ func (p *parts) run(ctx context.Context, ready func() error) error {
 	return group.Wait()
 }
 
-func (p *parts) serveAPI(ctx context.Context) error {
+func (p *parts) serveAPI(ctx context.Context, before func(sdk.Event) sdk.Event) error {
 	c, err := client.NewLazyClient(p.temporal)
 	if err != nil {
 		return errors.Join(fmt.Errorf("temporal client: %w", err), p.listener.Close())
 	}
 	defer c.Close()
-	redaction, err := p.api.Redaction()
-	if err != nil {
-		return errors.Join(err, p.listener.Close())
-	}
 	tasks := engine.New(c, engine.Config{
 		Namespace: p.temporal.Namespace, UIURL: p.api.TemporalUIURL, Metrics: p.api.Metrics, Logger: p.log.With("part", "api"),
-		Events: p.api.Events, Before: redaction.Event,
+		Events: p.api.Events, Before: before,
 	})
 	defer tasks.Close()
-	p.agents.Logger, p.agents.Before = p.log.With("part", "agents"), redaction.Event
-	agents := registry.New(p.api.Events, p.agents)
-	p.api.Agents = agents
+	p.api.Leases = tasks
 	server, err := apiserver.New(p.api, tasks, p.log.With("part", "api"))
 	if err != nil {
 		return errors.Join(err, p.listener.Close())
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return server.Serve(ctx, p.listener) })
-	group.Go(func() error { agents.Run(ctx); return nil })
-	return group.Wait()
+	return server.Serve(ctx, p.listener)
 }
 
 func (p *parts) url() string { return "http://" + p.listener.Addr().String() }

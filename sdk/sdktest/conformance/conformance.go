@@ -221,6 +221,9 @@ func masked(task *sdk.Task) ([]byte, error) {
 	if task.RetryOf != "" {
 		text = strings.ReplaceAll(text, task.RetryOf, "FIRST")
 	}
+	if task.ParentID != "" {
+		text = strings.ReplaceAll(text, task.ParentID, "PARENT")
+	}
 	var tree map[string]any
 	if err := json.Unmarshal([]byte(text), &tree); err != nil {
 		return nil, err

@@ -1,0 +1,157 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// FindAgentName is the activity that looks for an agent with capabilities; the control worker serves it. Its argument is a
+// [FindAgentInput], its result a [FindAgentOutput], its heartbeat a [FindAgentReport]. It lasts until there is one.
+const FindAgentName = "FindAgent"
+
+// FindAgentInput says what an agent must be.
+type FindAgentInput struct {
+	Project      string   `json:"project"`
+	Role         sdk.Role `json:"role"`
+	AgentID      string   `json:"agentId,omitempty"` // the one that is addressed; "" is any
+	Capabilities []string `json:"capabilities"`      // all of them
+	// Passed are those that were asked and have not taken the task: another one goes before them.
+	Passed []string `json:"passed,omitempty"`
+}
+
+// FindAgentOutput is who was found.
+type FindAgentOutput struct {
+	AgentID string `json:"agentId"`
+}
+
+// FindAgentReport says, while it lasts, that there is nobody.
+type FindAgentReport struct {
+	Nobody bool `json:"nobody"`
+}
+
+const (
+	findTry       = 24 * time.Hour // of one execution; Temporal tries on
+	findHeartbeat = 30 * time.Second
+	findPrefix    = "find-"
+)
+
+// FindAgent asks for an agent for an attempt, at most for the given time.
+func FindAgent(ctx workflow.Context, stage, attempt int, atMost time.Duration, in FindAgentInput) workflow.Future {
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		ActivityID: findPrefix + AttemptID(stage, attempt), ScheduleToCloseTimeout: atMost, StartToCloseTimeout: min(findTry, atMost), HeartbeatTimeout: findHeartbeat,
+		RetryPolicy: &temporal.RetryPolicy{MaximumInterval: 10 * time.Second},
+		Summary:     "looks for an agent with " + sdk.Cut(strings.Join(in.Capabilities, ", "), 128),
+	}), FindAgentName, in)
+}
+
+// ParseFindID is the attempt that an activity of this id looks for an agent for; ok is false for the id of another activity.
+func ParseFindID(id string) (stage, attempt int, ok bool) {
+	rest, found := strings.CutPrefix(id, findPrefix)
+	stage, attempt, ok = ParseAttemptID(rest)
+	return stage, attempt, ok && found
+}
+
+// Agents is where agents are registered.
+type Agents interface {
+	// Find answers an agent of the role that can be addressed, is not offline, has all the capabilities and is none of except; "" when there
+	// is none.
+	Find(ctx context.Context, project, role string, capabilities []string, except []string) (agentID string, err error)
+}
+
+const (
+	findPause   = time.Second // between two looks
+	findBeat    = 5 * time.Second
+	findAgain   = 5 * time.Second // until what finds no room is tried again
+	maxFinders  = 200             // looks that last at once in a process; more are tried again later by Temporal, which costs a worker nothing
+	maxExcepted = 1000            // agents that are passed over to find one
+)
+
+// Finder serves [FindAgentName]. It is safe for concurrent use.
+type Finder struct {
+	agents Agents        // nil: nobody is ever found
+	room   chan struct{} // holds one for each look that lasts
+}
+
+// NewFinder looks among agents; nil is that there are none.
+func NewFinder(agents Agents) *Finder {
+	return &Finder{agents: agents, room: make(chan struct{}, maxFinders)}
+}
+
+// FindAgent is [FindAgentName].
+func (f *Finder) FindAgent(ctx context.Context, in FindAgentInput) (FindAgentOutput, error) {
+	id, err := f.look(ctx, in)
+	if err != nil || id != "" {
+		return FindAgentOutput{AgentID: id}, err
+	}
+	activity.RecordHeartbeat(ctx, FindAgentReport{Nobody: true})
+	select {
+	case f.room <- struct{}{}:
+		defer func() { <-f.room }()
+	default:
+		return FindAgentOutput{}, later("too many look for an agent at once", findAgain)
+	}
+	return f.await(ctx, in)
+}
+
+// await looks again and again until there is somebody.
+func (f *Finder) await(ctx context.Context, in FindAgentInput) (FindAgentOutput, error) {
+	again, beat := time.NewTicker(findPause), time.NewTicker(findBeat)
+	defer again.Stop()
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return FindAgentOutput{}, context.Cause(ctx)
+		case <-activity.GetWorkerStopChannel(ctx):
+			return FindAgentOutput{}, later("the control worker stops", 0)
+		case <-beat.C:
+			activity.RecordHeartbeat(ctx, FindAgentReport{Nobody: true})
+		case <-again.C:
+			if id, err := f.look(ctx, in); err != nil || id != "" {
+				return FindAgentOutput{AgentID: id}, err
+			}
+		}
+	}
+}
+
+// look is one look: for another one than those that were asked, else for one of them.
+func (f *Finder) look(ctx context.Context, in FindAgentInput) (string, error) {
+	if f.agents == nil {
+		return "", nil
+	}
+	id, err := f.find(ctx, in, in.Passed)
+	if id == "" && err == nil && len(in.Passed) > 0 {
+		id, err = f.find(ctx, in, nil)
+	}
+	if err != nil {
+		return "", later("the agents can not be looked at", findAgain)
+	}
+	return id, nil
+}
+
+// find is an agent beside the given ones; where one is addressed, that one or none.
+func (f *Finder) find(ctx context.Context, in FindAgentInput, except []string) (string, error) {
+	except = slices.Clone(except)
+	for len(except) <= maxExcepted {
+		id, err := f.agents.Find(ctx, in.Project, string(in.Role), in.Capabilities, except)
+		if err != nil || id == "" || in.AgentID == "" || id == in.AgentID {
+			return id, err
+		}
+		except = append(except, id)
+	}
+	return "", errors.New("there are too many agents")
+}
+
+// later has Temporal try again after a while.
+func later(why string, after time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions(why, string(sdk.CodeUnavailable), temporal.ApplicationErrorOptions{NextRetryDelay: after})
+}

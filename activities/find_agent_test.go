@@ -1,0 +1,91 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/rolecall-dev/rolecall/activities"
+)
+
+// agents is a scripted registry: those that have what is asked for, from look to look.
+type agents struct {
+	looks [][]string // the last one stays
+	err   error
+	asked int
+}
+
+func (a *agents) Find(_ context.Context, _, _ string, _ []string, except []string) (string, error) {
+	if a.err != nil {
+		return "", a.err
+	}
+	there := a.looks[min(a.asked, len(a.looks)-1)]
+	a.asked++
+	for _, id := range there {
+		if !slices.Contains(except, id) {
+			return id, nil
+		}
+	}
+	return "", nil
+}
+
+func find(t *testing.T, a activities.Agents, in activities.FindAgentInput) (string, error) {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	f := activities.NewFinder(a)
+	env.RegisterActivity(f.FindAgent)
+	value, err := env.ExecuteActivity(f.FindAgent, in)
+	if err != nil {
+		return "", err
+	}
+	var out activities.FindAgentOutput
+	err = value.Get(&out)
+	return out.AgentID, err
+}
+
+func TestFindsAnAgent(t *testing.T) {
+	t.Parallel()
+	all := [][]string{{"ada", "bob", "eve"}}
+	for name, tc := range map[string]struct {
+		in   activities.FindAgentInput
+		want string
+	}{
+		"any":                     {activities.FindAgentInput{}, "ada"},
+		"another one":             {activities.FindAgentInput{Passed: []string{"ada"}}, "bob"},
+		"there is no other":       {activities.FindAgentInput{Passed: []string{"bob", "eve", "ada"}}, "ada"},
+		"the addressed one":       {activities.FindAgentInput{AgentID: "eve"}, "eve"},
+		"the addressed one again": {activities.FindAgentInput{AgentID: "eve", Passed: []string{"eve"}}, "eve"},
+	} {
+		if got, err := find(t, &agents{looks: all}, tc.in); err != nil || got != tc.want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, tc.want)
+		}
+	}
+}
+
+// TestWaitsForAnAgent: it lasts until there is one.
+func TestWaitsForAnAgent(t *testing.T) {
+	t.Parallel()
+	a := &agents{looks: [][]string{nil, nil, {"ada"}}}
+	if got, err := find(t, a, activities.FindAgentInput{}); err != nil || got != "ada" || a.asked != 3 {
+		t.Errorf("%q, %v, after %d looks", got, err, a.asked)
+	}
+}
+
+func TestALookThatFailsIsMadeAgainByTemporal(t *testing.T) {
+	t.Parallel()
+	_, err := find(t, &agents{err: errors.New("away")}, activities.FindAgentInput{})
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok || app.NonRetryable() || app.NextRetryDelay() != 5*time.Second {
+		t.Errorf("%v", err)
+	}
+	if d := cmp.Diff("unavailable", app.Type()); d != "" {
+		t.Error(d)
+	}
+}

@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// createChild has the run of a task's parent start it. How many tasks there are below a root is counted by the root's own run, which is
+// asked first; where that has ended, they are counted as Temporal lists them.
+func (e *Engine) createChild(ctx context.Context, in workflows.TaskInput, digest string, born time.Time) (task sdk.Task, replayed bool, err error) {
+	if digest != "" { // the same request again is answered also when its parent has ended since
+		task, err := e.replay(ctx, in.Project, in.ID, digest)
+		if err == nil || !errors.Is(err, sdk.ErrNotFound) {
+			return task, err == nil, err
+		}
+	}
+	parent, err := e.parent(ctx, in.Project, in.Request.ParentID)
+	if err != nil {
+		return sdk.Task{}, false, err
+	}
+	if root := parent.memo.Task.RootID; root != "" && root != parent.id {
+		if err := e.count(ctx, in.Project, root, in.ID); err != nil {
+			return sdk.Task{}, false, err
+		}
+	}
+	out, err := e.delegate(ctx, parent.id, workflows.DelegateTaskInput{Child: in, Digest: digest})
+	switch {
+	case isNotFound(err):
+		return sdk.Task{}, false, workflows.ParentEnded()
+	case err != nil && digest != "" && errors.Is(fault(err), sdk.ErrConflict): // by another one of the same key, it may be
+		if task, again := e.replay(ctx, in.Project, in.ID, digest); again == nil || errors.Is(again, sdk.ErrIdempotencyMismatch) {
+			return task, again == nil, again
+		}
+	}
+	if err != nil {
+		return sdk.Task{}, false, fault(err)
+	}
+	in.RootID, in.Depth = out.RootID, out.Depth
+	return e.begun(in.Project, withLists(workflows.NewTask(in, in.CreatedAt)), out.RunID, born), false, nil
+}
+
+// parent is the run of a task that is to have a child.
+func (e *Engine) parent(ctx context.Context, project, id string) (run, error) {
+	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflows.TaskWorkflowID(project, id), "")
+	if isNotFound(err) {
+		return run{}, NoSuchParent(id)
+	}
+	if err != nil {
+		return run{}, fault(err)
+	}
+	r, err := e.decodeRun(resp)
+	if err != nil {
+		return run{}, fault(err)
+	}
+	r.project, r.id = project, id
+	if _, ended := endedStatus(r.status); ended || r.cancelRequested {
+		return run{}, workflows.ParentEnded()
+	}
+	if r.memo == nil { // somebody else started it
+		if err := e.completeRequest(ctx, &r); err != nil {
+			return run{}, fault(err)
+		}
+	}
+	if r.memo.Depth >= sdk.MaxDepth {
+		return run{}, workflows.TooDeep()
+	}
+	return r, nil
+}
+
+// count enters a task in the count of its root, unless it is in it.
+func (e *Engine) count(ctx context.Context, project, root, id string) error {
+	_, err := e.delegate(ctx, root, workflows.DelegateTaskInput{Child: workflows.TaskInput{Project: project, ID: id}, CountOnly: true})
+	if err == nil {
+		return nil
+	}
+	if conflict := errors.Is(err, sdk.ErrConflict); !conflict && !isNotFound(err) {
+		return fault(err)
+	}
+	resp, err := e.temporal.WorkflowService().CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+		Namespace: e.cfg.Namespace, Query: familyQuery(project, root),
+	})
+	if err != nil {
+		return fault(err)
+	}
+	if resp.GetCount() >= sdk.MaxDescendants {
+		return workflows.TooManyDescendants()
+	}
+	return nil
+}
+
+// familyQuery chooses the tasks below a root: those that it has started, and they.
+func familyQuery(project, root string) string {
+	return strings.Join([]string{
+		"WorkflowType = " + quote(workflows.TaskWorkflow), workflows.AttrProject.GetName() + " = " + quote(project),
+		"RootWorkflowId = " + quote(workflows.TaskWorkflowID(project, root)), "WorkflowId != " + quote(workflows.TaskWorkflowID(project, root)),
+	}, " AND ")
+}
+
+// delegate asks a run to take a child. Its refusal is an [sdk.Error]; any other error is Temporal's. The same child is asked for once.
+func (e *Engine) delegate(ctx context.Context, parent string, in workflows.DelegateTaskInput) (workflows.DelegateTaskOutput, error) {
+	out, err := update(ctx, e.temporal, workflows.DelegateTask, client.UpdateWorkflowOptions{
+		WorkflowID: workflows.TaskWorkflowID(in.Child.Project, parent), UpdateID: in.Child.ID,
+	}, in)
+	if refused, ok := refusal(err); ok {
+		return out, refused
+	}
+	return out, err
+}
+
+// update sends an update and waits until it is done. opts name the run.
+func update[In, Out any](ctx context.Context, api temporalAPI, u workflows.Update[In, Out], opts client.UpdateWorkflowOptions, in In) (out Out, err error) {
+	opts.UpdateName, opts.Args, opts.WaitForStage = u.Name, []any{in}, client.WorkflowUpdateStageCompleted
+	handle, err := api.UpdateWorkflow(ctx, opts)
+	if err != nil {
+		return out, err
+	}
+	err = handle.Get(ctx, &out)
+	return out, err
+}

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/grpc"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// familyRuns is a Temporal with the run of a parent, and what its runs answer to delegate-task.
+type familyRuns struct {
+	*oneRun
+	answers map[string]error // by workflow id; what is not there takes the child
+	asked   []string
+	below   int64 // the root, as Temporal lists them
+	query   string
+}
+
+func (f *familyRuns) DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if workflowID != f.run.GetWorkflowExecutionInfo().GetExecution().GetWorkflowId() {
+		return nil, serviceerror.NewNotFound("no such run")
+	}
+	return f.oneRun.DescribeWorkflowExecution(ctx, workflowID, runID)
+}
+
+func (f *familyRuns) UpdateWorkflow(_ context.Context, opts client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	in, ok := opts.Args[0].(workflows.DelegateTaskInput)
+	if !ok || opts.UpdateName != workflows.DelegateTask.Name || opts.UpdateID != in.Child.ID || opts.WaitForStage != client.WorkflowUpdateStageCompleted {
+		return nil, fmt.Errorf("asked %+v", opts)
+	}
+	f.asked = append(f.asked, fmt.Sprintf("%s count only %t", opts.WorkflowID, in.CountOnly))
+	if err := f.oneRun.answer; err != nil {
+		return nil, err
+	}
+	if err := f.answers[opts.WorkflowID]; err != nil {
+		return settled{err: err}, nil
+	}
+	return taken{}, nil
+}
+
+// taken is the answer of a run that has taken a child.
+type taken struct{ client.WorkflowUpdateHandle }
+
+func (taken) Get(_ context.Context, into any) error {
+	if out, ok := into.(*workflows.DelegateTaskOutput); ok {
+		*out = workflows.DelegateTaskOutput{RootID: "root", Depth: 2, RunID: "run-c"}
+	}
+	return nil
+}
+
+func (f *familyRuns) WorkflowService() workflowservice.WorkflowServiceClient {
+	return counting{f.oneRun.WorkflowService(), f}
+}
+
+type counting struct {
+	workflowservice.WorkflowServiceClient
+	family *familyRuns
+}
+
+func (c counting) CountWorkflowExecutions(_ context.Context, in *workflowservice.CountWorkflowExecutionsRequest, _ ...grpc.CallOption) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+	c.family.query = in.GetQuery()
+	return &workflowservice.CountWorkflowExecutionsResponse{Count: c.family.below}, nil
+}
+
+func refusedWith(code sdk.Code) error {
+	return temporal.NewNonRetryableApplicationError(string(code)+": as the run says", string(code), nil, []sdk.Fault(nil))
+}
+
+// TestCreateChild: who is asked for a child, and what comes of the answers.
+func TestCreateChild(t *testing.T) {
+	t.Parallel()
+	gone := serviceerror.NewNotFound("workflow execution already completed")
+	const parent, root = "task:p:a", "task:p:root"
+	both := []string{root + " count only true", parent + " count only false"}
+	for name, tc := range map[string]struct {
+		root    string
+		depth   int
+		ended   bool
+		parent  string
+		answers map[string]error
+		below   int64
+		asked   []string
+		code    sdk.Code
+		says    string
+	}{
+		"of a root":                   {asked: both[1:]},
+		"of a child":                  {root: "root", depth: 1, asked: both},
+		"of none":                     {parent: "b", code: sdk.CodeNotFound, says: "could be the parent"},
+		"of one that has ended":       {ended: true, code: sdk.CodeConflict, says: "has ended"},
+		"of one that ends meanwhile":  {answers: map[string]error{parent: gone}, asked: both[1:], code: sdk.CodeConflict, says: "has ended"},
+		"too deep":                    {root: "root", depth: sdk.MaxDepth, code: sdk.CodeDelegationLimit},
+		"refused by the root":         {root: "root", depth: 1, answers: map[string]error{root: refusedWith(sdk.CodeDelegationLimit)}, asked: both[:1], code: sdk.CodeDelegationLimit},
+		"refused by the parent":       {answers: map[string]error{parent: refusedWith(sdk.CodeConflict)}, asked: both[1:], code: sdk.CodeConflict},
+		"the root has ended":          {root: "root", depth: 1, answers: map[string]error{root: gone}, below: sdk.MaxDescendants - 1, asked: both},
+		"the root ends":               {root: "root", depth: 1, answers: map[string]error{root: refusedWith(sdk.CodeConflict)}, below: 7, asked: both},
+		"too many below what was one": {root: "root", depth: 1, answers: map[string]error{root: gone}, below: sdk.MaxDescendants, asked: both[:1], code: sdk.CodeDelegationLimit},
+		"Temporal is away":            {root: "root", depth: 1, answers: map[string]error{root: serviceerror.NewUnavailable("away")}, asked: both[:1], code: sdk.CodeUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			above := input()
+			above.RootID, above.Depth = tc.root, tc.depth
+			o := newOneRun(t, above)
+			memo := workflows.NewTaskMemo(workflows.NewTask(above, at(0)))
+			memo.Depth = tc.depth
+			o.run.WorkflowExecutionInfo.Memo.Fields[workflows.MemoTask] = payload(t, memo)
+			if tc.ended {
+				o.run.WorkflowExecutionInfo.Status = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+			}
+			f := &familyRuns{oneRun: o, answers: tc.answers, below: tc.below}
+			e := newEngine(f, Config{})
+			defer e.Close()
+			in := input(func(r *sdk.TaskRequest) { r.ParentID = "a" })
+			in.ID = "c"
+			if tc.parent != "" {
+				in.Request.ParentID = tc.parent
+			}
+			task, _, err := e.CreateTask(t.Context(), in, "")
+			if d := cmp.Diff(tc.asked, f.asked); d != "" {
+				t.Error(d)
+			}
+			if tc.code == "" {
+				if err != nil || task.RootID != "root" || task.ParentID != "a" || task.ID != "c" || task.Links.Self == "" {
+					t.Errorf("%+v, %v", task, err)
+				}
+				if again, err := e.GetTask(t.Context(), "p", "c"); err != nil || again.RootID != "root" {
+					t.Errorf("read as %+v, %v", again, err)
+				}
+				return
+			}
+			refused, ok := errors.AsType[*sdk.Error](err)
+			if !ok || refused.Code != tc.code || tc.says != "" && !strings.Contains(refused.Message, tc.says) {
+				t.Errorf("%v, want %s saying %q", err, tc.code, tc.says)
+			}
+			if want := "WorkflowType = 'Task' AND RolecallProject = 'p' AND RootWorkflowId = 'task:p:root' AND WorkflowId != 'task:p:root'"; f.query != "" && f.query != want {
+				t.Errorf("counted %s", f.query)
+			}
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package workflows
+
+import (
+	"strings"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// Needs are the capabilities that an agent of the task must have; empty is none.
+func (c *Course) Needs() []string { return c.task.Capabilities }
+
+// wanted is the agent that the attempt needs.
+func (c *Course) wanted(passed []string) activities.FindAgentInput {
+	return activities.FindAgentInput{
+		Project: c.in.Project, Role: c.stage().Role, AgentID: c.stage().AgentID, Capabilities: c.task.Capabilities, Passed: passed,
+	}
+}
+
+// queuedUntil is until when the attempt may wait for somebody to take it.
+func (c *Course) queuedUntil(now time.Time) time.Time {
+	left := c.left(now)
+	if queued := milliseconds(c.stage().Timeouts.QueueMs); queued > 0 && queued < left {
+		left = queued
+	}
+	return now.Add(left)
+}
+
+// termsFor are the terms of the attempt for an agent that was found.
+func (c *Course) termsFor(now time.Time, agentID string) AttemptTerms {
+	terms := c.Terms(now)
+	terms.Queue = AgentQueue(c.in.Project, c.stage().Role, agentID)
+	return terms
+}
+
+// askAgain reports whether the history has room for the attempt once more; another agent is asked for it.
+func (c *Course) askAgain() bool {
+	if c.written+c.weight() > maxWritten {
+		return false
+	}
+	c.written += c.weight()
+	return true
+}
+
+// notFound is the end of an attempt that no agent with the capabilities was there for.
+func (c *Course) notFound(now time.Time) attemptEnd {
+	if c.left(now) <= 0 {
+		return failed(sdk.OutcomeNotTaken, sdk.CodeTotalTimeout, "the task's time was used up")
+	}
+	return failed(sdk.OutcomeNotTaken, sdk.CodeNoAgent, NobodyHas(c.stage().Role, c.task.Capabilities))
+}
+
+// NobodyHas says that there is no agent of a role with capabilities.
+func NobodyHas(role sdk.Role, capabilities []string) string {
+	return "no agent of role " + string(role) + " is there that can be addressed and has " + sdk.Cut(strings.Join(capabilities, ", "), 512)
+}

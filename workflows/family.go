@@ -1,0 +1,118 @@
+package workflows
+
+import (
+	"slices"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+const (
+	// resultAllowance is how many bytes of history a child is counted with for its end, which is written there with all of its result.
+	// What is larger counts once it is there.
+	resultAllowance = 64 << 10
+	// childWeight is about how many bytes a child is in history beside what its request holds.
+	childWeight = 16 << 10
+)
+
+// family is what a task knows of those that were delegated below it.
+type family struct {
+	counted   map[string]bool // by id: its children, and of a root all others below it
+	results   int             // bytes that the ends of children have put into history beyond what was counted for them
+	undecided []*Delegation   // whose runs have not been seen to start, in the order of their events
+}
+
+// Delegation is a child whose run is about to be started.
+type Delegation struct {
+	Child TaskInput
+	seq   int // of its event
+}
+
+// isRoot reports whether the task has no parent.
+func (c *Course) isRoot() bool { return c.in.RootID == "" || c.in.RootID == c.in.ID }
+
+// CheckDelegation answers nil when a child can be taken, else an [sdk.Error]: conflict when the task has ended, delegation_limit beyond
+// [sdk.MaxDepth] or [sdk.MaxDescendants], or where its history has no room for more, invalid_input for what no client of ours asks for.
+func (c *Course) CheckDelegation(in DelegateTaskInput) error {
+	if c.closed {
+		return ParentEnded()
+	}
+	if !sdk.ValidID(in.Child.ID) || in.Child.ID == c.in.ID || in.CountOnly && !c.isRoot() {
+		return sdk.Errorf(sdk.CodeInvalidInput, "the child's id is not one that this run can take")
+	}
+	if c.isRoot() && len(c.family.counted) >= sdk.MaxDescendants && !c.family.counted[in.Child.ID] {
+		return TooManyDescendants()
+	}
+	if in.CountOnly {
+		return nil
+	}
+	if in.Child.Project != c.in.Project || in.Child.Request.ParentID != c.in.ID {
+		return sdk.Errorf(sdk.CodeInvalidInput, "the child names another parent")
+	}
+	if c.in.Depth >= sdk.MaxDepth {
+		return TooDeep()
+	}
+	if err := in.Child.Request.Validate(); err != nil {
+		return err
+	}
+	if c.written+c.family.results+weightOf(in.Child) > maxWritten {
+		return sdk.Errorf(sdk.CodeDelegationLimit, "what this task has delegated has filled the history that one run may have: delegate from a task of its own")
+	}
+	return nil
+}
+
+// ParentEnded refuses a child of a task that has ended, or is about to.
+func ParentEnded() *sdk.Error {
+	return sdk.Errorf(sdk.CodeConflict, "the parent task has ended, or was asked to, and takes no children any more")
+}
+
+// TooManyDescendants refuses one task too many below one root.
+func TooManyDescendants() *sdk.Error {
+	return sdk.Errorf(sdk.CodeDelegationLimit, "there are %d tasks below one root already, which is the most", sdk.MaxDescendants)
+}
+
+// TooDeep refuses a child of a task that stands as deep as one may.
+func TooDeep() *sdk.Error {
+	return sdk.Errorf(sdk.CodeDelegationLimit, "the parent task has %d parents above it already, which is the most: do the work there", sdk.MaxDepth)
+}
+
+// weightOf is about how many bytes a child puts into its parent's history: what it is asked for with and started with, and its end.
+func weightOf(child TaskInput) int {
+	return childWeight + resultAllowance + 2*(len(child.Request.Input)+len(child.Request.Description))
+}
+
+// enterFamily counts a task below this one, once.
+func (c *Course) enterFamily(id string) {
+	if c.family.counted == nil {
+		c.family.counted = map[string]bool{}
+	}
+	c.family.counted[id] = true
+}
+
+// Delegated says whether the run of a child has started. Where it has not, it was never told of: what came after it moves up.
+func (c *Course) Delegated(d *Delegation, started bool) {
+	c.family.undecided = slices.DeleteFunc(c.family.undecided, func(other *Delegation) bool { return other == d })
+	if started {
+		return
+	}
+	first := c.seq - len(c.events) + 1
+	c.events = slices.Delete(c.events, d.seq-first, d.seq-first+1)
+	c.seq--
+	for i := d.seq - first; i < len(c.events); i++ {
+		e := &c.events[i]
+		if e.CausationID == eventID(c.in, e.Seq-1) {
+			e.CausationID = eventID(c.in, e.Seq-2)
+		}
+		e.Seq--
+		e.ID = eventID(c.in, e.Seq)
+	}
+	for _, later := range c.family.undecided {
+		if later.seq > d.seq {
+			later.seq--
+		}
+	}
+}
+
+// ChildEnded takes how many bytes the end of a child has put into history.
+func (c *Course) ChildEnded(size int) {
+	c.family.results += max(size-resultAllowance, 0)
+}
