@@ -189,8 +189,11 @@ func (o *outboxScene) plays(plan, typ string, n int) (inTime bool) {
 		o.t.Errorf("%s: %v; the run ended with %v", id, err, end)
 		return true
 	}
-	note, err := os.ReadFile((&outboxControl{dir: o.dir}).note(id))
-	if err != nil {
+	var note []byte
+	if err := dev.Until(ctx, patience, func(context.Context) (err error) { // a worker killed by another plan may have written the story and not come to this
+		note, err = os.ReadFile((&outboxControl{dir: o.dir}).note(id))
+		return err
+	}); err != nil {
 		o.t.Errorf("%s: nothing came of the plan: %v", id, err)
 	}
 	inTime = string(note) == "<nil>" && o.lost(ctx, plan, id)
