@@ -18,7 +18,7 @@ import (
 // TestMeetsTheTableOverHTTP holds agents over leases to the cases of role workers: one set of features, two transports.
 func TestMeetsTheTableOverHTTP(t *testing.T) {
 	t.Parallel()
-	stack := sharedStack(t)
+	stack := ownStack(t) // with projects of its own: a server without keys has at most 100
 	conformance.Run(t, conformance.Options{
 		Open: func(t *testing.T) conformance.Target { return &leaseTarget{stackTarget{newScene(t, stack)}} },
 		Skip: []string{"an addressed agent has it"}, // over HTTP an agent is addressed once it is registered so

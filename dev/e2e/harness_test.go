@@ -89,6 +89,21 @@ func sharedStack(t *testing.T) *dev.Stack {
 	return shared.stack
 }
 
+// ownStack is a stack of one test.
+func ownStack(t *testing.T) *dev.Stack {
+	t.Helper()
+	stack, err := dev.Start(t.Context(), dev.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stack.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return stack
+}
+
 // scene is a project of its own on a stack, with a name that no other test process uses: its workers, its tasks, and the folder where its agents leave their facts.
 type scene struct {
 	t       *testing.T

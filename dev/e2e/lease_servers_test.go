@@ -65,15 +65,7 @@ func secondAPI(t *testing.T, stack *dev.Stack) (*dev.Process, func(project strin
 // killed under load each task is completed once all the same.
 func TestTwoServersShareLeases(t *testing.T) {
 	t.Parallel()
-	stack, err := dev.Start(t.Context(), dev.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stack.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	stack := ownStack(t)
 	second, both := secondAPI(t, stack)
 	s := newScene(t, stack)
 	client := both(s.project)

@@ -43,7 +43,11 @@ func (s *scene) follow(filter sdk.EventFilter) *follower {
 	return f
 }
 
+// take notes an event that is kept: heartbeats of agents are not.
 func (f *follower) take(e *sdk.Event) {
+	if e.Sequence == "" {
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.events = append(f.events, e)
