@@ -60,7 +60,7 @@ func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activit
 		s.ended = true
 		return sdk.LeaseStatus{}, LeaseLost()
 	}
-	s.fresh = true
+	s.fresh, s.spoke = true, true
 	e.leases.keep(h, s)
 	s.expires = sent.Add(time.Duration(h.HeartbeatMs) * time.Millisecond)
 	e.tellProgress(ctx, h, s, w.Progress != nil)
@@ -125,15 +125,16 @@ func (e *Engine) recall(ctx context.Context, h activities.Hold, s *leaseState, n
 	return nil
 }
 
-// tellProgress signals the newest progress to the run, not more often than its history bears; the newest is always in the heartbeat. It
-// returns when the signal has arrived, so that none is under way when the attempt's end is told.
+// tellProgress signals the newest progress to the run, not more often than its history bears: what came too soon is told with a later word.
+// The newest is always in the heartbeat. It returns when the signal has arrived, so that none is under way when the attempt's end is told.
 func (e *Engine) tellProgress(ctx context.Context, h activities.Hold, s *leaseState, fresh bool) {
 	e.settleOwed(ctx, h, s)
+	s.due = s.due || fresh
 	now := time.Now()
-	if !fresh || s.owed != nil || now.Sub(s.told) < max(signalLeast, now.Sub(h.TaskBegan)/signalPerTask) {
+	if !s.due || s.report.Progress == nil || s.owed != nil || now.Sub(s.told) < max(signalLeast, now.Sub(h.TaskBegan)/signalPerTask) {
 		return
 	}
-	s.told = now
+	s.told, s.due = now, false
 	s.owed = &workflows.TaskProgressedInput{
 		Stage: h.Stage, Attempt: h.Attempt, N: signalNumber(now.Sub(h.StartedAt)), Progress: *s.report.Progress,
 	}
