@@ -582,6 +582,39 @@ func TestWorkerOnTask(t *testing.T) {
 	})
 }
 
+// A service does tasks by leases, for the roles of their types.
+func TestServiceDoesTasks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		svc := sdk.NewService(d.client(t), "n", sdk.ServeTasks(sdk.WorkerConfig{AgentID: "bob", Logger: slog.New(slog.DiscardHandler)}))
+		svc.OnTask(sdk.TypeCodeWrite, sdk.HandlerFunc(func(_ context.Context, a *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {
+			return &sdk.Result{Output: json.RawMessage(`"` + a.Task.ID + `"`)}, nil
+		}))
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		defer stop()
+		d.offer("one")
+		if err := svc.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if _, ends := d.said(); len(ends) != 1 || !strings.Contains(ends[0], `"output":"one"`) || d.claimant != "bob" || d.claimed[0] != "coder" {
+			t.Errorf("ended with %q, claimed for %q as %s", ends, d.claimed, d.claimant)
+		}
+		d.answers = func(string) *sdk.Error { return sdk.ErrForbidden }
+		again := sdk.NewService(d.client(t), "n", sdk.ServeTasks(sdk.WorkerConfig{Logger: slog.New(slog.DiscardHandler)}))
+		again.OnTask(sdk.TypeCodeWrite, sdk.HandlerFunc(nil))
+		again.OnEvent("*", func(context.Context, *sdk.Event) error { return nil })
+		if err := again.Run(t.Context()); !errors.Is(err, sdk.ErrForbidden) { // either of the two ends the other
+			t.Errorf("refused: %v", err)
+		}
+		none := sdk.NewService(d.client(t), "n")
+		none.OnTask("shop.pack", sdk.HandlerFunc(nil))
+		if err := none.Run(t.Context()); !errors.Is(err, sdk.ErrInvalidInput) {
+			t.Errorf("a type without a role: %v", err)
+		}
+	})
+}
+
 func TestWorkerConfigFaults(t *testing.T) {
 	t.Parallel()
 	d := &desk{}
