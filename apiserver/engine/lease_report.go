@@ -66,8 +66,8 @@ func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activit
 	e.tellProgress(ctx, h, s, w.Progress != nil)
 	status := sdk.LeaseStatus{CancelRequested: beat.GetCancelRequested(), ExpiresAt: s.expires.UTC().Round(0)}
 	if status.CancelRequested {
-		if s.reason == "" {
-			s.reason = e.cancelReason(ctx, h)
+		if !s.asked {
+			s.reason, s.asked = e.cancelReason(ctx, h)
 		}
 		status.Reason = s.reason
 	}
@@ -159,9 +159,9 @@ func (e *Engine) settleOwed(ctx context.Context, h activities.Hold, s *leaseStat
 	}
 }
 
-// cancelReason is why a task is cancelled; "" when nobody said.
-func (e *Engine) cancelReason(ctx context.Context, h activities.Hold) (reason string) {
-	_ = e.backwards(ctx, h, func(event *historyEvent) bool {
+// cancelReason is why a task is cancelled; "" when nobody said, and known is false when that could not be looked up.
+func (e *Engine) cancelReason(ctx context.Context, h activities.Hold) (reason string, known bool) {
+	err := e.backwards(ctx, h, func(event *historyEvent) bool {
 		signal := event.GetWorkflowExecutionSignaledEventAttributes()
 		if signal.GetSignalName() != workflows.CancelRequested.Name {
 			return false
@@ -172,7 +172,7 @@ func (e *Engine) cancelReason(ctx context.Context, h activities.Hold) (reason st
 		}
 		return true
 	})
-	return reason
+	return reason, err == nil
 }
 
 // backwards reads the run of an attempt from its end, at most a few hundred events, until found.

@@ -39,6 +39,7 @@ type leaseState struct {
 	due     bool                           // the newest progress was not signalled yet
 	owed    *workflows.TaskProgressedInput // a signal of which it is not known whether it arrived
 	reason  string                         // of the cancellation
+	asked   bool                           // the reason was looked for; there may be none
 	ended   bool
 	digest  string // of how it ended
 	expires time.Time
