@@ -57,13 +57,14 @@ func (s *Server) claimTask(ctx context.Context, in *claimTaskInput) (*claimTaskO
 	if err := s.needLeases(); err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	none := &claimTaskOutput{Status: http.StatusNoContent}
+	none, wait := &claimTaskOutput{Status: http.StatusNoContent}, time.Duration(d.value.WaitMs)*time.Millisecond
 	if s.checkOwner(ctx) != nil { // what is in the project is not there for this caller
+		if err := s.idle(ctx, wait); err != nil {
+			return nil, s.problem(ctx, err)
+		}
 		return none, nil
 	}
-	claim := activities.Claim{
-		Project: callerOf(ctx).project, Role: sdk.Role(in.Role), AgentID: d.value.AgentID, Wait: time.Duration(d.value.WaitMs) * time.Millisecond,
-	}
+	claim := activities.Claim{Project: callerOf(ctx).project, Role: sdk.Role(in.Role), AgentID: d.value.AgentID, Wait: wait}
 	claim.Addressed = s.addressed(ctx, claim.Project, claim.Role, claim.AgentID)
 	claimed, err := s.claim(ctx, claim, s.stillMay(in.request, keys.ScopeWork))
 	if err != nil {
@@ -97,6 +98,23 @@ func claimFaults(role string, r sdk.ClaimRequest) (faults []sdk.Fault) {
 		faults = append(faults, sdk.Fault{Path: "$.waitMs", Message: "must be from 0 to " + strconv.Itoa(sdk.MaxWaitMs)})
 	}
 	return faults
+}
+
+// idle waits as a claim does for which nothing comes.
+func (s *Server) idle(ctx context.Context, wait time.Duration) error {
+	leave, fault := s.waits.enter(callerOf(ctx))
+	if fault != nil {
+		return fault
+	}
+	defer leave()
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	select {
+	case <-late.C:
+	case <-ctx.Done():
+	case <-s.draining.Done():
+	}
+	return nil
 }
 
 // claim waits for a task on behalf of a caller who may go on.

@@ -176,6 +176,22 @@ func (d *discarding) Header() http.Header         { return d.header }
 func (d *discarding) WriteHeader(int)             {}
 func (d *discarding) Write(p []byte) (int, error) { d.body = append(d.body, p...); return len(p), nil }
 
+// A claim in another organization's project waits as one for which nothing comes: answered at once, it would be sent again and again.
+func TestClaimWhereNothingIsSeen(t *testing.T) {
+	t.Parallel()
+	m := &memoryLeases{}
+	s := newTestServer(t, newMemoryTasks(), io.Discard, onLeases(m))
+	if w := call(s, http.MethodPost, "/v1/tasks", okBody, "Rolecall-Project", "p7"); w.Code != http.StatusCreated {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	m.offer("one")
+	began := time.Now()
+	w := call(s, http.MethodPost, "/v1/roles/coder/claim", `{"agentId":"ada","waitMs":200}`, "Rolecall-Project", "p7", "Rolecall-Organization", "other")
+	if took := time.Since(began); w.Code != http.StatusNoContent || took < 200*time.Millisecond || len(m.claims) != 0 {
+		t.Errorf("%d after %s, %d claims", w.Code, took, len(m.claims))
+	}
+}
+
 // Waiting claims are answered when the server stops.
 func TestClaimsEndWithTheServer(t *testing.T) {
 	t.Parallel()

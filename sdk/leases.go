@@ -63,5 +63,5 @@ func (c *Client) AskLease(ctx context.Context, lease string, q LeaseQuestion) er
 
 // leaseCall is a call about a lease. Each is the same when it is sent twice.
 func (c *Client) leaseCall(lease, what string, body any) call {
-	return call{method: http.MethodPost, url: c.address(nil, "v1", "leases", lease, what), body: body, repeatable: true}
+	return call{method: http.MethodPost, url: c.address(nil, "v1", "leases", lease, what), body: body, repeatable: true, secret: lease}
 }

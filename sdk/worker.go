@@ -2,9 +2,12 @@ package sdk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,8 +21,9 @@ const (
 )
 
 const (
-	claimWait     = 10 * time.Second // of one claim; so long an idle worker needs to stop
+	claimWait     = 10 * time.Second // of one claim
 	claimTurn     = 2 * time.Second  // of one claim where several roles take turns
+	claimEarly    = time.Second      // after a claim that ends empty sooner than this the next one is not sent at once
 	claimPause    = 200 * time.Millisecond
 	claimPauseMax = 5 * time.Second
 	handlerStop   = 10 * time.Second // for a handler to return once its context has ended
@@ -31,6 +35,12 @@ type WorkerConfig struct {
 	Roles []Role
 	// AgentID names the agent in a task's attempts. Default: the client's own (AGENT_ID), else host name and process id.
 	AgentID string
+	// Name is what people call the agent in the registry. Default: AgentID.
+	Name string
+	// Capabilities is what the agent can do, for tasks that ask for it; at most 50.
+	Capabilities []string
+	// Addressable also takes tasks of the first role that ask for this very AgentID, which should then be one that stays.
+	Addressable bool
 	// Slots is how many tasks run at once, over all roles; 1 to 1000. Default 1.
 	Slots int
 	// DrainGrace is how long running tasks may go on once the worker is told to stop. Default 30 s; negative is none.
@@ -40,10 +50,12 @@ type WorkerConfig struct {
 }
 
 // Worker is an agent over HTTP: it claims tasks of its roles, keeps their leases while handlers work, and answers with what they return. It
-// is what a role worker is to Temporal, with the same [Handler], for an agent that has nothing but an API key with the scope work.
+// is what a role worker is to Temporal, with the same [Handler], for an agent that has nothing but an API key with the scope work. While it
+// works it is in the registry of agents, for its first role, with a heartbeat each HeartbeatIntervalMs of the client or more often.
 type Worker struct {
-	client *Client
-	cfg    WorkerConfig
+	client   *Client
+	cfg      WorkerConfig
+	presence *Presence
 
 	mu       sync.Mutex
 	handlers map[TaskType]Handler
@@ -91,10 +103,34 @@ func NewWorker(client *Client, cfg WorkerConfig) (*Worker, error) {
 	if cfg.Slots < 1 || cfg.Slots > MaxWorkerSlots {
 		f.add("Slots", "must be from 1 to %d", MaxWorkerSlots)
 	}
+	agent := AgentRequest{
+		ID: cfg.AgentID, Name: cfg.Name, Capabilities: cfg.Capabilities, Slots: cfg.Slots, Addressable: cfg.Addressable,
+	}.ForRoles(cfg.Roles...)
+	f = append(f, registryFaults(agent)...)
 	if len(f) > 0 {
 		return nil, &Error{Code: CodeInvalidInput, Message: "the worker's configuration is not valid", Faults: f}
 	}
-	return &Worker{client: client, cfg: cfg, handlers: map[TaskType]Handler{}}, nil
+	presence := NewPresence(PresenceConfig{
+		Registry: client, Agent: agent, Interval: time.Duration(client.cfg.HeartbeatIntervalMs) * time.Millisecond, Logger: cfg.Logger,
+	})
+	return &Worker{client: client, cfg: cfg, presence: presence, handlers: map[TaskType]Handler{}}, nil
+}
+
+// registryFaults are what the registry would refuse of a worker's name and capabilities.
+func registryFaults(agent AgentRequest) (found faults) {
+	e, _ := errors.AsType[*Error](agent.Validate())
+	if e == nil {
+		return nil
+	}
+	for _, f := range e.Faults {
+		switch {
+		case f.Path == "$.name" && agent.Name != agent.ID:
+			found.add("Name", "%s", f.Message)
+		case strings.HasPrefix(f.Path, "$.capabilities"):
+			found.add("Capabilities"+strings.TrimPrefix(f.Path, "$.capabilities"), "%s", f.Message)
+		}
+	}
+	return found
 }
 
 // AgentID is the id that the worker works as.
@@ -109,11 +145,10 @@ func (w *Worker) OnTask(kind TaskType, h Handler) {
 
 // StartProcessing works until ctx ends; then it drains and answers nil. h does the tasks of every type that has no handler by [Worker.OnTask];
 // it may be nil where there is one, and then a task of another type fails with unsupported_type, so that its next stage is tried. Handlers
-// are called from several goroutines where there are several slots. A service that is away is waited for; one that refuses, as for a key
-// without the scope work, ends the worker with its error.
+// are called from several goroutines where there are several slots. A service that is away or fails is waited for; one that refuses, as for a
+// key without the scope work, ends the worker with its error.
 //
-// Draining claims nothing more; what a claim under way still brings is given back, so that an idle worker needs up to 10 s. What runs may go
-// on for DrainGrace; then its context ends with [ErrInterruptedAttempt] and it is given back with what it kept by Resume. A handler that
+// Draining claims nothing more and breaks claims off; what one still brings is given back. What runs may go on for DrainGrace; then its context ends with [ErrInterruptedAttempt] and it is given back with what it kept by Resume. A handler that
 // does not obey for 10 s is left behind, and StartProcessing answers an error that says so: end the process then.
 func (w *Worker) StartProcessing(ctx context.Context, h Handler) error {
 	w.mu.Lock()
@@ -135,6 +170,8 @@ func (w *Worker) StartProcessing(ctx context.Context, h Handler) error {
 		grace := time.AfterFunc(w.cfg.DrainGrace, cut)
 		context.AfterFunc(interrupted, func() { grace.Stop() })
 	})()
+	defer context.AfterFunc(claiming, w.presence.Drain)()
+	defer w.presence.keep(context.WithoutCancel(ctx))()
 	var slots sync.WaitGroup
 	for n := range w.cfg.Slots {
 		slots.Go(func() {
@@ -160,13 +197,16 @@ func (w *Worker) serve(claiming, interrupted context.Context, turn int, fallback
 	if len(w.cfg.Roles) > 1 {
 		wait = claimTurn
 	}
-	retry := backoff{initial: claimPause, limit: claimPauseMax}
+	retry, early := backoff{initial: claimPause, limit: claimPauseMax}, backoff{initial: claimPause, limit: claimPauseMax}
 	for ; claiming.Err() == nil; turn++ {
 		role := w.cfg.Roles[turn%len(w.cfg.Roles)]
-		// A claim that is cut short may lose the task that is just on its way, so it is let run out.
-		lease, err := w.client.Claim(context.WithoutCancel(claiming), role, ClaimRequest{AgentID: w.cfg.AgentID, WaitMs: wait.Milliseconds()})
+		began := time.Now()
+		// The service gives back, or hands on, what comes for a claim that is broken off.
+		lease, err := w.client.Claim(claiming, role, ClaimRequest{AgentID: w.cfg.AgentID, WaitMs: wait.Milliseconds()})
 		switch {
-		case err != nil && !transient(err):
+		case err != nil && claiming.Err() != nil:
+			return nil
+		case err != nil && refused(err):
 			return fmt.Errorf("claim a task of the role %s: %w", role, err)
 		case err != nil:
 			pause, _ := retry.next(err)
@@ -176,12 +216,36 @@ func (w *Worker) serve(claiming, interrupted context.Context, turn int, fallback
 			}
 		case lease != nil:
 			retry.reset()
+			early.reset()
 			w.work(claiming, interrupted, lease, w.handlerOf(lease.Task.Type, fallback))
+		case time.Since(began) < claimEarly: // the service stops, or does not wait
+			retry.reset()
+			pause, _ := early.next(nil)
+			if sleep(claiming, pause) != nil {
+				return nil
+			}
 		default:
 			retry.reset()
+			early.reset()
 		}
 	}
 	return nil
+}
+
+// refused reports whether an agent's call is refused for good. Any other failure may be over when the call is sent again.
+func refused(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity:
+		return true
+	case 0:
+		return e.Code == CodeInvalidInput || e.Code == CodeInvalidJSON
+	default:
+		return false
+	}
 }
 
 // handlerOf is the handler for tasks of a type.

@@ -8,19 +8,19 @@ import (
 
 // answer tells the service how the attempt ended, unless nobody wants to know: a success whatever came meanwhile; otherwise a cancellation or
 // an interruption goes before what the handler said when it was stopped. While the service is away it is told again and again, until the
-// lease is over.
+// lease is over. Heartbeats go on meanwhile, so that it is not while the service takes those; then it is told for as long as two leases last.
 func (a *leased) answer(result *Result, err, cause error) {
 	if a.gone.Load() {
 		a.log.Info("the attempt had ended already; its outcome is dropped")
 		return
 	}
-	until := max(time.Until(time.Unix(0, a.heard.Load()).Add(a.length)), 0) + answerMargin
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), until)
-	defer cancel()
+	base := context.WithoutCancel(a.ctx)
+	latest := time.Now().Add(2*a.length + answerMargin)
 	tell := a.telling(result, err, cause)
-	retry := backoff{initial: claimPause, limit: time.Second}
+	a.lastWord(base)
+	retry, try := backoff{initial: claimPause, limit: time.Second}, max(a.length/6, answerTry)
 	for {
-		failed := tell(ctx)
+		failed := a.once(base, try, tell)
 		switch {
 		case failed == nil:
 			return
@@ -39,16 +39,28 @@ func (a *leased) answer(result *Result, err, cause error) {
 			err = errors.Join(errRefusedAnswer, Final(code, failed))
 			tell = a.failing(AsAgentError(err), false)
 			continue
-		case !transient(failed) && ctx.Err() == nil:
+		case refused(failed):
 			a.log.Error("the service refuses the attempt's answer", "error", failed)
 			return
 		}
-		pause, _ := retry.next(nil)
-		if sleep(ctx, pause) != nil {
-			a.log.Error("the attempt's answer is given up: the service could not be reached in time", "error", failed)
+		pause, _ := retry.next(failed)
+		end := time.Unix(0, a.heard.Load()).Add(a.length + answerMargin)
+		if next := time.Now().Add(pause); next.After(end) || next.After(latest) {
+			a.log.Error("the attempt's answer is given up: the service did not take it in time", "error", failed)
 			return
 		}
+		if sleep(base, pause) != nil {
+			return
+		}
+		try = min(2*try, callTimeout) // a large answer may need the time
 	}
+}
+
+// once tells the service how the attempt ended, within a time: a connection that hangs is not to use up the lease.
+func (a *leased) once(ctx context.Context, most time.Duration, tell func(context.Context) error) error {
+	call, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return tell(call)
 }
 
 var errRefusedAnswer = errors.New("the service refused the attempt's answer")
@@ -66,7 +78,6 @@ func (a *leased) telling(result *Result, err, cause error) func(context.Context)
 		return a.failing(AsAgentError(err), true)
 	case asks:
 		return func(ctx context.Context) error {
-			a.lastWord(ctx)
 			return a.w.client.AskLease(ctx, a.lease.Token, LeaseQuestion{Prompt: question.Prompt, Schema: question.Schema, Resume: resume, Metrics: spent})
 		}
 	case errors.Is(cause, ErrInterruptedAttempt), errors.Is(cause, ErrLeaseLost):
@@ -92,7 +103,6 @@ func (a *leased) completing(r Result, spent *Metrics) func(context.Context) erro
 		if err := CheckJSON(r.Output, MaxOutput); len(r.Output) > 0 && err != nil {
 			return err
 		}
-		a.lastWord(ctx)
 		return a.w.client.CompleteLease(ctx, a.lease.Token, body)
 	}
 }
@@ -118,12 +128,7 @@ func (a *leased) failing(e *AgentError, kept bool) func(context.Context) error {
 	if kept {
 		body.Resume, body.Metrics = a.reporter.last()
 	}
-	return func(ctx context.Context) error {
-		if kept {
-			a.lastWord(ctx)
-		}
-		return a.w.client.FailLease(ctx, a.lease.Token, body)
-	}
+	return func(ctx context.Context) error { return a.w.client.FailLease(ctx, a.lease.Token, body) }
 }
 
 // lastWord tells the progress that the service has not heard of yet. It is not worth more than one try.

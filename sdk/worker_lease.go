@@ -15,6 +15,7 @@ const (
 	beatsPerSecond = 50          // that one process sends, as far as a lease allows
 	beatsPerLease  = 3           // that one lease needs at least
 	answerMargin   = 5 * time.Second
+	answerTry      = 2 * time.Second // of one call that ends a lease, at least
 )
 
 // leased is one attempt in the worker's hands.
@@ -36,6 +37,7 @@ type leased struct {
 func (w *Worker) work(claiming, interrupted context.Context, lease *Lease, h Handler) {
 	w.running.Add(1)
 	defer w.running.Add(-1)
+	defer w.presence.Begin(lease.Task.ID)()
 	assignment := lease.Assignment()
 	a := &leased{
 		w: w, lease: lease, length: time.Duration(lease.HeartbeatMs) * time.Millisecond, reporter: newLeaseReporter(),
@@ -64,12 +66,12 @@ func (w *Worker) work(claiming, interrupted context.Context, lease *Lease, h Han
 	done := handleLease(a.ctx, h, &assignment, a.reporter, a.log)
 	d, ok := a.await(interrupted, done)
 	a.reporter.close()
-	quiet()
-	<-beats
 	out.close()
 	if ok {
 		a.answer(d.result, d.err, context.Cause(a.ctx))
 	}
+	quiet()
+	<-beats
 }
 
 // await waits for the handler, however long it ignores the end of its context: only a worker that ends leaves it behind.

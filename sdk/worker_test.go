@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +31,10 @@ type desk struct {
 	cancel   bool
 	arrived  chan struct{}
 	claimant string
+	hangs    func(verb string) bool // the call is never answered
+	stubborn bool                   // a claim that is broken off gets what is there all the same
+	agents   []sdk.AgentRequest     // that registered
+	statuses []sdk.AgentStatus      // that were said, each once in a row
 }
 
 func (d *desk) client(t *testing.T) *sdk.Client {
@@ -51,8 +59,12 @@ func (d *desk) RoundTrip(r *http.Request) (*http.Response, error) {
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")
 	verb := parts[len(parts)-1]
 	d.mu.Lock()
-	answers := d.answers
+	answers, hangs := d.answers, d.hangs
 	d.mu.Unlock()
+	if hangs != nil && hangs(verb) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	if answers != nil {
 		if e := answers(verb); e != nil {
 			return reply(e.Code.HTTPStatus(), e.Problem())
@@ -73,6 +85,22 @@ func (d *desk) RoundTrip(r *http.Request) (*http.Response, error) {
 		return reply(200, sdk.LeaseStatus{CancelRequested: d.cancel})
 	case "output":
 		return reply(202, struct{}{})
+	case "agents":
+		var a sdk.AgentRequest
+		if err := json.NewDecoder(r.Body).Decode(&a); err != nil {
+			return nil, err
+		}
+		d.agents = append(d.agents, a)
+		return reply(201, sdk.Agent{ID: a.ID})
+	case "heartbeat":
+		var h sdk.AgentHeartbeat
+		if err := json.NewDecoder(r.Body).Decode(&h); err != nil {
+			return nil, err
+		}
+		if n := len(d.statuses); n == 0 || d.statuses[n-1] != h.Status {
+			d.statuses = append(d.statuses, h.Status)
+		}
+		return reply(200, sdk.Agent{ID: parts[1]})
 	default:
 		var body json.RawMessage
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
@@ -96,6 +124,14 @@ func (d *desk) claim(r *http.Request, role string) (*http.Response, error) {
 	case <-d.arrived:
 	case <-late:
 		return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
+	case <-r.Context().Done():
+		d.mu.Lock()
+		stubborn := d.stubborn
+		d.mu.Unlock()
+		if !stubborn {
+			return nil, r.Context().Err()
+		}
+		<-d.arrived
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -290,25 +326,197 @@ func TestWorkerTellsTheHandlerToStop(t *testing.T) {
 	}
 }
 
-// A worker that stops gives back what its last claim brings, and needs as long as that lasts.
-func TestWorkerDrainsItsClaim(t *testing.T) {
+// A worker that stops breaks its claims off, and gives back without a word on it what they bring all the same.
+func TestWorkerDrainsItsClaims(t *testing.T) {
+	t.Parallel()
+	for _, stubborn := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &desk{stubborn: stubborn}
+			stop := working(t, d, sdk.WorkerConfig{Slots: 10}, func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
+				t.Error("the handler was called")
+				return nil, nil
+			})
+			pass(time.Second)
+			began, want := time.Now(), 0
+			if stubborn {
+				want = 10
+				go func() {
+					pass(time.Second)
+					for n := range want {
+						d.offer(strconv.Itoa(n))
+					}
+				}()
+			}
+			if err := stop(); err != nil || time.Since(began) > time.Second {
+				t.Errorf("%v after %s", err, time.Since(began))
+			}
+			words, ends := d.said()
+			if len(ends) != want || len(words) != 0 {
+				t.Errorf("ended with %q after %+v", ends, words)
+			}
+			for _, end := range ends {
+				if !strings.Contains(end, `fail {"error":{"code":"interrupted"`) || strings.Contains(end, "resume") {
+					t.Errorf("given back with %s", end)
+				}
+			}
+		})
+	}
+}
+
+// A lease is in no log and no error, whatever happens to the calls about it.
+func TestWorkerHidesItsLeases(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, answer := range map[string]func(*http.Request) (*http.Response, error){
+			"hangs": func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			},
+			"breaks": func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
+			"no JSON": func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("<html>"))}, nil
+			},
+			"elsewhere": func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: 302, Header: http.Header{"Location": {"https://elsewhere.test" + r.URL.Path}}, Body: http.NoBody}, nil
+			},
+		} {
+			c := client(t, sdk.Config{AgentID: "ada", HTTPClient: &http.Client{Transport: roundTrip(answer)}})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			_, err := c.ReportLease(ctx, "rl_secret", sdk.LeaseProgress{})
+			cancel()
+			if err == nil || strings.Contains(fmt.Sprintf("%v %+v %v", err, err, errors.Unwrap(err)), "rl_secret") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		var log strings.Builder
+		d := &desk{hangs: func(verb string) bool { return verb != "claim" }}
+		w, err := sdk.NewWorker(d.client(t), sdk.WorkerConfig{Roles: []sdk.Role{"coder"}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.offer("secret")
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		if err := w.StartProcessing(ctx, sdk.HandlerFunc(func(ctx context.Context, _ *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {
+			return until(ctx)
+		})); err != nil {
+			t.Error(err)
+		}
+		if got := log.String(); !strings.Contains(got, "was not taken") || !strings.Contains(got, "given up") || strings.Contains(got, "rl_secret") {
+			t.Errorf("logged %s", got)
+		}
+	})
+}
+
+// A call that ends a lease and hangs does not use the lease up: heartbeats go on, and it is sent again. So it is after a failure of the service.
+func TestWorkerTellsTheEndAgain(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"hangs", "fails"} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &desk{}
+			var tries atomic.Int64
+			first := func(verb string, few int64) bool { return verb == "complete" && tries.Add(1) <= few }
+			if how == "hangs" {
+				d.hangs = func(verb string) bool { return first(verb, 3) }
+			} else {
+				d.answers = func(verb string) *sdk.Error {
+					if first(verb, 20) {
+						return sdk.Errorf(sdk.CodeInternal, "oh")
+					}
+					return nil
+				}
+			}
+			stop := working(t, d, sdk.WorkerConfig{}, func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
+				return &sdk.Result{Output: json.RawMessage(`1`)}, nil
+			})
+			d.offer("one")
+			pass(30 * time.Second)
+			words, ends := d.said()
+			if len(ends) != 1 || !strings.HasPrefix(ends[0], "complete") {
+				t.Errorf("%s: ended with %q after %d tries", how, ends, tries.Load())
+			}
+			if len(words) < 9 {
+				t.Errorf("%s: %d heartbeats while the end was told", how, len(words))
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// An error of the service does not end the worker, and claims that end empty at once do not make it spin.
+func TestWorkerClaimsWithPauses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{answers: func(verb string) *sdk.Error {
+			if verb == "claim" {
+				return sdk.Errorf(sdk.CodeInternal, "oh")
+			}
+			return nil
+		}}
+		stop := working(t, d, sdk.WorkerConfig{}, func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
+			return &sdk.Result{}, nil
+		})
+		pass(time.Minute)
+		d.mu.Lock()
+		d.answers = nil
+		d.mu.Unlock()
+		d.offer("one")
+		pass(20 * time.Second)
+		if _, ends := d.said(); len(ends) != 1 {
+			t.Errorf("ended with %q", ends)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+
+		claims := 0
+		c := client(t, sdk.Config{AgentID: "ada", HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/claim") {
+				claims++
+			}
+			return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
+		})}})
+		w, err := sdk.NewWorker(c, sdk.WorkerConfig{Roles: []sdk.Role{"coder"}, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, end := context.WithTimeout(t.Context(), time.Minute)
+		defer end()
+		if err := w.StartProcessing(ctx, sdk.HandlerFunc(nil)); err != nil || claims < 10 || claims > 40 {
+			t.Errorf("%v after %d claims", err, claims)
+		}
+	})
+}
+
+// A worker is in the registry while it works, and can not be addressed while it drains.
+func TestWorkerIsPresent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{}
-		stop := working(t, d, sdk.WorkerConfig{}, func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
-			t.Error("the handler was called")
-			return nil, nil
+		cfg := sdk.WorkerConfig{Roles: []sdk.Role{"coder", "tester"}, Slots: 2, Name: "Ada", Capabilities: []string{"go"}, Addressable: true}
+		stop := working(t, d, cfg, func(ctx context.Context, _ *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {
+			return until(ctx)
 		})
-		began := time.Now()
-		go func() {
-			pass(3 * time.Second)
-			d.offer("late")
-		}()
-		if err := stop(); err != nil || time.Since(began) != 3*time.Second {
-			t.Errorf("%v after %s", err, time.Since(began))
+		pass(time.Second)
+		d.offer("one")
+		pass(10 * time.Second)
+		d.mu.Lock()
+		if a := d.agents[0]; a.ID != "ada" || a.Name != "Ada" || a.Role != "coder" || a.Slots != 2 || !a.Addressable || len(a.Capabilities) != 1 || a.Metadata["roles"] != "coder,tester" {
+			t.Errorf("registered %+v", a)
 		}
-		if _, ends := d.said(); len(ends) != 1 || !strings.Contains(ends[0], `fail {"error":{"code":"interrupted"`) {
-			t.Errorf("ended with %q", ends)
+		d.mu.Unlock()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if len(d.agents) != 2 || d.agents[1].Addressable {
+			t.Errorf("registered %+v", d.agents)
+		}
+		if !slices.Equal(d.statuses, []sdk.AgentStatus{sdk.AgentIdle, sdk.AgentBusy, sdk.AgentOffline}) {
+			t.Errorf("said %v", d.statuses)
 		}
 	})
 }
@@ -374,12 +582,46 @@ func TestWorkerOnTask(t *testing.T) {
 	})
 }
 
+// A service does tasks by leases, for the roles of their types.
+func TestServiceDoesTasks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		svc := sdk.NewService(d.client(t), "n", sdk.ServeTasks(sdk.WorkerConfig{AgentID: "bob", Logger: slog.New(slog.DiscardHandler)}))
+		svc.OnTask(sdk.TypeCodeWrite, sdk.HandlerFunc(func(_ context.Context, a *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {
+			return &sdk.Result{Output: json.RawMessage(`"` + a.Task.ID + `"`)}, nil
+		}))
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		defer stop()
+		d.offer("one")
+		if err := svc.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if _, ends := d.said(); len(ends) != 1 || !strings.Contains(ends[0], `"output":"one"`) || d.claimant != "bob" || d.claimed[0] != "coder" {
+			t.Errorf("ended with %q, claimed for %q as %s", ends, d.claimed, d.claimant)
+		}
+		d.answers = func(string) *sdk.Error { return sdk.ErrForbidden }
+		again := sdk.NewService(d.client(t), "n", sdk.ServeTasks(sdk.WorkerConfig{Logger: slog.New(slog.DiscardHandler)}))
+		again.OnTask(sdk.TypeCodeWrite, sdk.HandlerFunc(nil))
+		again.OnEvent("*", func(context.Context, *sdk.Event) error { return nil })
+		if err := again.Run(t.Context()); !errors.Is(err, sdk.ErrForbidden) { // either of the two ends the other
+			t.Errorf("refused: %v", err)
+		}
+		none := sdk.NewService(d.client(t), "n")
+		none.OnTask("shop.pack", sdk.HandlerFunc(nil))
+		if err := none.Run(t.Context()); !errors.Is(err, sdk.ErrInvalidInput) {
+			t.Errorf("a type without a role: %v", err)
+		}
+	})
+}
+
 func TestWorkerConfigFaults(t *testing.T) {
 	t.Parallel()
 	d := &desk{}
 	c := d.client(t)
 	for says, cfg := range map[string]sdk.WorkerConfig{
 		"Roles": {}, "twice": {Roles: []sdk.Role{"a", "a"}}, "AgentID": {Roles: []sdk.Role{"a"}, AgentID: "a b"}, "Slots": {Roles: []sdk.Role{"a"}, Slots: 1001},
+		"Name": {Roles: []sdk.Role{"a"}, Name: "a\nb"}, "Capabilities[0]": {Roles: []sdk.Role{"a"}, Capabilities: []string{""}},
 	} {
 		if _, err := sdk.NewWorker(c, cfg); !errors.Is(err, sdk.ErrInvalidInput) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%+v: %v", cfg, err)

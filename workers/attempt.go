@@ -172,7 +172,7 @@ func (a *attempt) waitForSlot() bool {
 
 // work runs the handler and answers once it has returned.
 func (a *attempt) work(info activity.Info) {
-	defer a.w.working.begin(a.task.Task.ID)()
+	defer a.w.presence.Begin(a.task.Task.ID)()
 	began := time.Now()
 	returned := make(chan struct{})
 	told := make(chan struct{})

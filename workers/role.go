@@ -48,19 +48,17 @@ func RunRole(ctx context.Context, cfg Config, h sdk.Handler) error {
 
 // roleWorker is a process that serves roles: what its attempts share.
 type roleWorker struct {
-	cfg     Config
-	handler sdk.Handler
-	port    temporalPort
-	base    context.Context // the values of the caller's context; never ends
-	slots   *slots
-	metrics *metrics
-	polls   *polls
-	pace    pace
-	clean   *redact.Redactor
-	outputs outputPort // nil without a service
-	working *working
-
-	registry presencePort // nil without a service
+	cfg      Config
+	handler  sdk.Handler
+	port     temporalPort
+	base     context.Context // the values of the caller's context; never ends
+	slots    *slots
+	metrics  *metrics
+	polls    *polls
+	pace     pace
+	clean    *redact.Redactor
+	outputs  outputPort // nil without a service
+	presence *sdk.Presence
 	*drain
 }
 
@@ -73,11 +71,13 @@ func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporal
 	cfg.Logger = clean.Logger(cfg.Logger)
 	w := &roleWorker{
 		cfg: cfg, handler: h, port: port, base: base, clean: clean,
-		slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base), working: newWorking(),
+		slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base),
 	}
+	var registry sdk.Registry
 	if c, err := cfg.service(); err == nil && c != nil {
-		w.outputs, w.registry = c, c
+		w.outputs, registry = c, c
 	}
+	w.presence = newPresence(cfg, registry)
 	return w
 }
 
@@ -106,6 +106,7 @@ func (w *roleWorker) serve(ctx context.Context, c client.Client, pollsEnd bool) 
 	case err := <-fatal:
 		failed = fmt.Errorf("the role worker stopped: %w", err)
 	}
+	w.presence.Drain()
 	return errors.Join(failed, w.stop(running, pollsEnd))
 }
 

@@ -15,7 +15,10 @@ const (
 	// pollLeast is the shortest poll: Temporal refuses a deadline of less than 2 s, and answers an empty poll a second before it.
 	pollLeast = 1200 * time.Millisecond
 	// pollMost is the longest one, so that what nobody waits for any more ends soon.
-	pollMost = 10 * time.Second
+	pollMost = 5 * time.Second
+	// pollPause is how long a poll that failed waits before the next, and pollTold how long a claim waits through such failures.
+	pollPause = 500 * time.Millisecond
+	pollTold  = 2 * time.Second
 	// pollScrap is too short a rest of a claim's time to begin a poll for.
 	pollScrap = 250 * time.Millisecond
 )
@@ -38,8 +41,9 @@ type desk struct {
 
 // claimant is a claim that waits.
 type claimant struct {
-	until time.Time
-	got   chan handed // has room for the one answer
+	since, until time.Time
+	got          chan handed // has room for the one answer
+	failed       error       // of the poll before, of which the claim was not told; nil when that went well
 }
 
 type handed struct {
@@ -49,7 +53,8 @@ type handed struct {
 
 // take waits for a task, at most for a time. It is nil when none came.
 func (d *desk) take(ctx context.Context, wait time.Duration) (*polledTask, error) {
-	me := &claimant{until: time.Now().Add(max(wait, pollLeast)), got: make(chan handed, 1)}
+	now := time.Now()
+	me := &claimant{since: now, until: now.Add(max(wait, pollLeast)), got: make(chan handed, 1)}
 	d.mu.Lock()
 	d.waiting = append(d.waiting, me)
 	d.begin()
@@ -64,7 +69,7 @@ func (d *desk) take(ctx context.Context, wait time.Duration) (*polledTask, error
 	case <-d.closing:
 	}
 	if d.leave(me) {
-		return nil, nil
+		return nil, me.failed
 	}
 	h := <-me.got // it came while we were about to go
 	if h.task != nil && ctx.Err() != nil {
@@ -113,6 +118,19 @@ func (d *desk) run() {
 		}
 		task, err := d.poll(length)
 		d.hand(task, err)
+		if err != nil {
+			d.pause()
+		}
+	}
+}
+
+// pause waits before a poll that follows one that failed.
+func (d *desk) pause() {
+	rest := time.NewTimer(pollPause)
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+	case <-d.closing:
 	}
 }
 
@@ -151,22 +169,29 @@ func (d *desk) closes() bool {
 // under the lock.
 func (d *desk) dismiss() {
 	for _, c := range d.waiting {
-		c.got <- handed{}
+		c.got <- handed{err: c.failed}
 	}
 	d.waiting = nil
 }
 
-// hand gives a task to whoever is first in the line, and an error to everybody: Temporal can not be asked now.
+// hand gives a task to whoever is first in the line, and an error to whoever has waited through some: Temporal can not be asked now.
 func (d *desk) hand(task *polledTask, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case err != nil:
-		for _, c := range d.waiting {
-			c.got <- handed{err: err}
-		}
-		d.waiting = nil
+		d.waiting = slices.DeleteFunc(d.waiting, func(c *claimant) bool {
+			c.failed = err
+			told := time.Since(c.since) > pollTold
+			if told {
+				c.got <- handed{err: err}
+			}
+			return told
+		})
 	case task == nil:
+		for _, c := range d.waiting {
+			c.failed = nil
+		}
 	case len(d.waiting) == 0:
 		d.work(func() { d.giveBack(task) })
 	default:

@@ -188,7 +188,42 @@ func TestDeskOfClaimsThatGo(t *testing.T) {
 	})
 }
 
-// When Temporal can not be asked everybody is told at once; when the engine ends nobody waits, and no poll begins.
+// A poll that fails is made up for by the next: only who has waited through failures is told, and who has no time left.
+func TestDeskOfPollsThatFail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queueOf{}
+		d := q.desk()
+		q.fails(errors.New("away"))
+		brief, long, patient := take(d, 0), take(d, time.Minute), take(d, time.Minute)
+		<-brief.done
+		if brief.err == nil || brief.took > 2*time.Second {
+			t.Errorf("a short claim: %v after %s", brief.err, brief.took)
+		}
+		<-long.done
+		<-patient.done
+		if long.err == nil || patient.err == nil || long.took <= pollTold || long.took > pollTold+2*pollPause {
+			t.Errorf("a long claim: %v after %s", long.err, long.took)
+		}
+		q.work.Wait()
+		lucky := take(d, time.Minute)
+		q.fails(nil)
+		<-time.After(2 * pollPause)
+		if !q.bring("late") {
+			t.Error("nobody polls any more")
+		}
+		<-lucky.done
+		if lucky.name != "late" || lucky.err != nil {
+			t.Errorf("a claim through a failure: %q, %v", lucky.name, lucky.err)
+		}
+		q.work.Wait()
+		if !d.idle() {
+			t.Error("something is left")
+		}
+	})
+}
+
+// When Temporal can not be asked any more who has waited long is told; when the engine ends nobody waits, and no poll begins.
 func TestDeskOfAnEngineThatFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 
 	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -41,11 +42,18 @@ func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activiti
 	}
 	e.settleOwed(ctx, h, s)
 	s.report = Merge(s.report, h, end.Word, time.Now())
-	s.report.Digest = end.Digest
-	err := e.respond(ctx, h, end, s.report)
-	s.report.Digest = ""
+	report := s.report
+	report.Digest = end.Digest
+	if untouched(end, h, s) {
+		report.StartedAt = nil
+	}
+	err := e.respond(ctx, h, end, report)
 	if isSpent(err) {
-		if !e.endedSo(ctx, h, end.Digest) {
+		same, unread := e.endedSo(ctx, h, end.Digest)
+		if unread != nil {
+			return fault(unread)
+		}
+		if !same {
 			return LeaseLost()
 		}
 		err = nil
@@ -56,6 +64,14 @@ func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activiti
 	s.ended, s.digest, s.report = true, end.Digest, activities.AttemptReport{}
 	e.leases.keep(h, s)
 	return nil
+}
+
+// untouched reports whether an attempt is given back of which its agent has said nothing: an agent that is about to stop got it, and never
+// began. A hold as old as its lease is long was kept by a word, maybe to another server.
+func untouched(end activities.Ending, h activities.Hold, s *leaseState) bool {
+	given := end.Failure != nil && end.Failure.Code == sdk.CodeInterrupted
+	silent := !s.spoke && s.report.Progress == nil && len(s.report.Resume) == 0 && s.report.Spent == nil
+	return given && silent && time.Since(h.StartedAt) < time.Duration(h.HeartbeatMs)*time.Millisecond
 }
 
 // respond tells Temporal how an attempt ended.
@@ -98,17 +114,28 @@ func AnswerOf(end activities.Ending, report activities.AttemptReport) (activitie
 	return report, nil
 }
 
-// endedSo reports whether the run's history has this very ending of the attempt: an answer to it was lost, or another server took it.
-func (e *Engine) endedSo(ctx context.Context, h activities.Hold, digest string) (same bool) {
-	err := e.backwards(ctx, h, func(event *historyEvent) bool {
+// endedSo reports whether the run's history has this very ending of the attempt: an answer to it was lost, or another server took it. An
+// error says that the history could not be read, which a run that is gone is not.
+func (e *Engine) endedSo(ctx context.Context, h activities.Hold, digest string) (same bool, err error) {
+	err = e.backwards(ctx, h, func(event *historyEvent) bool {
 		report, ok := e.endingOf(event)
-		if !ok || report.AgentID != h.AgentID || report.StartedAt == nil || !report.StartedAt.Equal(h.StartedAt) {
+		if !ok || report.AgentID != h.AgentID {
 			return false
 		}
 		same = digest != "" && report.Digest == digest
+		if report.StartedAt == nil { // it was given back untouched, and is told from others by that alone
+			return same
+		}
+		if !report.StartedAt.Equal(h.StartedAt) {
+			same = false
+			return false
+		}
 		return true
 	})
-	return err == nil && same
+	if isNotFound(err) {
+		return false, nil
+	}
+	return same, err
 }
 
 // endingOf is the report with which an attempt ended.

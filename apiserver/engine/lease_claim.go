@@ -20,10 +20,14 @@ import (
 )
 
 // ClaimTask waits for a task of a role, or for one that asks for this very agent: its own queue is asked for about a second, then the
-// role's, in turn and never both at once, so that an agent gets one task. It is nil when none came, and when ctx has ended: what came
-// then is given back.
+// role's, in turn and never both at once, so that an agent gets one task, and each once at least. It is nil when none came, and when ctx has
+// ended: what came then is given back.
 func (e *Engine) ClaimTask(ctx context.Context, in activities.Claim) (*activities.Claimed, error) {
-	until := time.Now().Add(max(in.Wait, pollLeast))
+	least := pollLeast
+	if in.Addressed {
+		least = 2 * pollLeast // one for each queue
+	}
+	until := time.Now().Add(max(in.Wait, least))
 	own := in.Addressed
 	for time.Until(until) > pollScrap && ctx.Err() == nil && e.life.Err() == nil {
 		queue, wait := workflows.RoleQueue(in.Project, in.Role), time.Until(until)
@@ -61,10 +65,19 @@ func (e *Engine) pollQueue(queue string, length time.Duration) (*polledTask, err
 	task, err := e.temporal.WorkflowService().PollActivityTaskQueue(ctx, &workflowservice.PollActivityTaskQueueRequest{
 		Namespace: e.cfg.Namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: queue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL}, Identity: leaseIdentity,
 	})
-	if err != nil || len(task.GetTaskToken()) == 0 {
+	switch {
+	case isLate(err), err == nil && len(task.GetTaskToken()) == 0:
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
 	return task, nil
+}
+
+// isLate reports whether a poll was over before Temporal said that it was.
+func isLate(err error) bool {
+	_, late := errors.AsType[*serviceerror.DeadlineExceeded](err)
+	return late || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (e *Engine) giveBack(task *polledTask) { e.returnToken(task.GetTaskToken()) }

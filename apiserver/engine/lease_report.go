@@ -60,14 +60,14 @@ func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activit
 		s.ended = true
 		return sdk.LeaseStatus{}, LeaseLost()
 	}
-	s.fresh = true
+	s.fresh, s.spoke = true, true
 	e.leases.keep(h, s)
 	s.expires = sent.Add(time.Duration(h.HeartbeatMs) * time.Millisecond)
 	e.tellProgress(ctx, h, s, w.Progress != nil)
 	status := sdk.LeaseStatus{CancelRequested: beat.GetCancelRequested(), ExpiresAt: s.expires.UTC().Round(0)}
 	if status.CancelRequested {
-		if s.reason == "" {
-			s.reason = e.cancelReason(ctx, h)
+		if !s.asked {
+			s.reason, s.asked = e.cancelReason(ctx, h)
 		}
 		status.Reason = s.reason
 	}
@@ -125,15 +125,16 @@ func (e *Engine) recall(ctx context.Context, h activities.Hold, s *leaseState, n
 	return nil
 }
 
-// tellProgress signals the newest progress to the run, not more often than its history bears; the newest is always in the heartbeat. It
-// returns when the signal has arrived, so that none is under way when the attempt's end is told.
+// tellProgress signals the newest progress to the run, not more often than its history bears: what came too soon is told with a later word.
+// The newest is always in the heartbeat. It returns when the signal has arrived, so that none is under way when the attempt's end is told.
 func (e *Engine) tellProgress(ctx context.Context, h activities.Hold, s *leaseState, fresh bool) {
 	e.settleOwed(ctx, h, s)
+	s.due = s.due || fresh
 	now := time.Now()
-	if !fresh || s.owed != nil || now.Sub(s.told) < max(signalLeast, now.Sub(h.TaskBegan)/signalPerTask) {
+	if !s.due || s.report.Progress == nil || s.owed != nil || now.Sub(s.told) < max(signalLeast, now.Sub(h.TaskBegan)/signalPerTask) {
 		return
 	}
-	s.told = now
+	s.told, s.due = now, false
 	s.owed = &workflows.TaskProgressedInput{
 		Stage: h.Stage, Attempt: h.Attempt, N: signalNumber(now.Sub(h.StartedAt)), Progress: *s.report.Progress,
 	}
@@ -158,9 +159,9 @@ func (e *Engine) settleOwed(ctx context.Context, h activities.Hold, s *leaseStat
 	}
 }
 
-// cancelReason is why a task is cancelled; "" when nobody said.
-func (e *Engine) cancelReason(ctx context.Context, h activities.Hold) (reason string) {
-	_ = e.backwards(ctx, h, func(event *historyEvent) bool {
+// cancelReason is why a task is cancelled; "" when nobody said, and known is false when that could not be looked up.
+func (e *Engine) cancelReason(ctx context.Context, h activities.Hold) (reason string, known bool) {
+	err := e.backwards(ctx, h, func(event *historyEvent) bool {
 		signal := event.GetWorkflowExecutionSignaledEventAttributes()
 		if signal.GetSignalName() != workflows.CancelRequested.Name {
 			return false
@@ -171,7 +172,7 @@ func (e *Engine) cancelReason(ctx context.Context, h activities.Hold) (reason st
 		}
 		return true
 	})
-	return reason
+	return reason, err == nil
 }
 
 // backwards reads the run of an attempt from its end, at most a few hundred events, until found.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -36,6 +37,7 @@ type oneLease struct {
 	lost    bool                                                // answers are taken, and the caller does not learn of it
 	beats   []activities.AttemptReport
 	history []*historypb.HistoryEvent // newest first
+	unread  error                     // reading the history fails so
 	told    []any                     // by signal
 }
 
@@ -122,6 +124,9 @@ func (s leaseService) RespondActivityTaskFailed(_ context.Context, in *workflows
 func (s leaseService) GetWorkflowExecutionHistoryReverse(context.Context, *workflowservice.GetWorkflowExecutionHistoryReverseRequest, ...grpc.CallOption) (*workflowservice.GetWorkflowExecutionHistoryReverseResponse, error) {
 	s.run.mu.Lock()
 	defer s.run.mu.Unlock()
+	if s.run.unread != nil {
+		return nil, s.run.unread
+	}
 	return &workflowservice.GetWorkflowExecutionHistoryReverseResponse{History: &historypb.History{Events: slices.Clone(s.run.history)}}, nil
 }
 
@@ -172,58 +177,60 @@ func word(percentage float64, resume string) activities.Word {
 
 func TestLeaseFromClaimToEnd(t *testing.T) {
 	t.Parallel()
-	o := newOneLease(t)
-	e := leasing(t, o, false)
-	c := claim(t, e)
-	if c.Hold.TaskID != "t1" || c.Hold.AgentID != "ada" || c.Hold.Attempt != 1 || c.Hold.HeartbeatMs != 30_000 || c.Assignment.Task.Title != "Write" {
-		t.Errorf("%+v", c)
-	}
-	if first := o.beats[0]; first.AgentID != "ada" || first.StartedAt == nil || !first.StartedAt.Equal(c.Hold.StartedAt) {
-		t.Errorf("the heartbeat before the claim's answer: %+v", first)
-	}
-	for _, w := range []activities.Word{word(40, ""), word(0, `{"page":1}`), word(30, ""), {}} {
-		if _, err := e.ReportAttempt(t.Context(), c.Hold, w); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneLease(t)
+		e := leasing(t, o, false)
+		c := claim(t, e)
+		if c.Hold.TaskID != "t1" || c.Hold.AgentID != "ada" || c.Hold.Attempt != 1 || c.Hold.HeartbeatMs != 30_000 || c.Assignment.Task.Title != "Write" {
+			t.Errorf("%+v", c)
 		}
-	}
-	last := o.beats[len(o.beats)-1]
-	if string(last.Resume) != `{"page":1}` || last.Progress.Percentage != 30 || last.Progress.Overall != 40 || last.N != allSignals {
-		t.Errorf("the last heartbeat is %+v", last)
-	}
-	tokens := int64(5)
-	end := activities.Ending{Failure: sdk.Retryable("tests_failed", errors.New("red")), Word: activities.Word{Spent: &sdk.Metrics{TokensUsed: &tokens}}, Digest: "d1"}
-	for range 2 {
-		if err := e.EndAttempt(t.Context(), c.Hold, end); err != nil {
-			t.Fatal(err)
+		if first := o.beats[0]; first.AgentID != "ada" || first.StartedAt == nil || !first.StartedAt.Equal(c.Hold.StartedAt) {
+			t.Errorf("the heartbeat before the claim's answer: %+v", first)
 		}
-	}
-	report, how := o.ending(e)
-	if how != "tests_failed" || string(report.Resume) != `{"page":1}` || report.Progress.Percentage != 30 || *report.Spent.TokensUsed != 5 || report.N != allSignals || len(o.history) != 1 {
-		t.Errorf("ended as %q: %+v", how, report)
-	}
-	end.Digest = "d2"
-	if err := e.EndAttempt(t.Context(), c.Hold, end); !errors.Is(err, sdk.ErrLeaseLost) {
-		t.Errorf("another end: %v", err)
-	}
-	if _, err := e.ReportAttempt(t.Context(), c.Hold, activities.Word{}); !errors.Is(err, sdk.ErrLeaseLost) {
-		t.Errorf("a word after the end: %v", err)
-	}
-	e.Close() // what is told beside the answers has been
-	started, progressed := 0, 0
-	for _, arg := range o.told {
-		switch in := arg.(type) {
-		case workflows.AttemptStartedInput:
-			started++
-		case workflows.TaskProgressedInput:
-			progressed++
-			if in.N < 1 || in.N >= allSignals || in.Progress.Percentage != 40 {
-				t.Errorf("signalled %+v", in)
+		for _, w := range []activities.Word{word(40, ""), word(0, `{"page":1}`), word(30, ""), {}} {
+			if _, err := e.ReportAttempt(t.Context(), c.Hold, w); err != nil {
+				t.Fatal(err)
 			}
 		}
-	}
-	if started != 1 || progressed != 1 {
-		t.Errorf("%d starts and %d progresses were signalled", started, progressed)
-	}
+		last := o.beats[len(o.beats)-1]
+		if string(last.Resume) != `{"page":1}` || last.Progress.Percentage != 30 || last.Progress.Overall != 40 || last.N != allSignals {
+			t.Errorf("the last heartbeat is %+v", last)
+		}
+		tokens := int64(5)
+		end := activities.Ending{Failure: sdk.Retryable("tests_failed", errors.New("red")), Word: activities.Word{Spent: &sdk.Metrics{TokensUsed: &tokens}}, Digest: "d1"}
+		for range 2 {
+			if err := e.EndAttempt(t.Context(), c.Hold, end); err != nil {
+				t.Fatal(err)
+			}
+		}
+		report, how := o.ending(e)
+		if how != "tests_failed" || string(report.Resume) != `{"page":1}` || report.Progress.Percentage != 30 || *report.Spent.TokensUsed != 5 || report.N != allSignals || len(o.history) != 1 {
+			t.Errorf("ended as %q: %+v", how, report)
+		}
+		end.Digest = "d2"
+		if err := e.EndAttempt(t.Context(), c.Hold, end); !errors.Is(err, sdk.ErrLeaseLost) {
+			t.Errorf("another end: %v", err)
+		}
+		if _, err := e.ReportAttempt(t.Context(), c.Hold, activities.Word{}); !errors.Is(err, sdk.ErrLeaseLost) {
+			t.Errorf("a word after the end: %v", err)
+		}
+		e.Close() // what is told beside the answers has been
+		started, progressed := 0, 0
+		for _, arg := range o.told {
+			switch in := arg.(type) {
+			case workflows.AttemptStartedInput:
+				started++
+			case workflows.TaskProgressedInput:
+				progressed++
+				if in.N < 1 || in.N >= allSignals || in.Progress.Percentage != 40 {
+					t.Errorf("signalled %+v", in)
+				}
+			}
+		}
+		if started != 1 || progressed != 1 {
+			t.Errorf("%d starts and %d progresses were signalled", started, progressed)
+		}
+	})
 }
 
 // Another server knows what this one was told, and takes the same end for the same.
@@ -271,6 +278,110 @@ func TestLeaseEndOfWhichTheAnswerIsLost(t *testing.T) {
 	}
 	if report, _ := o.ending(e); string(report.Result.Output) != `1` {
 		t.Errorf("ended with %+v", report)
+	}
+}
+
+// That the history can not be read says nothing of how the attempt ended: the agent is to ask again. A run that is gone has ended.
+func TestLeaseEndThatCanNotBeLookedFor(t *testing.T) {
+	t.Parallel()
+	o := newOneLease(t)
+	e := leasing(t, o, false)
+	c := claim(t, e)
+	o.gone, o.unread = true, serviceerror.NewUnavailable("away")
+	end := activities.Ending{Result: &sdk.Result{Output: json.RawMessage(`1`)}, Digest: "d1"}
+	if err := e.EndAttempt(t.Context(), c.Hold, end); !errors.Is(err, sdk.ErrUnavailable) {
+		t.Errorf("while Temporal is away: %v", err)
+	}
+	o.unread = serviceerror.NewNotFound("no such run")
+	if err := e.EndAttempt(t.Context(), c.Hold, end); !errors.Is(err, sdk.ErrLeaseLost) {
+		t.Errorf("of a run that is gone: %v", err)
+	}
+}
+
+// What an agent gives back without a word on it is given back as if it had never had it; another server takes the same end for the same.
+func TestLeaseGivenBack(t *testing.T) {
+	t.Parallel()
+	back := activities.Ending{Failure: sdk.Retryable(sdk.CodeInterrupted, errors.New("stopping")), Digest: "d1"}
+	for name, test := range map[string]struct {
+		words []activities.Word
+		began bool
+	}{"untouched": {}, "after a heartbeat": {[]activities.Word{{}}, true}, "after a word": {[]activities.Word{word(0, `1`)}, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOneLease(t)
+			e := leasing(t, o, false)
+			c := claim(t, e)
+			for _, w := range test.words {
+				if _, err := e.ReportAttempt(t.Context(), c.Hold, w); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, e := range []*Engine{e, leasing(t, o, true)} {
+				if err := e.EndAttempt(t.Context(), c.Hold, back); err != nil {
+					t.Error(err)
+				}
+			}
+			if report, how := o.ending(e); how != string(sdk.CodeInterrupted) || (report.StartedAt != nil) != test.began || report.AgentID != "ada" {
+				t.Errorf("given back as %q with %+v", how, report)
+			}
+			other := back
+			other.Digest = "d2"
+			if err := leasing(t, o, true).EndAttempt(t.Context(), c.Hold, other); !errors.Is(err, sdk.ErrLeaseLost) {
+				t.Errorf("another end: %v", err)
+			}
+		})
+	}
+}
+
+// Progress that comes too soon after the last is told with the next word that is not, whatever that says.
+func TestProgressIsToldLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOneLease(t)
+		e := leasing(t, o, false)
+		c := claim(t, e)
+		c.Hold.TaskBegan = time.Now()
+		synctest.Wait()
+		o.told = nil // of the start
+		for _, w := range []activities.Word{word(10, ""), word(20, ""), {}} {
+			if _, err := e.ReportAttempt(t.Context(), c.Hold, w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(o.told) != 1 {
+			t.Fatalf("at once: %+v", o.told)
+		}
+		for range 2 {
+			<-time.After(2 * time.Second)
+			if _, err := e.ReportAttempt(t.Context(), c.Hold, activities.Word{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if in, ok := o.told[len(o.told)-1].(workflows.TaskProgressedInput); !ok || len(o.told) != 2 || in.Progress.Percentage != 20 {
+			t.Errorf("later: %+v", o.told)
+		}
+	})
+}
+
+// An agent that can be addressed and waits for no time asks both queues all the same.
+func TestAddressedClaimAsksBothQueues(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []time.Duration{0, time.Second, 1400 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			o := newOneLease(t)
+			e := leasing(t, o, false)
+			own := &queueOf{}
+			mine := own.desk()
+			e.leases.desks[workflows.AgentQueue("shop", "coder", "ada")] = mine
+			c, err := e.ClaimTask(t.Context(), activities.Claim{Project: "shop", Role: "coder", AgentID: "ada", Addressed: true, Wait: wait})
+			if err != nil || c == nil || c.Hold.TaskID != "t1" {
+				t.Errorf("a claim of %s: %+v, %v", wait, c, err)
+			}
+			if own.polls != 1 {
+				t.Errorf("a claim of %s: %d polls of the agent's own queue", wait, own.polls)
+			}
+			own.work.Wait()
+		})
 	}
 }
 

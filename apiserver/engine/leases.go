@@ -34,9 +34,12 @@ type leaseState struct {
 	mu      sync.Mutex
 	fresh   bool // report is what Temporal has
 	report  activities.AttemptReport
+	spoke   bool                           // the agent was heard of here since it got the attempt
 	told    time.Time                      // when progress was signalled last
+	due     bool                           // the newest progress was not signalled yet
 	owed    *workflows.TaskProgressedInput // a signal of which it is not known whether it arrived
 	reason  string                         // of the cancellation
+	asked   bool                           // the reason was looked for; there may be none
 	ended   bool
 	digest  string // of how it ended
 	expires time.Time

@@ -174,9 +174,6 @@ func (w *roleWorker) complete() error {
 	if w.agent.ServiceURL == "" {
 		w.agent.ServiceURL = sdk.DefaultURL
 	}
-	if w.over == overHTTP && w.config.Addressable {
-		return usagef("--addressable needs --over temporal: over HTTP an agent is addressed once it is registered so")
-	}
 	dir, err := filepath.Abs(w.agent.DataDir)
 	if err != nil {
 		return fmt.Errorf("ROLECALL_DATA_DIR: %w", err)

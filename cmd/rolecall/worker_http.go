@@ -13,12 +13,14 @@ import (
 func (w *roleWorker) runOverHTTP(ctx context.Context, agent sdk.Handler) error {
 	client, err := sdk.NewClient(sdk.Config{
 		URL: w.agent.ServiceURL, APIKey: w.config.APIKey, ProjectID: w.config.Project, AgentID: w.config.AgentID, UserAgent: "rolecall-worker",
+		HeartbeatIntervalMs: w.config.HeartbeatIntervalMs,
 	})
 	if err != nil {
 		return usagef("%w", err)
 	}
 	worker, err := sdk.NewWorker(client, sdk.WorkerConfig{
-		Roles: w.config.Roles, Slots: w.config.Slots, DrainGrace: w.config.DrainGrace, Logger: w.log,
+		Roles: w.config.Roles, Name: w.config.Name, Capabilities: w.config.Capabilities, Addressable: w.config.Addressable,
+		Slots: w.config.Slots, DrainGrace: w.config.DrainGrace, Logger: w.log,
 	})
 	if err != nil {
 		return usagef("%w", err)

@@ -42,7 +42,7 @@ func TestLeasesThatAreRefused(t *testing.T) {
 			}
 		}
 	}
-	task := s.delegate(script{})
+	task := s.delegate(script{}, func(r *sdk.TaskRequest) { r.Timeouts = nil }) // its lease is to last through all that follows
 	lease := claim()
 	other, err := sdk.NewClient(sdk.Config{URL: s.stack.URL(), ProjectID: s.project + "-other"})
 	s.do(err)

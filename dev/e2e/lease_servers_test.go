@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -70,9 +71,17 @@ func TestTwoServersShareLeases(t *testing.T) {
 	s := newScene(t, stack)
 	client := both(s.project)
 	ctx := t.Context()
-	task := s.delegate(script{})
-	lease, err := client.Claim(ctx, sdk.RoleCoder, sdk.ClaimRequest{AgentID: "ada", WaitMs: 20_000})
-	s.do(err)
+	claim := func() (lease *sdk.Lease) {
+		s.eventually("claimed", patience, func() (err error) {
+			if lease, err = client.Claim(ctx, sdk.RoleCoder, sdk.ClaimRequest{AgentID: "ada", WaitMs: 10_000}); err == nil && lease == nil {
+				err = errors.New("no task yet")
+			}
+			return err
+		})
+		return lease
+	}
+	task := s.delegate(script{}, func(r *sdk.TaskRequest) { r.Timeouts = nil })
+	lease := claim()
 	percentage := 30.0
 	for _, word := range []sdk.LeaseProgress{
 		{Resume: json.RawMessage(`{"page":1}`)}, {Percentage: &percentage, Phase: "reading"}, {Resume: json.RawMessage(`{"page":2}`)}, {}, {},
@@ -84,8 +93,7 @@ func TestTwoServersShareLeases(t *testing.T) {
 	for range 3 { // by one server, then the other
 		s.do(client.FailLease(ctx, lease.Token, failure))
 	}
-	again, err := client.Claim(ctx, sdk.RoleCoder, sdk.ClaimRequest{AgentID: "ada", WaitMs: 20_000})
-	s.do(err)
+	again := claim()
 	if string(again.Resume) != `{"page":2}` || again.Attempt != 2 || again.Task.Progress == nil || again.Task.Progress.Phase != "reading" {
 		t.Errorf("attempt %d goes on from %s, progress %+v", again.Attempt, again.Resume, again.Task.Progress)
 	}

@@ -103,6 +103,67 @@ func TestWorkerOverHTTP(t *testing.T) {
 	}
 }
 
+// An agent over HTTP that is registered as addressable gets what addresses it and what is its role's, however short its claims wait.
+func TestAddressedOverHTTP(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sharedStack(t))
+	ctx := t.Context()
+	_, err := s.client.RegisterAgent(ctx, sdk.AgentRequest{ID: "ada", Name: "Ada", Role: sdk.RoleCoder, Addressable: true})
+	s.do(err)
+	mine := s.delegate(script{}, func(r *sdk.TaskRequest) { r.AgentID = "ada" })
+	roles := s.delegate(script{})
+	left := map[string]bool{mine.ID: true, roles.ID: true}
+	s.eventually("both tasks are done", patience, func() error {
+		lease, err := s.client.Claim(ctx, sdk.RoleCoder, sdk.ClaimRequest{AgentID: "ada"})
+		if err != nil {
+			return err
+		}
+		if lease != nil {
+			s.do(s.client.CompleteLease(ctx, lease.Token, sdk.LeaseResult{Output: json.RawMessage(`1`)}))
+			delete(left, lease.Task.ID)
+		}
+		if len(left) > 0 {
+			return fmt.Errorf("left is %v", left)
+		}
+		return nil
+	})
+	for _, id := range []string{mine.ID, roles.ID} {
+		if done := s.ended(id); done.Status != sdk.StatusCompleted || done.AgentID != "ada" {
+			t.Errorf("%s is %s by %q", id, done.Status, done.AgentID)
+		}
+	}
+}
+
+// A worker over HTTP is in the registry, is chosen for what it can do, and is offline once it has drained.
+func TestWorkerOverHTTPIsRegistered(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sharedStack(t))
+	w, err := sdk.NewWorker(s.client, sdk.WorkerConfig{
+		AgentID: "ada", Name: "Ada", Roles: []sdk.Role{sdk.RoleCoder}, Capabilities: []string{"go"}, Addressable: true, Logger: slog.New(slog.DiscardHandler),
+	})
+	s.do(err)
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- w.StartProcessing(ctx, sdk.HandlerFunc(func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
+			return &sdk.Result{Output: json.RawMessage(`1`)}, nil
+		}))
+	}()
+	s.agentIs(s.client, "ada", func(a *sdk.Agent) bool {
+		return a.Status == sdk.AgentIdle && a.Addressable && a.Polling && a.Name == "Ada"
+	})
+	task := s.delegate(script{}, func(r *sdk.TaskRequest) { r.Capabilities = []string{"go"} })
+	if done := s.ended(task.ID); done.Status != sdk.StatusCompleted || done.AgentID != "ada" {
+		t.Errorf("the task is %s by %q", done.Status, done.AgentID)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	s.agentIs(s.client, "ada", func(a *sdk.Agent) bool { return a.Status == sdk.AgentOffline })
+}
+
 // An agent that is killed in the middle: its task is taken by another one within the heartbeat timeout, with what it had kept.
 func TestKilledAgentOverHTTP(t *testing.T) {
 	t.Parallel()
@@ -118,7 +179,9 @@ func TestKilledAgentOverHTTP(t *testing.T) {
 		return &sdk.Result{Output: json.RawMessage(`"done"`)}, nil
 	})
 	done := s.ended(task.ID)
-	t.Logf("taken by another one and done %s after the kill; heartbeatMs is 5000", time.Since(killed).Round(10*time.Millisecond))
+	if took := time.Since(killed); took > 15*time.Second {
+		t.Errorf("taken by another one and done %s after the kill; heartbeatMs is 5000", took.Round(10*time.Millisecond))
+	}
 	if got, want := strings.Join(chain(done), ", "), "0.1 lost, 0.2 completed"; got != want {
 		t.Errorf("the chain is %s, not %s", got, want)
 	}
@@ -197,6 +260,13 @@ func (s *scene) crowdOverHTTP(client *sdk.Client, agents, tasks int, meanwhile f
 		}
 	}
 	t.Logf("%d tasks by %d of %d agents in %s: %d had a repeated attempt, %d ran twice", len(ids), len(by), agents, time.Since(began).Round(time.Millisecond), repeated, twice)
+	inHand := 0 // that may be handed out again: what a server had when it was killed
+	if meanwhile != nil {
+		inHand = agents
+	}
+	if repeated > inHand || twice > inHand {
+		t.Errorf("%d tasks had a repeated attempt and %d ran twice, of which %d may", repeated, twice, inHand)
+	}
 	if len(slices.Compact(slices.Sorted(slices.Values(ids)))) != tasks {
 		t.Error("an id came twice")
 	}
