@@ -116,7 +116,7 @@ type RoleState struct {
 	Unknown     bool       `json:"unknown,omitempty" doc:"The queue could not be looked at: waiting, oldestMs and pollers say nothing."`
 }
 
-// RoleList is every built-in role, and every other one that an agent is registered for.
+// RoleList is every built-in role, and the others that an agent is registered for or an open task is for.
 type RoleList struct {
 	Items []RoleState `json:"items"`
 }
