@@ -67,7 +67,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"@/registry/..."},
-		only: []string{"@/registry/...", "@/eventlog", "@/sdk/...", "github.com/google/uuid"},
+		only: []string{"@/registry/...", "@/eventlog", "@/sdk/...", "github.com/google/uuid", "golang.org/x/sync/singleflight"},
 		why:  "the registry knows agents and the buckets of the event log: tasks, HTTP and Temporal are other people's business",
 	},
 	{

@@ -2,8 +2,6 @@ package activities
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -65,14 +63,15 @@ type Agents interface {
 	// Find answers an agent of the role that can be addressed, is not offline, has all the capabilities and is none of except; "" when there
 	// is none.
 	Find(ctx context.Context, project, role string, capabilities []string, except []string) (agentID string, err error)
+	// Fits reports whether Find could answer this very agent.
+	Fits(ctx context.Context, project, role, agentID string, capabilities []string) (bool, error)
 }
 
 const (
-	findPause   = time.Second // between two looks
-	findBeat    = 5 * time.Second
-	findAgain   = 5 * time.Second // until what finds no room is tried again
-	maxFinders  = 200             // looks that last at once in a process; more are tried again later by Temporal, which costs a worker nothing
-	maxExcepted = 1000            // agents that are passed over to find one
+	findPause   = time.Second      // between two looks
+	findTimeout = 10 * time.Second // of one look; less than findHeartbeat
+	findAgain   = 5 * time.Second  // until what finds no room is tried again
+	maxFinders  = 200              // looks that last at once in a process; more are tried again later by Temporal, which costs a worker nothing
 )
 
 // Finder serves [FindAgentName]. It is safe for concurrent use.
@@ -104,18 +103,16 @@ func (f *Finder) FindAgent(ctx context.Context, in FindAgentInput) (FindAgentOut
 
 // await looks again and again until there is somebody.
 func (f *Finder) await(ctx context.Context, in FindAgentInput) (FindAgentOutput, error) {
-	again, beat := time.NewTicker(findPause), time.NewTicker(findBeat)
+	again := time.NewTicker(findPause)
 	defer again.Stop()
-	defer beat.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return FindAgentOutput{}, context.Cause(ctx)
 		case <-activity.GetWorkerStopChannel(ctx):
 			return FindAgentOutput{}, later("the control worker stops", 0)
-		case <-beat.C:
-			activity.RecordHeartbeat(ctx, FindAgentReport{Nobody: true})
 		case <-again.C:
+			activity.RecordHeartbeat(ctx, FindAgentReport{Nobody: true}) // Temporal's client sends few of them
 			if id, err := f.look(ctx, in); err != nil || id != "" {
 				return FindAgentOutput{AgentID: id}, err
 			}
@@ -128,27 +125,30 @@ func (f *Finder) look(ctx context.Context, in FindAgentInput) (string, error) {
 	if f.agents == nil {
 		return "", nil
 	}
-	id, err := f.find(ctx, in, in.Passed)
-	if id == "" && err == nil && len(in.Passed) > 0 {
-		id, err = f.find(ctx, in, nil)
-	}
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	id, err := f.find(ctx, in)
 	if err != nil {
 		return "", later("the agents can not be looked at", findAgain)
 	}
 	return id, nil
 }
 
-// find is an agent beside the given ones; where one is addressed, that one or none.
-func (f *Finder) find(ctx context.Context, in FindAgentInput, except []string) (string, error) {
-	except = slices.Clone(except)
-	for len(except) <= maxExcepted {
-		id, err := f.agents.Find(ctx, in.Project, string(in.Role), in.Capabilities, except)
-		if err != nil || id == "" || in.AgentID == "" || id == in.AgentID {
-			return id, err
+// find is the addressed agent or nobody, where one is addressed, and otherwise any.
+func (f *Finder) find(ctx context.Context, in FindAgentInput) (string, error) {
+	role := string(in.Role)
+	if in.AgentID != "" {
+		fits, err := f.agents.Fits(ctx, in.Project, role, in.AgentID, in.Capabilities)
+		if err != nil || !fits {
+			return "", err
 		}
-		except = append(except, id)
+		return in.AgentID, nil
 	}
-	return "", errors.New("there are too many agents")
+	id, err := f.agents.Find(ctx, in.Project, role, in.Capabilities, in.Passed)
+	if err != nil || id != "" || len(in.Passed) == 0 {
+		return id, err
+	}
+	return f.agents.Find(ctx, in.Project, role, in.Capabilities, nil)
 }
 
 // later has Temporal try again after a while.

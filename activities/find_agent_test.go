@@ -35,6 +35,15 @@ func (a *agents) Find(_ context.Context, _, _ string, _ []string, except []strin
 	return "", nil
 }
 
+func (a *agents) Fits(_ context.Context, _, _, agentID string, _ []string) (bool, error) {
+	if a.err != nil {
+		return false, a.err
+	}
+	there := a.looks[min(a.asked, len(a.looks)-1)]
+	a.asked++
+	return slices.Contains(there, agentID), nil
+}
+
 func find(t *testing.T, a activities.Agents, in activities.FindAgentInput) (string, error) {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
@@ -54,17 +63,19 @@ func TestFindsAnAgent(t *testing.T) {
 	t.Parallel()
 	all := [][]string{{"ada", "bob", "eve"}}
 	for name, tc := range map[string]struct {
-		in   activities.FindAgentInput
-		want string
+		in    activities.FindAgentInput
+		want  string
+		looks int
 	}{
-		"any":                     {activities.FindAgentInput{}, "ada"},
-		"another one":             {activities.FindAgentInput{Passed: []string{"ada"}}, "bob"},
-		"there is no other":       {activities.FindAgentInput{Passed: []string{"bob", "eve", "ada"}}, "ada"},
-		"the addressed one":       {activities.FindAgentInput{AgentID: "eve"}, "eve"},
-		"the addressed one again": {activities.FindAgentInput{AgentID: "eve", Passed: []string{"eve"}}, "eve"},
+		"any":                     {activities.FindAgentInput{}, "ada", 1},
+		"another one":             {activities.FindAgentInput{Passed: []string{"ada"}}, "bob", 1},
+		"there is no other":       {activities.FindAgentInput{Passed: []string{"bob", "eve", "ada"}}, "ada", 2},
+		"the addressed one":       {activities.FindAgentInput{AgentID: "eve"}, "eve", 1},
+		"the addressed one again": {activities.FindAgentInput{AgentID: "eve", Passed: []string{"eve"}}, "eve", 1},
 	} {
-		if got, err := find(t, &agents{looks: all}, tc.in); err != nil || got != tc.want {
-			t.Errorf("%s: %q, %v, want %q", name, got, err, tc.want)
+		a := &agents{looks: all}
+		if got, err := find(t, a, tc.in); err != nil || got != tc.want || a.asked != tc.looks {
+			t.Errorf("%s: %q, %v after %d looks, want %q after %d", name, got, err, a.asked, tc.want, tc.looks)
 		}
 	}
 }

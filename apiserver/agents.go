@@ -78,6 +78,7 @@ func (s *Server) registerAgent(ctx context.Context, in *registerAgentInput) (*re
 	defer entry.leave()
 	agent, err := s.cfg.Agents.Register(ctx, who.project, who.organization, request)
 	entry.created = err == nil
+	s.addressees.forget(who.project, request.ID)
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
@@ -179,7 +180,9 @@ func (s *Server) deregisterAgent(ctx context.Context, in *agentInput) (*struct{}
 	if err := s.ownedAgents(ctx); err != nil {
 		return nil, s.agentProblem(ctx, err)
 	}
-	if err := s.cfg.Agents.Deregister(ctx, callerOf(ctx).project, in.ID); err != nil {
+	err := s.cfg.Agents.Deregister(ctx, callerOf(ctx).project, in.ID)
+	s.addressees.forget(callerOf(ctx).project, in.ID)
+	if err != nil {
 		return nil, s.agentProblem(ctx, err)
 	}
 	return nil, nil //nolint:nilnil // an answer without a body

@@ -13,7 +13,7 @@ type Agents interface {
 	Register(ctx context.Context, project, organization string, request sdk.AgentRequest) (sdk.Agent, error)
 	// Heartbeat takes what an agent says of itself.
 	Heartbeat(ctx context.Context, project, id string, heartbeat sdk.AgentHeartbeat) (sdk.Agent, error)
-	// Get answers an agent. Of Polling it knows what came by Polled.
+	// Get answers an agent. Of Polling it knows what came by Polled. It may be slow: it asks a server.
 	Get(ctx context.Context, project, id string) (sdk.Agent, error)
 	// List answers every agent of a project, by id.
 	List(ctx context.Context, project string) ([]sdk.Agent, error)
@@ -40,17 +40,6 @@ func (s *Server) ownedAgents(ctx context.Context) error {
 		return sdk.ErrNotFound
 	}
 	return nil
-}
-
-// addressed says that an agent asks for work of a role over HTTP now, and reports whether it may be addressed: it is registered so, for this
-// role. One that the registry can not tell of is not.
-func (s *Server) addressed(ctx context.Context, project string, role sdk.Role, id string) bool {
-	if s.cfg.Agents == nil {
-		return false
-	}
-	s.cfg.Agents.Polled(project, id)
-	agent, err := s.cfg.Agents.Get(ctx, project, id)
-	return err == nil && agent.Addressable && agent.Role == role
 }
 
 // agentProblem makes the answer for an error about one agent. One that is not there and one that is not the caller's look alike.

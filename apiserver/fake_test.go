@@ -258,3 +258,15 @@ func (m *memoryTasks) LookAtRole(_ context.Context, _ string, role sdk.Role) sdk
 	}
 	return sdk.RoleState{Role: role, Unknown: true}
 }
+
+// OpenRoles answers those of roles that are not built in.
+func (m *memoryTasks) OpenRoles(context.Context, string) (open []sdk.Role) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for role := range m.roles {
+		if description(role) == "" {
+			open = append(open, role)
+		}
+	}
+	return open
+}

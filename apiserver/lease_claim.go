@@ -66,6 +66,7 @@ func (s *Server) claimTask(ctx context.Context, in *claimTaskInput) (*claimTaskO
 	}
 	claim := activities.Claim{Project: callerOf(ctx).project, Role: sdk.Role(in.Role), AgentID: d.value.AgentID, Wait: wait}
 	claim.Addressed = s.addressed(ctx, claim.Project, claim.Role, claim.AgentID)
+	defer s.asking(claim.Project, claim.AgentID)()
 	claimed, err := s.claim(ctx, claim, s.stillMay(in.request, keys.ScopeWork))
 	if err != nil {
 		return nil, s.problem(ctx, err)

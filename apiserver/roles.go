@@ -3,6 +3,7 @@ package apiserver
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/errgroup"
@@ -11,9 +12,11 @@ import (
 )
 
 const (
-	rolesAtOnce   = 4   // queues that are looked at for one request
-	maxOtherRoles = 100 // beside the built-in ones in one answer
-	maxPollers    = 200 // of a role in one answer
+	rolesAtOnce   = 4               // queues that are looked at for one request
+	rolesTry      = 3 * time.Second // for all of them; what is not seen by then is not known
+	maxOtherRoles = 100             // beside the built-in ones in one answer
+	maxRoleLooks  = 50              // roles whose queues are looked at for a list of agents; of the others it is not known who asks
+	maxPollers    = 200             // of a role in one answer
 )
 
 type listRolesInput struct{ query query }
@@ -28,7 +31,7 @@ type listRolesOutput struct {
 	Body sdk.RoleList
 }
 
-// listRoles answers the built-in roles and then the others that agents are registered for.
+// listRoles answers the built-in roles and then the others: those that agents are registered for, and those of open tasks.
 func (s *Server) listRoles(ctx context.Context, in *listRolesInput) (*listRolesOutput, error) {
 	if faults := in.query.faults(); len(faults) > 0 {
 		return nil, s.problem(ctx, invalid(faults))
@@ -38,14 +41,18 @@ func (s *Server) listRoles(ctx context.Context, in *listRolesInput) (*listRolesO
 	}
 	project := callerOf(ctx).project
 	var agents []sdk.Agent
+	var open []sdk.Role
 	owned := s.checkOwner(ctx) == nil
 	if owned {
+		looks, cancel := context.WithTimeout(ctx, rolesTry)
+		defer cancel()
+		open = s.tasks.OpenRoles(looks, project)
 		var err error
 		if agents, err = s.cfg.Agents.List(ctx, project); err != nil {
 			return nil, s.problem(ctx, err)
 		}
 	}
-	roles := rolesOf(agents)
+	roles := rolesOf(agents, open)
 	states := make([]sdk.RoleState, len(roles))
 	if owned {
 		states = s.lookAtRoles(ctx, project, roles)
@@ -57,15 +64,18 @@ func (s *Server) listRoles(ctx context.Context, in *listRolesInput) (*listRolesO
 	return &listRolesOutput{Body: sdk.RoleList{Items: states}}, nil
 }
 
-// rolesOf are the built-in roles, in their order, and the others of agents, by name.
-func rolesOf(agents []sdk.Agent) (roles []sdk.Role) {
+// rolesOf are the built-in roles, in their order, and the others of open tasks and of agents, by name.
+func rolesOf(agents []sdk.Agent, open []sdk.Role) (roles []sdk.Role) {
 	for _, r := range sdk.BuiltinRoles() {
 		roles = append(roles, r.Role)
 	}
 	builtin := len(roles)
 	for _, a := range agents {
-		if !slices.Contains(roles, a.Role) && len(roles) < builtin+maxOtherRoles {
-			roles = append(roles, a.Role)
+		open = append(open, a.Role)
+	}
+	for _, role := range open {
+		if !slices.Contains(roles, role) && len(roles) < builtin+maxOtherRoles {
+			roles = append(roles, role)
 		}
 	}
 	slices.Sort(roles[builtin:])
@@ -96,14 +106,18 @@ func countAgents(agents []sdk.Agent, role sdk.Role) (n sdk.RoleAgents) {
 	return n
 }
 
-// lookAtRoles answers what is seen of the roles' queues, a few at a time.
+// lookAtRoles answers what is seen of the roles' queues, a few at a time, within rolesTry.
 func (s *Server) lookAtRoles(ctx context.Context, project string, roles []sdk.Role) []sdk.RoleState {
+	ctx, cancel := context.WithTimeout(ctx, rolesTry)
+	defer cancel()
 	states := make([]sdk.RoleState, len(roles))
 	var group errgroup.Group
 	group.SetLimit(rolesAtOnce)
 	for i, role := range roles {
 		group.Go(func() error {
-			states[i] = s.tasks.LookAtRole(ctx, project, role)
+			if states[i] = (sdk.RoleState{Role: role, Unknown: true}); ctx.Err() == nil {
+				states[i] = s.tasks.LookAtRole(ctx, project, role)
+			}
 			return nil
 		})
 	}
@@ -118,22 +132,29 @@ func (s *Server) withPolling(ctx context.Context, a sdk.Agent) sdk.Agent {
 	return one[0]
 }
 
-// joinPolling enters of agents, which are all of the caller's project, who asks for work as Temporal sees it.
+// joinPolling enters of agents, which are all of the caller's project, who asks for work as Temporal sees it, or that nobody could look.
 func (s *Server) joinPolling(ctx context.Context, agents []sdk.Agent) {
 	var roles []sdk.Role
-	for _, a := range agents {
-		if a.Status != sdk.AgentOffline && !a.Polling && !slices.Contains(roles, a.Role) {
+	for i, a := range agents {
+		if a.Status == sdk.AgentOffline || a.Polling {
+			continue
+		}
+		agents[i].PollingUnknown = true
+		if !slices.Contains(roles, a.Role) && len(roles) < maxRoleLooks {
 			roles = append(roles, a.Role)
 		}
 	}
 	for _, state := range s.lookAtRoles(ctx, callerOf(ctx).project, roles) {
+		if state.Unknown {
+			continue
+		}
 		asks := make(map[string]bool, len(state.Pollers))
 		for _, p := range state.Pollers {
 			asks[p.Identity] = true
 		}
 		for i, a := range agents {
-			if a.Role == state.Role && a.Status != sdk.AgentOffline {
-				agents[i].Polling = a.Polling || asks[a.ID]
+			if a.Role == state.Role && a.PollingUnknown {
+				agents[i].Polling, agents[i].PollingUnknown = asks[a.ID], false
 			}
 		}
 	}

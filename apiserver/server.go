@@ -61,6 +61,7 @@ type Server struct {
 	eventsReady readiness
 	eventsAway  atomic.Pointer[time.Time] // when the event log was found away last; nil is never
 	outputs     outputAttempts
+	addressees  *addressees
 }
 
 // New makes a server over tasks. It refuses a configuration that is not valid, naming every fault.
@@ -77,6 +78,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	}
 	logger = redaction.Redactor.Logger(logger)
 	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout, redaction: redaction}
+	s.addressees = newAddressees()
 	s.errorScans = newScans(errorScansAtOnce, errorScansOfAProject)
 	s.eventScans = newScans(eventScansAtOnce, eventScansOfAProject)
 	s.waits.bound(waitBounds{maxWaits, maxWaitsOfAKey, maxWaitsOfAnAttempt, "wait already", "ask again later, or without waitMs"})

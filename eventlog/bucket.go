@@ -93,6 +93,18 @@ func (b *Bucket) Remove(ctx context.Context, key string, revision uint64) error 
 	})
 }
 
+// Erase removes the values of the keys that a pattern chooses, as [Bucket.List] does, whatever they are, and that there were any: a key that is
+// put after that begins anew. For a bucket whose values nobody replaces by revision.
+func (b *Bucket) Erase(ctx context.Context, pattern string) error {
+	return b.use(ctx, func(ctx context.Context, _ jetstream.KeyValue) error {
+		s, err := b.log.js.Stream(ctx, b.stream())
+		if err != nil {
+			return err
+		}
+		return s.Purge(ctx, jetstream.WithPurgeSubject(b.subject(pattern)))
+	})
+}
+
 // List answers the values of the keys that a pattern chooses, in no order: * stands for one word, > for all the rest. It can be a moment
 // behind.
 func (b *Bucket) List(ctx context.Context, pattern string) (list []Entry, err error) {

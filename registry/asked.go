@@ -3,70 +3,105 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
 )
 
 const (
-	askedEvery  = 10 * time.Second // how often it is written that an agent asks for work
-	askedWrites = 8                // such writes under way at once; what comes beyond is written with the next
-	maxAsked    = 10_000           // agents that are remembered; beyond it they are forgotten, which costs a write each
-	askedTry    = 5 * time.Second
+	askedEvery = 10 * time.Second // how often it is written that an agent asks for work
+	maxAsked   = 10_000           // agents that are remembered; beyond it they are forgotten, which costs a write each
+	askedTry   = 5 * time.Second
 )
 
-// asked remembers of whom it was written lately that it asks for work.
+// caller is an agent that asks for work.
+type caller struct{ project, id string }
+
+// asked remembers of whom it was written lately that it asks for work, and of whom it is still to be written.
 type asked struct {
-	places chan struct{}
-
-	mu   *sync.Mutex
-	when map[string]time.Time
+	mu      sync.Mutex
+	when    map[caller]time.Time
+	pending map[caller]time.Time
+	writing bool // somebody writes what is pending, until nothing is
 }
 
-func newAsked() asked {
-	return asked{places: make(chan struct{}, askedWrites), mu: &sync.Mutex{}, when: map[string]time.Time{}}
+func newAsked() *asked {
+	return &asked{when: map[caller]time.Time{}, pending: map[caller]time.Time{}}
 }
 
-// take reports whether it is to be written that an agent asks for work, and takes a place to do so; done gives that back.
-func (a asked) take(key string, now time.Time) bool {
+// take notes that an agent asks for work. It reports whether the caller is to write what is pending: nobody else does.
+func (a *asked) take(who caller, now time.Time) (write bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if last, known := a.when[key]; known && now.Sub(last) < askedEvery && !now.Before(last) {
-		return false
-	}
-	select {
-	case a.places <- struct{}{}:
-	default:
+	if last, known := a.when[who]; known && now.Sub(last) < askedEvery && !now.Before(last) {
 		return false
 	}
 	if len(a.when) >= maxAsked {
 		clear(a.when)
 	}
-	a.when[key] = now
+	if _, known := a.pending[who]; !known && len(a.pending) >= maxAsked {
+		return false // it says so again
+	}
+	a.when[who], a.pending[who] = now, now
+	if a.writing {
+		return false
+	}
+	a.writing = true
 	return true
 }
 
-func (a asked) done() { <-a.places }
+// next is somebody of whom it is to be written; without one the writing is over.
+func (a *asked) next() (who caller, at time.Time, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for who, at := range a.pending {
+		delete(a.pending, who)
+		return who, at, true
+	}
+	a.writing = false
+	return caller{}, time.Time{}, false
+}
+
+// forget has it be written when the agent asks the next time.
+func (a *asked) forget(who caller) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.when, who)
+}
 
 // Polled says that an agent asks for work over HTTP, now. It does not wait; of one that asks all the time it is written every ten seconds, and
 // of one that is not registered not at all.
 func (r *Registry) Polled(project, id string) {
-	now := r.now()
-	if !r.asked.take(agentKey(project, id), now) {
+	if !r.asked.take(caller{project, id}, r.now()) {
 		return
 	}
 	go func() {
-		defer r.asked.done()
-		ctx, cancel := context.WithTimeout(context.Background(), askedTry)
-		defer cancel()
-		if _, _, err := r.find(ctx, project, id); err != nil {
-			return
-		}
-		value, err := json.Marshal(poll{At: now})
-		if err == nil {
-			err = r.alive.Put(ctx, aliveKey(project, id, pollWord), value)
-		}
-		if err != nil {
-			r.log.Debug("it was not written that an agent asks for work", "project", project, "agent", id, "error", err)
+		for {
+			who, at, ok := r.asked.next()
+			if !ok {
+				return
+			}
+			if err := r.writePoll(who, at); err != nil {
+				r.asked.forget(who)
+				if !errors.Is(err, sdk.ErrNotFound) {
+					r.log.Debug("it was not written that an agent asks for work", "project", who.project, "agent", who.id, "error", err)
+				}
+			}
 		}
 	}()
+}
+
+func (r *Registry) writePoll(who caller, at time.Time) error {
+	ctx, cancel := context.WithTimeout(context.Background(), askedTry)
+	defer cancel()
+	if _, _, err := r.find(ctx, who.project, who.id); err != nil {
+		return err
+	}
+	value, err := json.Marshal(poll{At: at})
+	if err != nil {
+		return err
+	}
+	return r.alive.Put(ctx, aliveKey(who.project, who.id, pollWord), value)
 }

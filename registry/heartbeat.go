@@ -17,14 +17,19 @@ func (r *Registry) Heartbeat(ctx context.Context, project, id string, h sdk.Agen
 	if err != nil {
 		return sdk.Agent{}, err
 	}
-	b := read[beat](last.Value)
+	b := rec.tasks(read[beat](last.Value))
 	before := b.At
-	b.At = r.now()
+	b.At, b.Of = r.now(), rec.Registered
 	if h.CurrentTasks != nil {
-		b.Tasks = h.CurrentTasks
+		b.take(h.CurrentTasks)
 	}
 	if h.Status == sdk.AgentOffline {
-		b.Tasks = nil
+		b.take(nil)
+	}
+	if h.Metadata != nil && !maps.Equal(h.Metadata, rec.Metadata) {
+		if err := r.roomFor(ctx, project, rec, h.Metadata); err != nil {
+			return sdk.Agent{}, err
+		}
 	}
 	if err := r.live(ctx, project, id, b); err != nil {
 		return sdk.Agent{}, err
@@ -57,7 +62,7 @@ func wanted(h sdk.AgentHeartbeat, rec *record, b beat) sdk.AgentStatus {
 		return h.Status
 	case h.CurrentTasks == nil && rec.Status != sdk.AgentOffline:
 		return rec.Status
-	case len(b.Tasks) > 0:
+	case b.Count > 0:
 		return sdk.AgentBusy
 	default:
 		return sdk.AgentIdle

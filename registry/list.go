@@ -47,35 +47,3 @@ func (r *Registry) lives(ctx context.Context, project string) (map[string]beat, 
 	}
 	return beats, polls, nil
 }
-
-// Find answers who can be addressed with a task of a role: an agent that registered as addressable, is not offline, has all of the
-// capabilities and is none of except; idle ones before busy ones, and of those the one that has the fewest tasks. "" is nobody.
-func (r *Registry) Find(ctx context.Context, project, role string, capabilities, except []string) (agentID string, err error) {
-	records, err := r.agents.List(ctx, agentKey(project, "*"))
-	if err != nil {
-		return "", err
-	}
-	beats, _, err := r.lives(ctx, project)
-	if err != nil {
-		return "", err
-	}
-	var best *record
-	var load [2]int
-	for _, e := range records {
-		rec := read[record](e.Value)
-		if string(rec.Role) != role || !rec.Addressable || rec.Status == sdk.AgentOffline || rec.ID == "" || !rec.capable(capabilities) || slices.Contains(except, rec.ID) {
-			continue
-		}
-		now := [2]int{0, len(beats[e.Key].Tasks)}
-		if rec.Status == sdk.AgentBusy {
-			now[0] = 1
-		}
-		if d := slices.Compare(now[:], load[:]); best == nil || d < 0 || d == 0 && rec.ID < best.ID {
-			best, load = &rec, now
-		}
-	}
-	if best == nil {
-		return "", nil
-	}
-	return best.ID, nil
-}

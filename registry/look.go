@@ -58,7 +58,8 @@ func (r *Registry) Run(ctx context.Context) {
 	}
 }
 
-// Look looks at everybody once. One call at a time.
+// Look looks at everybody once. One call at a time. One that fails changes nothing by itself: what it did not see is a gap between those before
+// and after it, which counts when it is long.
 func (r *Registry) Look(ctx context.Context) error {
 	records, err := r.agents.List(ctx, ">")
 	var beats map[string]beat
@@ -66,7 +67,6 @@ func (r *Registry) Look(ctx context.Context) error {
 		beats, _, err = r.lives(ctx, "*")
 	}
 	if err != nil {
-		r.forget()
 		return err
 	}
 	for _, e := range r.overdue(records, beats) {
@@ -78,13 +78,6 @@ func (r *Registry) Look(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// forget lets everybody have their three intervals anew.
-func (r *Registry) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	clear(r.sights)
 }
 
 // seen is an agent that something is to be done about.
@@ -130,7 +123,7 @@ func (r *Registry) overdue(records []eventlog.Entry, beats map[string]beat) []se
 // tend does what is to be done about an agent.
 func (r *Registry) tend(ctx context.Context, key string, rec record) error {
 	project, id, _ := parseKey(key)
-	if rec.Status == sdk.AgentOffline && r.cfg.Now().Sub(rec.ChangedAt) >= r.cfg.Keep {
+	if rec.Status == sdk.AgentOffline && len(rec.Untold) == 0 && r.cfg.Now().Sub(rec.ChangedAt) >= r.cfg.Keep {
 		return r.remove(ctx, project, id)
 	}
 	changed, err := r.change(ctx, project, id, func(now *record) (bool, error) {
@@ -175,7 +168,7 @@ func (r *Registry) remove(ctx context.Context, project, id string) error {
 	case rec.Status != sdk.AgentOffline || len(rec.Untold) > 0 || r.cfg.Now().Sub(rec.ChangedAt) < r.cfg.Keep:
 		return nil
 	}
-	err = r.agents.Remove(ctx, agentKey(project, id), revision)
+	err = r.erase(ctx, project, id, revision)
 	if errors.Is(err, sdk.ErrConflict) {
 		return nil // it came back
 	}

@@ -23,6 +23,7 @@ type record struct {
 	Organization string    `json:"organization"`
 	IntervalMs   int64     `json:"intervalMs"`
 	RegisteredAt time.Time `json:"registeredAt"`
+	Registered   int       `json:"registered"` // the number of the event of that
 
 	Status     sdk.AgentStatus `json:"status"`
 	ChangedAt  time.Time       `json:"changedAt"`  // since when the status is that
@@ -32,10 +33,38 @@ type record struct {
 	Untold []sdk.Event `json:"untold,omitempty"` // the events after it
 }
 
+// The bounds of what is kept of the tasks that a heartbeat names: heartbeats are in memory, a thousand of a project.
+const (
+	keptTasks     = 100
+	keptTaskBytes = 4 << 10
+)
+
 // beat is the last heartbeat of an agent.
 type beat struct {
 	At    time.Time `json:"at"`
-	Tasks []string  `json:"tasks,omitempty"`
+	Of    int       `json:"of"`              // the registration that it belongs to: what was said under the one before it is none of this one's
+	Tasks []string  `json:"tasks,omitempty"` // the first of them
+	Count int       `json:"count,omitempty"` // all of them
+}
+
+// take enters the tasks that an agent says it works on.
+func (b *beat) take(tasks []string) {
+	b.Count, b.Tasks = len(tasks), nil
+	bytes := 0
+	for _, id := range tasks {
+		if bytes += len(id) + len(`"",`); len(b.Tasks) == keptTasks || bytes > keptTaskBytes {
+			break
+		}
+		b.Tasks = append(b.Tasks, id)
+	}
+}
+
+// tasks is a heartbeat without the tasks of another registration.
+func (r *record) tasks(b beat) beat {
+	if b.Of != r.Registered {
+		b.Tasks, b.Count = nil, 0
+	}
+	return b
 }
 
 // poll says when an agent last asked for work over HTTP.
@@ -80,7 +109,7 @@ func (r *record) agent(b beat, p poll, now time.Time) sdk.Agent {
 		a.LastSeenAt = b.At
 	}
 	if r.Status != sdk.AgentOffline {
-		a.CurrentTasks = append(a.CurrentTasks, b.Tasks...)
+		a.CurrentTasks = append(a.CurrentTasks, r.tasks(b).Tasks...)
 		a.Polling = !p.At.IsZero() && now.Sub(p.At) <= freshPoll
 	}
 	return a

@@ -24,11 +24,10 @@ func (r *Registry) Register(ctx context.Context, project, organization string, r
 				return sdk.Agent{}, err
 			}
 		}
-		if err := r.renew(project, organization, rec, request); err != nil {
+		if err := r.roomFor(ctx, project, rec, request); err != nil {
 			return sdk.Agent{}, err
 		}
-		// What was known of the life of the one before it is none of this one's. A sign of life that nobody knows of does no harm.
-		if err := r.live(ctx, project, request.ID, beat{At: rec.LastSeenAt}); err != nil {
+		if err := r.renew(project, organization, rec, request); err != nil {
 			return sdk.Agent{}, err
 		}
 		err = r.save(ctx, project, rec, revision)
@@ -66,6 +65,7 @@ func (r *Registry) renew(project, organization string, rec *record, q sdk.AgentR
 		AgentID: rec.ID, Name: rec.Name, Role: rec.Role, Capabilities: append([]string{}, rec.Capabilities...), Slots: rec.Slots,
 		Addressable: rec.Addressable, Metadata: rec.Metadata, Status: sdk.AgentIdle,
 	})
+	rec.Registered = rec.Told + len(rec.Untold)
 	if err != nil || before == "" {
 		rec.Status, rec.ChangedAt = sdk.AgentIdle, now
 		return err
@@ -83,30 +83,6 @@ func (r *Registry) live(ctx context.Context, project, id string, b beat) error {
 		return sdk.Errorf(sdk.CodeInternal, "a heartbeat: %v", err)
 	}
 	return r.alive.Put(ctx, aliveKey(project, id, beatWord), value)
-}
-
-// makeRoom removes the agent that has been offline longest where a project has as many as it may; where none is offline it refuses.
-func (r *Registry) makeRoom(ctx context.Context, project string) error {
-	all, err := r.agents.List(ctx, agentKey(project, "*"))
-	if err != nil || len(all) < sdk.MaxAgents {
-		return err
-	}
-	var oldest *record
-	var revision uint64
-	for _, e := range all {
-		rec := read[record](e.Value)
-		if rec.Status == sdk.AgentOffline && len(rec.Untold) == 0 && (oldest == nil || rec.ChangedAt.Before(oldest.ChangedAt)) {
-			oldest, revision = &rec, e.Revision
-		}
-	}
-	if oldest == nil {
-		return sdk.Errorf(sdk.CodeConflict, "the project has %d agents already; deregister one that is not needed", sdk.MaxAgents)
-	}
-	err = r.agents.Remove(ctx, agentKey(project, oldest.ID), revision)
-	if errors.Is(err, sdk.ErrConflict) {
-		return busy()
-	}
-	return err
 }
 
 // Deregister removes an agent.
@@ -130,7 +106,7 @@ func (r *Registry) Deregister(ctx context.Context, project, id string) error {
 		if rec.Status != sdk.AgentOffline {
 			continue // it came back in between
 		}
-		if err := r.agents.Remove(ctx, agentKey(project, id), revision); !errors.Is(err, sdk.ErrConflict) {
+		if err := r.erase(ctx, project, id, revision); !errors.Is(err, sdk.ErrConflict) {
 			return err
 		}
 	}

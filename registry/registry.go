@@ -15,7 +15,9 @@ const (
 	agentsBytes = 256 << 20
 	aliveBytes  = 64 << 20
 	recordBytes = 512 << 10 // of one record, with the events that are still to be told
-	beatBytes   = 256 << 10
+	beatBytes   = 16 << 10
+	// projectBytes bounds the records of one project, so that no project takes the bucket from the others.
+	projectBytes = 8 << 20
 	// aliveFor is how long a heartbeat is remembered: longer than three of the longest intervals, so that nobody is forgotten who is not
 	// offline.
 	aliveFor = 4 * MaxInterval
@@ -24,8 +26,8 @@ const (
 	freshPoll = 90 * time.Second
 )
 
-// Registry is the registry of the agents of every project. Projects, organizations and ids are well-formed when they get here. It is safe for concurrent use, and so are several of one NATS, in as many
-// processes.
+// Registry is the registry of the agents of every project. Projects, organizations and ids are well-formed when they get here. It is safe
+// for concurrent use, and so are several of one NATS, in as many processes.
 type Registry struct {
 	cfg    Config
 	events *eventlog.Log
@@ -33,7 +35,8 @@ type Registry struct {
 	alive  *eventlog.Bucket
 	log    *slog.Logger
 
-	asked asked // by whom work was asked for lately, here
+	asked  *asked     // by whom work was asked for lately, here
+	shared *snapshots // of projects, for those who look for an agent
 
 	mu       sync.Mutex
 	sights   map[string]sight // by key, what [Registry.Look] saw of whom
@@ -44,7 +47,7 @@ type Registry struct {
 func New(events *eventlog.Log, cfg Config) *Registry {
 	cfg = cfg.withDefaults()
 	return &Registry{
-		cfg: cfg, events: events, log: cfg.Logger, sights: map[string]sight{}, asked: newAsked(),
+		cfg: cfg, events: events, log: cfg.Logger, sights: map[string]sight{}, asked: newAsked(), shared: newSnapshots(),
 		agents: events.Bucket(eventlog.BucketConfig{
 			Name: "rolecall_agents", Description: "Which agents are registered.", MaxBytes: agentsBytes, MaxValue: recordBytes,
 		}),

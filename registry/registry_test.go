@@ -369,7 +369,6 @@ func TestListAndFind(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	s := newServer(t, "", c)
-	addressable := func(q *sdk.AgentRequest) { q.Addressable = true }
 	s.register("c", addressable)
 	s.register("a", addressable, func(q *sdk.AgentRequest) { q.Capabilities = []string{"go", "sql", "rust"} })
 	s.register("b")
@@ -380,6 +379,7 @@ func TestListAndFind(t *testing.T) {
 	}
 	s.beat("a", sdk.AgentHeartbeat{CurrentTasks: []string{"t1"}})
 	s.beat("e", sdk.AgentHeartbeat{Status: sdk.AgentOffline})
+	s.shared.drop("shop")
 	list, err := s.List(bounded(t), "shop")
 	if err != nil {
 		t.Fatal(err)

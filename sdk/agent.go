@@ -1,6 +1,9 @@
 package sdk
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // AgentStatus is what an agent is doing.
 type AgentStatus string
@@ -40,13 +43,31 @@ type Agent struct {
 	Slots        int               `json:"slots"`
 	Addressable  bool              `json:"addressable"`
 	Status       AgentStatus       `json:"status" enum:"idle,busy,offline" doc:"As it said with its last heartbeat; offline once it has missed three."`
-	CurrentTasks []string          `json:"currentTasks" doc:"The ids of the tasks that it works on, as it said with its last heartbeat."`
+	CurrentTasks []string          `json:"currentTasks" doc:"The ids of the tasks that it works on, as it said with its last heartbeat: the first 100 of them, or the first 4 KiB."`
 	Metadata     map[string]string `json:"metadata"`
 	RegisteredAt time.Time         `json:"registeredAt"`
 	LastSeenAt   time.Time         `json:"lastSeenAt" doc:"Its last heartbeat, or its registration."`
 	// Polling is what is seen of it, apart from what it says: one that is neither polling nor busy gets no task.
-	Polling             bool  `json:"polling" doc:"It asked its role's queue for work within the last 90 s. One whose slots are all taken does not ask."`
+	Polling bool `json:"polling" doc:"It asked its role's queue for work within the last 90 s. One whose slots are all taken does not ask."`
+	// PollingUnknown keeps "does not ask" and "nobody could look" apart.
+	PollingUnknown      bool  `json:"pollingUnknown,omitempty" doc:"The queue could not be looked at: polling says nothing."`
 	HeartbeatIntervalMs int64 `json:"heartbeatIntervalMs" doc:"How often it is to say that it is there."`
+}
+
+// MetadataRoles is the key of the metadata under which an agent that works for several roles names them all, comma-separated.
+const MetadataRoles = "roles"
+
+// Serves reports whether the agent works for a role: the one that it is registered for, or one that its metadata names.
+func (a Agent) Serves(role Role) bool {
+	if role == a.Role {
+		return true
+	}
+	for name := range strings.SplitSeq(a.Metadata[MetadataRoles], ",") {
+		if role != "" && strings.TrimSpace(name) == string(role) {
+			return true
+		}
+	}
+	return false
 }
 
 // AgentHeartbeat is what an agent says of itself from time to time. What is left out stays as it was; only an agent that was offline becomes
@@ -95,7 +116,7 @@ type RoleState struct {
 	Unknown     bool       `json:"unknown,omitempty" doc:"The queue could not be looked at: waiting, oldestMs and pollers say nothing."`
 }
 
-// RoleList is every built-in role, and every other one that an agent is registered for.
+// RoleList is every built-in role, and the others that an agent is registered for or an open task is for.
 type RoleList struct {
 	Items []RoleState `json:"items"`
 }

@@ -100,7 +100,7 @@ func (c *Client) DeregisterAgent(ctx context.Context, id string) error {
 	return c.do(ctx, call{method: http.MethodDelete, url: c.address(nil, "v1", "agents", id)}, nil)
 }
 
-// Roles answers every built-in role and every other one that an agent is registered for: who is there, who asks for work, what waits.
+// Roles answers every built-in role and the others that an agent is registered for or an open task is for: who is there, who asks for work, what waits.
 func (c *Client) Roles(ctx context.Context) ([]RoleState, error) {
 	var list RoleList
 	if err := c.do(ctx, call{method: http.MethodGet, url: c.address(nil, "v1", "roles"), repeatable: true}, &list); err != nil {

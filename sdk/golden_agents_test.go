@@ -7,7 +7,7 @@ func agentTypes() map[string]any {
 	pairs, capabilities, tasks := map[string]string{"os": "linux"}, []string{"go"}, []string{"t1"}
 	agent := sdk.Agent{
 		ID: "bob", Name: "Bob", Role: "coder", Capabilities: capabilities, Slots: 2, Addressable: true, Status: "busy", CurrentTasks: tasks, Metadata: pairs,
-		RegisteredAt: noon(1), LastSeenAt: noon(2), Polling: true, HeartbeatIntervalMs: 30_000,
+		RegisteredAt: noon(1), LastSeenAt: noon(2), Polling: true, PollingUnknown: true, HeartbeatIntervalMs: 30_000,
 	}
 	poller := sdk.Poller{Identity: "bob", LastSeenAt: noon(3)}
 	role := sdk.RoleState{

@@ -139,6 +139,9 @@ type Engine struct {
 	lookingAt singleflight.Group // by task queue: one look at a time
 	queues    *cache[queueSeen]  // by task queue
 
+	lookingForRoles singleflight.Group // by project: one look at a time
+	openRoles       *cache[[]sdk.Role] // by project
+
 	lists   *cache[turns] // by project
 	listing chan struct{} // holds one of Config.MaxLists for each call under way
 
@@ -181,7 +184,7 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		lists:   newCache[turns](turnBytes, turnTTL),
 		listing: make(chan struct{}, cfg.MaxLists),
 
-		queues: newCache[queueSeen](queueBytes, queueTTL),
+		queues: newCache[queueSeen](queueBytes, queueTTL), openRoles: newCache[[]sdk.Role](openRolesBytes, openRolesTTL),
 
 		life:    life,
 		close:   stop,

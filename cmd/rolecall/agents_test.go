@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -191,6 +192,17 @@ func TestDoctorsWordsForAgents(t *testing.T) {
 	}
 	if text := examinationText(e, found); !strings.Contains(text, "5 registered: 3 idle, 1 busy, 1 offline") {
 		t.Error(text)
+	}
+	for _, excuse := range []func(*sdk.Agent){func(a *sdk.Agent) { a.PollingUnknown = true }, func(a *sdk.Agent) { a.Status = sdk.AgentBusy }} {
+		excused := slices.Clone(agents)
+		for i := range excused {
+			if excused[i].Status == sdk.AgentIdle {
+				excuse(&excused[i])
+			}
+		}
+		if found := agentFaults(examination{Agents: excused, Temporal: e.Temporal, now: e.now}); len(found) != 0 {
+			t.Errorf("%+v", found)
+		}
 	}
 	e.Temporal.Reachable = false // then nobody knows who asks
 	if found := diagnose(e); len(found) != 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 const (
 	maxAgentsSeen = 1000 // registered agents that doctor looks at
+	maxRolesSeen  = 50   // roles whose queues doctor looks at
 	maxNamed      = 5    // agents that one finding names
 )
 
@@ -23,6 +25,21 @@ func (e *examination) lookAtAgents(ctx context.Context, service *sdk.Client) {
 		}
 		e.Agents = append(e.Agents, *a)
 	}
+}
+
+// withOtherRoles adds the roles that the service has tasks or agents for beside the given ones; nothing where it does not tell.
+func withOtherRoles(ctx context.Context, service *sdk.Client, roles []sdk.Role) []sdk.Role {
+	states, err := service.Roles(ctx)
+	if err != nil {
+		return roles
+	}
+	roles = slices.Clone(roles)
+	for _, s := range states {
+		if !slices.Contains(roles, s.Role) && len(roles) < maxRolesSeen {
+			roles = append(roles, s.Role)
+		}
+	}
+	return roles
 }
 
 // agentFaults are the agents that are there and ask for no work, although they could take some.
@@ -46,11 +63,11 @@ func agentFaults(e examination) (found []finding) {
 	return found
 }
 
-// isMute reports whether an agent that is there has room for a task and does not ask for one. One that has just been registered has not had
-// the time.
+// isMute reports whether an agent that is there and idle does not ask for a task. One that has just been registered has not had the time, and
+// one that works may have no room.
 func (e examination) isMute(a sdk.Agent) bool {
 	settled := e.now.Sub(a.RegisteredAt) >= time.Duration(a.HeartbeatIntervalMs)*time.Millisecond
-	return e.Temporal.Reachable && a.Status != sdk.AgentOffline && !a.Polling && len(a.CurrentTasks) < a.Slots && settled
+	return e.Temporal.Reachable && a.Status == sdk.AgentIdle && !a.Polling && !a.PollingUnknown && settled
 }
 
 // agentRemarks are the agents that are offline.

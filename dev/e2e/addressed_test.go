@@ -16,6 +16,9 @@ import (
 
 var addressing = flag.Int("addressing", 20, "how many tasks address an agent that has ten times as many of its role")
 
+// watchedWork is long beside the time from an attempt's schedule, from which is counted, until Temporal has a task to give out.
+const watchedWork = 200 * time.Millisecond
+
 // watched is an agent that notes when it works on what.
 type watched struct {
 	mu    sync.Mutex
@@ -35,7 +38,7 @@ func (w *watched) Handle(_ context.Context, a *sdk.Assignment, _ sdk.Reporter) (
 		w.roles = append(w.roles, now)
 	}
 	w.mu.Unlock()
-	work := time.NewTimer(40 * time.Millisecond)
+	work := time.NewTimer(watchedWork)
 	defer work.Stop()
 	<-work.C
 	w.mu.Lock()

@@ -26,19 +26,27 @@ func (r *registered) add(id string, can ...string) {
 }
 
 // Find implements [activities.Agents].
-func (r *registered) Find(_ context.Context, _, role string, capabilities []string, except []string) (string, error) {
+func (r *registered) Find(ctx context.Context, project, role string, capabilities []string, except []string) (string, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, id := range r.ids {
-		able := role == string(sdk.RoleCoder) && !slices.Contains(except, id)
-		for _, c := range capabilities {
-			able = able && slices.Contains(r.can[id], c)
-		}
-		if able {
-			return id, nil
+	ids := slices.Clone(r.ids)
+	r.mu.Unlock()
+	for _, id := range ids {
+		if able, err := r.Fits(ctx, project, role, id, capabilities); err != nil || able && !slices.Contains(except, id) {
+			return id, err
 		}
 	}
 	return "", nil
+}
+
+// Fits implements [activities.Agents].
+func (r *registered) Fits(_ context.Context, _, role, agentID string, capabilities []string) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	able := role == string(sdk.RoleCoder) && slices.Contains(r.ids, agentID)
+	for _, c := range capabilities {
+		able = able && slices.Contains(r.can[agentID], c)
+	}
+	return able, nil
 }
 
 // TestATaskFindsAnAgentThatHasWhatItNeeds: it waits while there is nobody, and leaves one that does not take it for another one.

@@ -3,6 +3,7 @@ package sdktest
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -109,4 +110,18 @@ func (e *engine) LookAtRole(_ context.Context, project string, role sdk.Role) sd
 		}
 	}
 	return state
+}
+
+// OpenRoles implements [apiserver.Tasks].
+func (e *engine) OpenRoles(_ context.Context, project string) (open []sdk.Role) {
+	e.mu.Lock()
+	defer e.seen()
+	for _, r := range e.chosen(project, sdk.TaskFilter{Status: sdk.StatusOpen}, false, place{}) {
+		role := summary(r.listed()).Role
+		builtin := slices.ContainsFunc(sdk.BuiltinRoles(), func(b sdk.RoleInfo) bool { return b.Role == role })
+		if !builtin && !slices.Contains(open, role) {
+			open = append(open, role)
+		}
+	}
+	return open
 }

@@ -1,0 +1,69 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// makeRoom removes the agent that has been offline longest where a project has as many as it may; where none is offline it refuses.
+func (r *Registry) makeRoom(ctx context.Context, project string) error {
+	all, err := r.agents.List(ctx, agentKey(project, "*"))
+	if err != nil || len(all) < sdk.MaxAgents {
+		return err
+	}
+	var oldest *record
+	var revision uint64
+	for _, e := range all {
+		rec := read[record](e.Value)
+		if rec.Status == sdk.AgentOffline && len(rec.Untold) == 0 && (oldest == nil || rec.ChangedAt.Before(oldest.ChangedAt)) {
+			oldest, revision = &rec, e.Revision
+		}
+	}
+	if oldest == nil {
+		return sdk.Errorf(sdk.CodeConflict, "the project has %d agents already; deregister one that is not needed", sdk.MaxAgents)
+	}
+	err = r.erase(ctx, project, oldest.ID, revision)
+	if errors.Is(err, sdk.ErrConflict) {
+		return busy()
+	}
+	return err
+}
+
+// roomFor refuses what would be written into a record where the project's records would take more than projectBytes with it. What the others
+// take is known from at most a second ago.
+func (r *Registry) roomFor(ctx context.Context, project string, rec *record, said any) error {
+	value, err := json.Marshal(said)
+	if err != nil {
+		return sdk.Errorf(sdk.CodeInternal, "what an agent says: %v", err)
+	}
+	seen, err := r.snapshot(ctx, project)
+	if err != nil {
+		return err
+	}
+	total := len(value)
+	for id, bytes := range seen.bytes {
+		if id != rec.ID {
+			total += bytes
+		}
+	}
+	if total > projectBytes {
+		return sdk.Errorf(sdk.CodeConflict, "the agents of the project take more than %d MiB together; deregister some that are not needed, or register less metadata",
+			projectBytes>>20)
+	}
+	return nil
+}
+
+// erase removes a record of a revision, and then what is known of the agent's life.
+func (r *Registry) erase(ctx context.Context, project, id string, revision uint64) error {
+	if err := r.agents.Remove(ctx, agentKey(project, id), revision); err != nil {
+		return err
+	}
+	r.shared.drop(project)
+	if err := r.alive.Erase(context.WithoutCancel(ctx), aliveKey(project, id, "*")); err != nil {
+		r.log.DebugContext(ctx, "the heartbeat of an agent that is gone stays for a while", "project", project, "agent", id, "error", err)
+	}
+	return nil
+}
