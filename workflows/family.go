@@ -65,6 +65,11 @@ func ParentEnded() *sdk.Error {
 	return sdk.Errorf(sdk.CodeConflict, "the parent task has ended, or was asked to, and takes no children any more")
 }
 
+// ParentBusy refuses a child for now: the same asked for again, at once, is taken unless the parent has more to go on from.
+func ParentBusy() *sdk.Error {
+	return sdk.Errorf(sdk.CodeUnavailable, "the parent task goes on just now; try again")
+}
+
 // TooManyDescendants refuses one task too many below one root.
 func TooManyDescendants() *sdk.Error {
 	return sdk.Errorf(sdk.CodeDelegationLimit, "there are %d tasks below one root already, which is the most", sdk.MaxDescendants)
