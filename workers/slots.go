@@ -10,17 +10,24 @@ import (
 )
 
 // slots are how many handlers run at once in a process, over all its queues. While none is free no queue polls; a poll that was
-// already under way may still bring a task, which then waits inside, first come, first served, and no longer than slotWait.
+// already under way may still bring a task, which then waits inside, no longer than slotWait: those of the agent's own queue go before the
+// others, else first come, first served.
 type slots struct {
 	total int
 
 	mu      sync.Mutex
 	taken   int
-	waiting []chan struct{}
+	waiting []waiter
 	permits int           // polls and tasks that Temporal's workers hold
 	own     []*queueSlots // the queues of this very agent, which go before those of its roles
 	closed  bool          // no poll begins any more
 	changed chan struct{} // closed and replaced whenever any of this changes
+}
+
+// waiter is a task that waits inside.
+type waiter struct {
+	turn chan struct{} // closed when it has a slot
+	own  bool          // it came by the agent's own queue
 }
 
 func newSlots(total int) *slots {
@@ -38,8 +45,8 @@ func (s *slots) tryTake() bool {
 	return true
 }
 
-// take waits for a slot until ctx ends.
-func (s *slots) take(ctx context.Context) error {
+// take waits for a slot until ctx ends; own is for a task of the agent's own queue.
+func (s *slots) take(ctx context.Context, own bool) error {
 	s.mu.Lock()
 	if s.taken < s.total {
 		s.taken++
@@ -47,7 +54,11 @@ func (s *slots) take(ctx context.Context) error {
 		return nil
 	}
 	mine := make(chan struct{})
-	s.waiting = append(s.waiting, mine)
+	at := len(s.waiting)
+	if first := slices.IndexFunc(s.waiting, func(w waiter) bool { return !w.own }); own && first >= 0 {
+		at = first
+	}
+	s.waiting = slices.Insert(s.waiting, at, waiter{turn: mine, own: own})
 	s.mu.Unlock()
 	select {
 	case <-mine:
@@ -56,7 +67,7 @@ func (s *slots) take(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := slices.Index(s.waiting, mine); i >= 0 {
+	if i := slices.IndexFunc(s.waiting, func(w waiter) bool { return w.turn == mine }); i >= 0 {
 		s.waiting = slices.Delete(s.waiting, i, i+1)
 	} else {
 		s.passOn()
@@ -73,7 +84,7 @@ func (s *slots) release() {
 
 func (s *slots) passOn() {
 	if len(s.waiting) > 0 {
-		close(s.waiting[0])
+		close(s.waiting[0].turn)
 		s.waiting = s.waiting[1:]
 		return
 	}

@@ -71,7 +71,7 @@ func TestTheAgentsOwnQueueGoesFirst(t *testing.T) {
 		}
 		mine.MarkSlotUsed(usedInfo{permit: poll})
 		turn := make(chan error, 1)
-		go func() { turn <- s.take(t.Context()) }()
+		go func() { turn <- s.take(t.Context(), true) }()
 		synctest.Wait()
 		role.ReleaseSlot(nil)
 		next := reserve(t.Context(), role)
@@ -93,6 +93,31 @@ func TestTheAgentsOwnQueueGoesFirst(t *testing.T) {
 		mine.poll()
 		if time.Sleep(ownFirst); !reserved(next) {
 			t.Fatal("the role's queue is not polled")
+		}
+	})
+}
+
+func TestWhatTheOwnQueueBroughtIsTheNextThatWaitsInside(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(1)
+		if !s.tryTake() {
+			t.Fatal("no slot")
+		}
+		turns := make(chan string, 4)
+		for _, name := range []string{"role 1", "role 2", "own 1", "own 2"} {
+			go func() {
+				if s.take(t.Context(), name[0] == 'o') == nil {
+					turns <- name
+				}
+			}()
+			synctest.Wait()
+		}
+		for _, want := range []string{"own 1", "own 2", "role 1", "role 2"} {
+			s.release()
+			if got := <-turns; got != want {
+				t.Errorf("%s has its turn, want %s", got, want)
+			}
 		}
 	})
 }

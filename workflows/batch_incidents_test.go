@@ -204,14 +204,14 @@ func childDoesNot() incident {
 func delegates() incident {
 	return incident{name: "delegation", update: true, event: func(b *batch) {
 		project, id, _ := workflows.ParseTaskWorkflowID(b.events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId())
-		in := childOf(id, "c1", func(in *workflows.DelegateTaskInput) { in.Child.Project = project })
+		in := childOf(id, "c9", func(in *workflows.DelegateTaskInput) { in.Child.Project = project })
 		body, err := anypb.New(&updatepb.Request{
-			Meta: &updatepb.Meta{UpdateId: "c1"}, Input: &updatepb.Input{Name: workflows.DelegateTask.Name, Args: b.payloads(in)},
+			Meta: &updatepb.Meta{UpdateId: "c9"}, Input: &updatepb.Input{Name: workflows.DelegateTask.Name, Args: b.payloads(in)},
 		})
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		b.messages = append(b.messages, &protocolpb.Message{Id: "m", ProtocolInstanceId: "c1", Body: body})
+		b.messages = append(b.messages, &protocolpb.Message{Id: "m", ProtocolInstanceId: "c9", Body: body})
 	}}
 }
 

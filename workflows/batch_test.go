@@ -49,14 +49,14 @@ func TestALongerBatchTellsNoOtherStory(t *testing.T) {
 		}()},
 		"a child is asked for": {"success", ofType(enumspb.EVENT_TYPE_MARKER_RECORDED), func() (sets [][]incident) {
 			for _, end := range ends {
-				sets = append(sets, []incident{progress(1), end, cancels(), delegates()})
+				sets = append(sets, []incident{progress(1), end, cancels(), delegates()}, []incident{progress(1), end, delegates()})
 			}
-			return sets
+			return append(sets, []incident{began(), progress(1), delegates()}, []incident{late(lost()), delegates()})
 		}()},
 		"a child is being started": {"delegate", ofType(enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED), func() (sets [][]incident) {
 			for _, end := range ends {
 				for _, child := range []incident{childStarts(), childDoesNot()} {
-					sets = append(sets, []incident{progress(1), child, end, cancels()})
+					sets = append(sets, []incident{progress(1), child, end, cancels()}, []incident{progress(1), child, delegates()})
 				}
 			}
 			return sets
@@ -67,8 +67,8 @@ func TestALongerBatchTellsNoOtherStory(t *testing.T) {
 			}
 			return append(sets, []incident{began(), progress(1), progress(2), fires()})
 		}()},
-		"the task backs off": {"retry", ofType(enumspb.EVENT_TYPE_TIMER_STARTED), [][]incident{{cancelReason(), cancels(), fires(), stale()}}},
-		"a question is open": {"input", ofType(enumspb.EVENT_TYPE_TIMER_STARTED), [][]incident{{cancels(), fires(), stale(), answers()}}},
+		"the task backs off": {"retry", ofType(enumspb.EVENT_TYPE_TIMER_STARTED), [][]incident{{cancelReason(), cancels(), fires(), stale()}, {fires(), stale(), delegates()}}},
+		"a question is open": {"input", ofType(enumspb.EVENT_TYPE_TIMER_STARTED), [][]incident{{cancels(), fires(), stale(), answers()}, {fires(), stale(), delegates()}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

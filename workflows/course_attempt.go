@@ -50,7 +50,7 @@ func (c *Course) beginAttempt(now time.Time) Step {
 	if c.left(now) <= 0 {
 		return c.notMade(now, sdk.CodeTotalTimeout, "the task's time was used up")
 	}
-	if c.written += c.weight(); c.written > maxWritten {
+	if c.written += c.weight(); c.written+c.family.results > maxWritten {
 		return c.notMade(now, sdk.CodeBudgetExceeded, "the task's attempts have filled the history that one run may have")
 	}
 	return Step{Kind: StepAttempt}

@@ -23,6 +23,7 @@ func (c *Course) Delegate(now time.Time, in DelegateTaskInput) *Delegation {
 	child.RootID, child.Depth = stands.RootID, stands.Depth
 	c.enterFamily(child.ID)
 	c.written += weightOf(child)
+	c.family.open++
 	r := child.Request.Resolve()
 	c.tell(now, sdk.EventAIDelegation, sdk.TaskDelegated{
 		TaskID: c.in.ID, ChildID: child.ID, RootID: child.RootID, Depth: child.Depth, Type: r.Type, Role: r.Role, Title: r.Title,

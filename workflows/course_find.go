@@ -34,13 +34,26 @@ func (c *Course) termsFor(now time.Time, agentID string) AttemptTerms {
 	return terms
 }
 
-// askAgain reports whether the history has room for the attempt once more; another agent is asked for it.
-func (c *Course) askAgain() bool {
-	if c.written+c.weight() > maxWritten {
-		return false
-	}
-	c.written += c.weight()
-	return true
+// maxAsks is how many agents, or one again, are asked for one attempt. It bounds the history of an attempt that nobody takes: to half an
+// hour where there are always others to be asked, and to more than two days where there is one.
+const maxAsks = 64
+
+// lastAsk reports whether the attempt is asked for no more after it was asked for so often: whoever is asked last has all the time that
+// is left. The history keeps room for one attempt more of each stage that is left, this one included.
+func (c *Course) lastAsk(asked int) bool {
+	reserve := (len(c.stages) - c.task.Stage) * (c.weight() + attemptEvents)
+	return asked >= maxAsks || c.written+c.family.results+c.weight()+asked*passedWeight+reserve > maxWritten
+}
+
+// attemptEvents is about how many bytes the events of an attempt that fails put into history.
+const attemptEvents = 64 << 10
+
+// passedWeight is at most how many bytes an agent that was passed over is in the next look for one.
+const passedWeight = 192
+
+// askAgain counts the attempt once more, and those who were asked before.
+func (c *Course) askAgain(passed []string) {
+	c.written += c.weight() + len(passed)*passedWeight
 }
 
 // notFound is the end of an attempt that no agent with the capabilities was there for.

@@ -8,15 +8,19 @@ import (
 
 const (
 	// resultAllowance is how many bytes of history a child is counted with for its end, which is written there with all of its result.
-	// What is larger counts once it is there.
+	// What is larger counts once it is there, and the children that are open count with as much then.
 	resultAllowance = 64 << 10
 	// childWeight is about how many bytes a child is in history beside what its request holds.
 	childWeight = 16 << 10
+	// maxDelegated is up to how many bytes of history a task takes children: what is left up to maxWritten is for its own attempts.
+	maxDelegated = 30 << 20
 )
 
 // family is what a task knows of those that were delegated below it.
 type family struct {
 	counted   map[string]bool // by id: its children, and of a root all others below it
+	open      int             // children whose end is not there
+	largest   int             // the most that the end of one has put into history beyond what was counted for it
 	results   int             // bytes that the ends of children have put into history beyond what was counted for them
 	undecided []*Delegation   // whose runs have not been seen to start, in the order of their events
 }
@@ -31,7 +35,7 @@ type Delegation struct {
 func (c *Course) isRoot() bool { return c.in.RootID == "" || c.in.RootID == c.in.ID }
 
 // CheckDelegation answers nil when a child can be taken, else an [sdk.Error]: conflict when the task has ended, delegation_limit beyond
-// [sdk.MaxDepth] or [sdk.MaxDescendants], or where its history has no room for more, invalid_input for what no client of ours asks for.
+// [sdk.MaxDepth] or [sdk.MaxDescendants], which every task holds for its own children and a root for all below it, or where its history has no room for more, invalid_input for what no client of ours asks for.
 func (c *Course) CheckDelegation(in DelegateTaskInput) error {
 	if c.closed {
 		return ParentEnded()
@@ -39,7 +43,7 @@ func (c *Course) CheckDelegation(in DelegateTaskInput) error {
 	if !sdk.ValidID(in.Child.ID) || in.Child.ID == c.in.ID || in.CountOnly && !c.isRoot() {
 		return sdk.Errorf(sdk.CodeInvalidInput, "the child's id is not one that this run can take")
 	}
-	if c.isRoot() && len(c.family.counted) >= sdk.MaxDescendants && !c.family.counted[in.Child.ID] {
+	if len(c.family.counted) >= sdk.MaxDescendants && !c.family.counted[in.Child.ID] {
 		return TooManyDescendants()
 	}
 	if in.CountOnly {
@@ -54,7 +58,7 @@ func (c *Course) CheckDelegation(in DelegateTaskInput) error {
 	if err := in.Child.Request.Validate(); err != nil {
 		return err
 	}
-	if c.written+c.family.results+weightOf(in.Child) > maxWritten {
+	if c.written+c.family.results+(c.family.open+1)*c.family.largest+weightOf(in.Child) > maxDelegated {
 		return sdk.Errorf(sdk.CodeDelegationLimit, "what this task has delegated has filled the history that one run may have: delegate from a task of its own")
 	}
 	return nil
@@ -63,6 +67,11 @@ func (c *Course) CheckDelegation(in DelegateTaskInput) error {
 // ParentEnded refuses a child of a task that has ended, or is about to.
 func ParentEnded() *sdk.Error {
 	return sdk.Errorf(sdk.CodeConflict, "the parent task has ended, or was asked to, and takes no children any more")
+}
+
+// ParentBusy refuses a child for now: the same asked for again, at once, is taken unless the parent has more to go on from.
+func ParentBusy() *sdk.Error {
+	return sdk.Errorf(sdk.CodeUnavailable, "the parent task goes on just now; try again")
 }
 
 // TooManyDescendants refuses one task too many below one root.
@@ -76,8 +85,18 @@ func TooDeep() *sdk.Error {
 }
 
 // weightOf is about how many bytes a child puts into its parent's history: what it is asked for with and started with, and its end.
+// Texts count as they are written there, with escapes. It depends on what was handed in alone, so that it stays the same when a shape
+// grows a field.
 func weightOf(child TaskInput) int {
-	return childWeight + resultAllowance + 2*(len(child.Request.Input)+len(child.Request.Description))
+	weight := childWeight + resultAllowance
+	for _, text := range []any{child.Request.Input, child.Request.Description, child.Request.Metadata} {
+		size, err := EncodedSize(text)
+		if err != nil { // what can not be written is no request that Validate lets through
+			continue
+		}
+		weight += 2 * size
+	}
+	return weight
 }
 
 // enterFamily counts a task below this one, once.
@@ -94,6 +113,7 @@ func (c *Course) Delegated(d *Delegation, started bool) {
 	if started {
 		return
 	}
+	c.family.open--
 	first := c.seq - len(c.events) + 1
 	c.events = slices.Delete(c.events, d.seq-first, d.seq-first+1)
 	c.seq--
@@ -112,7 +132,11 @@ func (c *Course) Delegated(d *Delegation, started bool) {
 	}
 }
 
-// ChildEnded takes how many bytes the end of a child has put into history.
+// ChildEnded takes how many bytes the end of a child has put into history. Those that have not ended yet are counted with as much as the
+// largest of them, for the next child.
 func (c *Course) ChildEnded(size int) {
-	c.family.results += max(size-resultAllowance, 0)
+	beyond := max(size-resultAllowance, 0)
+	c.family.open--
+	c.family.results += beyond
+	c.family.largest = max(c.family.largest, beyond)
 }

@@ -22,7 +22,7 @@ func (r *taskRun) attempt(ctx workflow.Context) AttemptOutcome {
 func (r *taskRun) make(ctx workflow.Context, terms AttemptTerms) AttemptOutcome {
 	future := activities.ExecuteTask(ctx, attemptOptions(terms), r.course.Assignment())
 	r.open = future
-	asked := race(ctx, future) == cancelled
+	asked := r.race(ctx, future) == cancelled
 	if asked && !r.stopped(ctx, future) {
 		return AttemptOutcome{Cancelled: true, Unconfirmed: true}
 	}
@@ -43,7 +43,7 @@ func (r *taskRun) stopped(ctx workflow.Context, future workflow.Future) bool {
 	late, stop := deadline(ctx, CancelGrace, "waiting for the agent to stop")
 	defer stop()
 	calm, _ := workflow.NewDisconnectedContext(ctx)
-	if race(calm, future, late) == 0 {
+	if r.race(calm, future, late) == 0 {
 		return true
 	}
 	// No report says which signals stand before the end of the grace. So all are taken that this workflow task has, and the next one,

@@ -11,11 +11,16 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// handleDelegation serves delegate-task. A task that was asked to stop takes no child any more.
+// handleDelegation serves delegate-task. A task that was asked to stop takes no child any more. One that comes together with something
+// else, of which the run is yet to tell, is refused to be asked for again: an earlier try of this workflow task may have told of that
+// already, and the delegation would come before it now.
 func (r *taskRun) handleDelegation(ctx workflow.Context) error {
 	return DelegateTask.Handle(ctx, r.delegateTask, func(_ workflow.Context, in DelegateTaskInput) error {
 		if ctx.Err() != nil {
 			return refusal(ParentEnded())
+		}
+		if !in.CountOnly && r.unheard() {
+			return refusal(ParentBusy())
 		}
 		return refusal(r.course.CheckDelegation(in))
 	})
@@ -25,6 +30,7 @@ func (r *taskRun) handleDelegation(ctx workflow.Context) error {
 // end is, see childOptions.
 func (r *taskRun) delegateTask(ctx workflow.Context, in DelegateTaskInput) (DelegateTaskOutput, error) {
 	out := r.course.Stands()
+	out.Digest, out.Nonce = in.Digest, in.Nonce
 	if in.CountOnly {
 		r.course.Count(in.Child.ID)
 		return out, nil

@@ -20,19 +20,19 @@ const (
 )
 
 // seek makes an attempt that needs capabilities: it has an agent found and asks that one, and then another, until one takes the task or
-// nobody has in the time that it may wait.
+// nobody has in the time that it may wait. The last one that the history has room for has all of that time.
 func (r *taskRun) seek(ctx workflow.Context) AttemptOutcome {
 	until, within := r.course.queuedUntil(workflow.Now(ctx)), takeWithin
 	var passed []string
 	outcome := AttemptOutcome{NotFound: true} // of who was asked last
-	for {
+	for asked := 1; ; asked++ {
 		left := until.Sub(workflow.Now(ctx))
 		if left <= 0 {
 			return outcome
 		}
 		var found activities.FindAgentOutput
 		find := activities.FindAgent(ctx, r.course.task.Stage, r.course.task.Attempt, left, r.course.wanted(passed))
-		if race(ctx, find) == cancelled {
+		if r.race(ctx, find) == cancelled {
 			return AttemptOutcome{Cancelled: true, Err: temporal.NewCanceledError()}
 		}
 		if find.Get(ctx, &found) != nil || found.AgentID == "" {
@@ -41,13 +41,17 @@ func (r *taskRun) seek(ctx workflow.Context) AttemptOutcome {
 		if slices.Contains(passed, found.AgentID) { // there is no other
 			passed, within = nil, min(2*within, takeWithinMost)
 		}
-		terms := r.course.termsFor(workflow.Now(ctx), found.AgentID)
-		terms.Queued = max(min(within, until.Sub(workflow.Now(ctx))), time.Millisecond)
+		terms, last := r.course.termsFor(workflow.Now(ctx), found.AgentID), r.course.lastAsk(asked)
+		terms.Queued = max(until.Sub(workflow.Now(ctx)), time.Millisecond)
+		if !last {
+			terms.Queued = min(terms.Queued, within)
+		}
 		outcome = r.make(ctx, terms)
-		if outcome.Cancelled || !notTaken(outcome.Err) || !r.course.askAgain() {
+		if last || outcome.Cancelled || !notTaken(outcome.Err) {
 			return outcome
 		}
 		passed = append(passed, found.AgentID)
+		r.course.askAgain(passed)
 	}
 }
 

@@ -1,7 +1,9 @@
 package workflows_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,6 +136,60 @@ func TestTask_FindsAnAgent(t *testing.T) {
 			}
 			if d := cmp.Diff(tc.passed, passed); d != "" {
 				t.Error(d)
+			}
+		})
+	}
+}
+
+// TestTask_LeavesRoomForItsFallback: an attempt that nobody takes is asked for a bounded number of times, the last time with all the time
+// that is left, and the next stage is tried after it.
+func TestTask_LeavesRoomForItsFallback(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		failed      int // attempts before the one that nobody takes
+		least, most int // asks
+	}{
+		"the first attempt":        {0, 64, 64},
+		"with a history of others": {30, 60, 80},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			take := func(a sdk.Assignment) (activities.AttemptReport, error) {
+				if a.Task.Role == sdk.RoleTester {
+					return completes(`1`)(a)
+				}
+				if a.Attempt <= tc.failed {
+					return fails("no_luck", true, activities.AttemptReport{})(a)
+				}
+				return timesOut(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START)(a)
+			}
+			s, seen := &script{answers: slices.Repeat([]answer{take}, 100)}, &askedAgents{}
+			env := newEnv(t, s)
+			env.RegisterActivityWithOptions(func(in activities.FindAgentInput) (activities.FindAgentOutput, error) {
+				return activities.FindAgentOutput{AgentID: "the-" + string(in.Role)}, nil
+			}, activity.RegisterOptions{Name: activities.FindAgentName})
+			env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{seen}})
+			task, err := run(t, env, able(func(r *sdk.TaskRequest) {
+				r.Input = []byte(`"` + strings.Repeat("x", sdk.MaxInput-2) + `"`)
+				r.Retry = &sdk.Retry{MaxAttempts: 100}
+				r.Fallback = []sdk.Stage{{Role: sdk.RoleTester}}
+			}))
+			attempts := chain(task)
+			want := []string{fmt.Sprintf("0.%d not_taken queue_timeout", tc.failed+1), "1.1 completed"}
+			if d := cmp.Diff(want, attempts[min(tc.failed, len(attempts)):]); d != "" || err != nil {
+				t.Fatal(err, d)
+			}
+			asks := len(seen.asked) - 1
+			if asks < tc.least || asks > tc.most {
+				t.Fatalf("asked %d times, want %d to %d", asks, tc.least, tc.most)
+			}
+			_, last, _ := strings.Cut(seen.asked[asks-1], " ")
+			if d, err := time.ParseDuration(last); err != nil || d < 100*time.Hour {
+				t.Errorf("who was asked last had %s, %v", last, err)
+			}
+			_, before, _ := strings.Cut(seen.asked[asks-2], " ")
+			if before != time.Hour.String() {
+				t.Errorf("who was asked before had %s", before)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -27,8 +28,10 @@ const cancelled = -1
 // race waits for the first of the futures, or the end of ctx, and says which it was. It is exact where it has to wait: what comes first in
 // history wins, however much more has come by the time the run goes on. So an answer does not change when a workflow task is run again
 // with more in it. Of what is there already the end of ctx wins, then the first future.
-func race(ctx workflow.Context, futures ...workflow.Future) int {
+func (r *taskRun) race(ctx workflow.Context, futures ...workflow.Future) int {
 	first := cancelled
+	r.awaited = futures
+	defer func() { r.awaited = nil }()
 	s := workflow.NewSelector(ctx)
 	s.AddReceive(ctx.Done(), func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
 	for i, f := range futures {
@@ -61,6 +64,11 @@ func (r *taskRun) listen(ctx workflow.Context) {
 // hears reports whether there is a signal to be taken.
 func (r *taskRun) hears() bool {
 	return r.open != nil && !r.open.IsReady() && r.signals.started.Len()+r.signals.progressed.Len() > 0
+}
+
+// unheard reports whether something has come that the run is about to tell of: handlers of updates are called before it goes on from there.
+func (r *taskRun) unheard() bool {
+	return r.open != nil && r.signals.started.Len()+r.signals.progressed.Len() > 0 || slices.ContainsFunc(r.awaited, workflow.Future.IsReady)
 }
 
 // hear takes one signal; that an attempt has begun comes before its progress.

@@ -69,13 +69,17 @@ type DelegateTaskInput struct {
 	Child     TaskInput `json:"child"`
 	Digest    string    `json:"digest,omitempty"` // of the canonical request, with an idempotency key
 	CountOnly bool      `json:"countOnly,omitempty"`
+	Nonce     string    `json:"nonce,omitempty"` // of this very asking; the answer repeats it
 }
 
-// DelegateTaskOutput is where the child stands, and its run; what was counted only has none.
+// DelegateTaskOutput is where the child stands, and its run; what was counted only has none. Digest and Nonce are those of the asking that
+// was taken: another one with the same id is given this very answer.
 type DelegateTaskOutput struct {
 	RootID string `json:"rootId"`
 	Depth  int    `json:"depth"`
 	RunID  string `json:"runId,omitempty"`
+	Digest string `json:"digest,omitempty"`
+	Nonce  string `json:"nonce,omitempty"`
 }
 
 // ListProgressOutput is the recorded progress, oldest first: the first 20 and the newest 200.

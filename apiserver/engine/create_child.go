@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"strings"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
@@ -31,9 +33,10 @@ func (e *Engine) createChild(ctx context.Context, in workflows.TaskInput, digest
 			return sdk.Task{}, false, err
 		}
 	}
-	out, err := e.delegate(ctx, parent.id, workflows.DelegateTaskInput{Child: in, Digest: digest})
+	ask := workflows.DelegateTaskInput{Child: in, Digest: digest, Nonce: rand.Text()}
+	out, err := e.delegate(ctx, parent.id, ask)
 	switch {
-	case isNotFound(err):
+	case isNotFound(err) || endedMeanwhile(err):
 		return sdk.Task{}, false, workflows.ParentEnded()
 	case err != nil && digest != "" && errors.Is(fault(err), sdk.ErrConflict): // by another one of the same key, it may be
 		if task, again := e.replay(ctx, in.Project, in.ID, digest); again == nil || errors.Is(again, sdk.ErrIdempotencyMismatch) {
@@ -43,8 +46,22 @@ func (e *Engine) createChild(ctx context.Context, in workflows.TaskInput, digest
 	if err != nil {
 		return sdk.Task{}, false, fault(err)
 	}
+	if out.Nonce != ask.Nonce { // another asking with this id was taken at the same time
+		if digest == "" || out.Digest != digest {
+			return sdk.Task{}, false, Taken(digest)
+		}
+		task, err := e.replay(ctx, in.Project, in.ID, digest)
+		return task, err == nil, err
+	}
 	in.RootID, in.Depth = out.RootID, out.Depth
 	return e.begun(in.Project, withLists(workflows.NewTask(in, in.CreatedAt)), out.RunID, born), false, nil
+}
+
+// endedMeanwhile reports whether the run ended after it had accepted an update, and before that was done: a run does not end by itself
+// before, so somebody terminated it.
+func endedMeanwhile(err error) bool {
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && app.Type() == "AcceptedUpdateCompletedWorkflow"
 }
 
 // parent is the run of a task that is to have a child.
@@ -104,8 +121,29 @@ func familyQuery(project, root string) string {
 	}, " AND ")
 }
 
-// delegate asks a run to take a child. Its refusal is an [sdk.Error]; any other error is Temporal's. The same child is asked for once.
+const (
+	delegateTries = 10                    // of a child that comes together with something else of its parent
+	delegateRest  = 20 * time.Millisecond // between them
+)
+
+// delegate asks a run to take a child, and again where it goes on from something else just then. Its refusal is an [sdk.Error]; any other
+// error is Temporal's.
 func (e *Engine) delegate(ctx context.Context, parent string, in workflows.DelegateTaskInput) (workflows.DelegateTaskOutput, error) {
+	for try := 1; ; try++ {
+		out, err := e.delegateOnce(ctx, parent, in)
+		if refused, ok := errors.AsType[*sdk.Error](err); !ok || refused.Code != sdk.CodeUnavailable || try == delegateTries {
+			return out, err
+		}
+		select {
+		case <-ctx.Done():
+			return out, err
+		case <-time.After(delegateRest):
+		}
+	}
+}
+
+// delegateOnce asks once; the same child is asked for once.
+func (e *Engine) delegateOnce(ctx context.Context, parent string, in workflows.DelegateTaskInput) (workflows.DelegateTaskOutput, error) {
 	out, err := update(ctx, e.temporal, workflows.DelegateTask, client.UpdateWorkflowOptions{
 		WorkflowID: workflows.TaskWorkflowID(in.Child.Project, parent), UpdateID: in.Child.ID,
 	}, in)

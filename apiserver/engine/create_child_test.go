@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,7 +24,9 @@ import (
 // familyRuns is a Temporal with the run of a parent, and what its runs answer to delegate-task.
 type familyRuns struct {
 	*oneRun
-	answers map[string]error // by workflow id; what is not there takes the child
+	answers map[string]error             // by workflow id; what is not there takes the child
+	busy    int                          // how often the parent refuses for now
+	other   *workflows.DelegateTaskInput // whose asking with the same id was taken, instead of this one
 	asked   []string
 	below   int64 // the root, as Temporal lists them
 	query   string
@@ -45,18 +48,29 @@ func (f *familyRuns) UpdateWorkflow(_ context.Context, opts client.UpdateWorkflo
 	if err := f.oneRun.answer; err != nil {
 		return nil, err
 	}
+	if f.busy > 0 && !in.CountOnly {
+		f.busy--
+		return settled{err: refusedWith(sdk.CodeUnavailable)}, nil
+	}
 	if err := f.answers[opts.WorkflowID]; err != nil {
 		return settled{err: err}, nil
 	}
-	return taken{}, nil
+	by := in
+	if f.other != nil {
+		by = *f.other
+	}
+	return taken{by: by}, nil
 }
 
 // taken is the answer of a run that has taken a child.
-type taken struct{ client.WorkflowUpdateHandle }
+type taken struct {
+	client.WorkflowUpdateHandle
+	by workflows.DelegateTaskInput // whose asking was taken
+}
 
-func (taken) Get(_ context.Context, into any) error {
+func (t taken) Get(_ context.Context, into any) error {
 	if out, ok := into.(*workflows.DelegateTaskOutput); ok {
-		*out = workflows.DelegateTaskOutput{RootID: "root", Depth: 2, RunID: "run-c"}
+		*out = workflows.DelegateTaskOutput{RootID: "root", Depth: 2, RunID: "run-c", Digest: t.by.Digest, Nonce: t.by.Nonce}
 	}
 	return nil
 }
@@ -83,6 +97,7 @@ func refusedWith(code sdk.Code) error {
 func TestCreateChild(t *testing.T) {
 	t.Parallel()
 	gone := serviceerror.NewNotFound("workflow execution already completed")
+	cutOff := temporal.NewNonRetryableApplicationError("Workflow Update failed because the Workflow completed before the Update completed.", "AcceptedUpdateCompletedWorkflow", nil)
 	const parent, root = "task:p:a", "task:p:root"
 	both := []string{root + " count only true", parent + " count only false"}
 	for name, tc := range map[string]struct {
@@ -92,6 +107,7 @@ func TestCreateChild(t *testing.T) {
 		parent  string
 		answers map[string]error
 		below   int64
+		busy    int
 		asked   []string
 		code    sdk.Code
 		says    string
@@ -103,10 +119,13 @@ func TestCreateChild(t *testing.T) {
 		"of one that ends meanwhile":  {answers: map[string]error{parent: gone}, asked: both[1:], code: sdk.CodeConflict, says: "has ended"},
 		"too deep":                    {root: "root", depth: sdk.MaxDepth, code: sdk.CodeDelegationLimit},
 		"refused by the root":         {root: "root", depth: 1, answers: map[string]error{root: refusedWith(sdk.CodeDelegationLimit)}, asked: both[:1], code: sdk.CodeDelegationLimit},
+		"the parent is terminated":    {answers: map[string]error{parent: cutOff}, asked: both[1:], code: sdk.CodeConflict, says: "has ended"},
 		"refused by the parent":       {answers: map[string]error{parent: refusedWith(sdk.CodeConflict)}, asked: both[1:], code: sdk.CodeConflict},
 		"the root has ended":          {root: "root", depth: 1, answers: map[string]error{root: gone}, below: sdk.MaxDescendants - 1, asked: both},
 		"the root ends":               {root: "root", depth: 1, answers: map[string]error{root: refusedWith(sdk.CodeConflict)}, below: 7, asked: both},
 		"too many below what was one": {root: "root", depth: 1, answers: map[string]error{root: gone}, below: sdk.MaxDescendants, asked: both[:1], code: sdk.CodeDelegationLimit},
+		"the parent goes on twice":    {busy: 2, asked: []string{both[1], both[1], both[1]}},
+		"the parent is ever busy":     {busy: 1000, asked: slices.Repeat(both[1:], delegateTries), code: sdk.CodeUnavailable, says: "as the run says"},
 		"Temporal is away":            {root: "root", depth: 1, answers: map[string]error{root: serviceerror.NewUnavailable("away")}, asked: both[:1], code: sdk.CodeUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +139,7 @@ func TestCreateChild(t *testing.T) {
 			if tc.ended {
 				o.run.WorkflowExecutionInfo.Status = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
 			}
-			f := &familyRuns{oneRun: o, answers: tc.answers, below: tc.below}
+			f := &familyRuns{oneRun: o, answers: tc.answers, below: tc.below, busy: tc.busy}
 			e := newEngine(f, Config{})
 			defer e.Close()
 			in := input(func(r *sdk.TaskRequest) { r.ParentID = "a" })
@@ -147,6 +166,34 @@ func TestCreateChild(t *testing.T) {
 			}
 			if want := "WorkflowType = 'Task' AND RolecallProject = 'p' AND RootWorkflowId = 'task:p:root' AND WorkflowId != 'task:p:root'"; f.query != "" && f.query != want {
 				t.Errorf("counted %s", f.query)
+			}
+		})
+	}
+}
+
+// TestCreateChildThatAnotherAskingCreated: two with one id come at once, and the run of the parent takes one.
+func TestCreateChildThatAnotherAskingCreated(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		mine, other string // digests
+		code        sdk.Code
+	}{
+		"another request of the same key": {"d1", "d2", sdk.CodeIdempotencyMismatch},
+		"the same id without a key":       {"", "", sdk.CodeConflict},
+		"the same request":                {"d1", "d1", sdk.CodeNotFound}, // is read, and this Temporal has no such run
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOneRun(t, input())
+			o.run.WorkflowExecutionInfo.Memo.Fields[workflows.MemoTask] = payload(t, workflows.NewTaskMemo(workflows.NewTask(input(), at(0))))
+			f := &familyRuns{oneRun: o, other: &workflows.DelegateTaskInput{Digest: tc.other, Nonce: "another"}}
+			e := newEngine(f, Config{})
+			defer e.Close()
+			in := input(func(r *sdk.TaskRequest) { r.ParentID = "a" })
+			in.ID = "c"
+			task, replayed, err := e.CreateTask(t.Context(), in, tc.mine)
+			if refused, ok := errors.AsType[*sdk.Error](err); !ok || refused.Code != tc.code || replayed {
+				t.Errorf("%+v, replayed %t, %v", task, replayed, err)
 			}
 		})
 	}

@@ -130,12 +130,16 @@ func refusal(err error) (*sdk.Error, bool) {
 		return nil, false
 	}
 	code := sdk.Code(app.Type())
-	if code != sdk.CodeInvalidInput && code != sdk.CodeConflict && code != sdk.CodePayloadTooLarge && code != sdk.CodeDelegationLimit {
+	if code != sdk.CodeInvalidInput && code != sdk.CodeConflict && code != sdk.CodePayloadTooLarge && code != sdk.CodeDelegationLimit &&
+		code != sdk.CodeUnavailable {
 		return nil, false
 	}
 	e := sdk.Errorf(code, "%s", strings.TrimPrefix(app.Message(), string(code)+": "))
 	if !app.HasDetails() || app.Details(&e.Faults) != nil {
 		e.Faults = nil
+	}
+	if code == sdk.CodeUnavailable {
+		e.RetryAfter = retryAfter
 	}
 	return Refused(e), true
 }

@@ -4,122 +4,170 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"github.com/rolecall-dev/rolecall/dev"
 	"github.com/rolecall-dev/rolecall/sdk"
-	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-var addressing = flag.Int("addressing", 20, "how many tasks address an agent that has ten times as many of its role")
+var addressing = flag.Int("addressing", 20, "how many tasks address an agent that has a backlog of its role")
 
-// watchedWork is long beside the time from an attempt's schedule, from which is counted, until Temporal has a task to give out.
-const watchedWork = 200 * time.Millisecond
-
-// watched is an agent that notes when it works on what.
-type watched struct {
-	mu    sync.Mutex
-	at    int // attempts that run
-	most  int
-	began map[string]time.Time // by task
-	roles []time.Time          // when a task of the role began
+// gated is an agent that notes what it works on, and holds each task of its role until the test lets it go.
+type gated struct {
+	mu      sync.Mutex
+	at      int // attempts that run
+	most    int
+	began   []string      // tasks, in order
+	holding chan struct{} // closed to let the task that is held go; nil while none is
+	open    bool          // none is held any more
 }
 
-func (w *watched) Handle(_ context.Context, a *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {
-	w.mu.Lock()
-	w.at++
-	w.most = max(w.most, w.at)
-	now := time.Now()
-	w.began[a.Task.ID] = now
-	if a.Task.AgentID == "" {
-		w.roles = append(w.roles, now)
+func (g *gated) Handle(ctx context.Context, a *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {
+	g.mu.Lock()
+	g.at++
+	g.most = max(g.most, g.at)
+	g.began = append(g.began, a.Task.ID)
+	held := make(chan struct{})
+	if a.Task.AgentID == "" && !g.open {
+		g.holding = held
+	} else {
+		close(held)
 	}
-	w.mu.Unlock()
-	work := time.NewTimer(watchedWork)
-	defer work.Stop()
-	<-work.C
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.at--
-	return &sdk.Result{Output: json.RawMessage(`1`)}, nil
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.at--
+	}()
+	select {
+	case <-held:
+		return &sdk.Result{Output: json.RawMessage(`1`)}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
-// TestAnAddressedTaskWaitsForOneOther: an agent with one slot has a backlog of its role, and tasks that address it come among them.
+// holds tells whether a task is held.
+func (g *gated) holds() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.holding == nil {
+		return fmt.Errorf("%d tasks have begun, and none is held", len(g.began))
+	}
+	return nil
+}
+
+// letGo lets the task that is held go, and says how many have begun so far; false is that none is held.
+func (g *gated) letGo() (began int, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.holding == nil {
+		return len(g.began), false
+	}
+	close(g.holding)
+	g.holding = nil
+	return len(g.began), true
+}
+
+// letAllGo holds none any more.
+func (g *gated) letAllGo() {
+	g.mu.Lock()
+	g.open = true
+	g.mu.Unlock()
+	g.letGo()
+}
+
+// after is the task that began next after so many.
+func (g *gated) after(n int) (id string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.began) <= n {
+		return "", fmt.Errorf("%d have begun", n)
+	}
+	return g.began[n], nil
+}
+
+// addressedWait is how long a task is held for an addressed one to come to the agent. A poll of the agent's own queue that ends before
+// the addressed task is there is not begun again while the slot is taken; such a round shows nothing.
+const addressedWait = 5 * time.Second
+
+// TestAnAddressedTaskWaitsForOneOther: an agent with one slot has a backlog of its role, and tasks that address it come while it works.
+// One that has come to the agent before that work ends is the next to begin.
 func TestAnAddressedTaskWaitsForOneOther(t *testing.T) {
 	t.Parallel()
-	addressed := *addressing
-	backlog := 10 * addressed
 	s := newScene(t, sharedStack(t))
 	create := func(agent string) string {
 		task, err := s.client.CreateTask(t.Context(), sdk.TaskRequest{Type: sdk.TypeCodeWrite, Title: "one of many", AgentID: agent})
 		s.do(err)
 		return task.ID
 	}
-	var all, mine []string
-	for range backlog {
+	var all []string
+	for range 10 {
 		all = append(all, create(""))
 	}
-	w := &watched{began: map[string]time.Time{}}
-	(&stackTarget{scene: s}).Agent(sdk.RoleCoder, "solo", w)
-	for i := range addressed {
-		s.eventually("others at work", patience, func() error { return atLeast(2*i+1, w.begunOfRole()) })
-		mine = append(mine, create("solo"))
-		s.ended(mine[len(mine)-1]) // so that none waits for another one of them
+	g := &gated{}
+	(&stackTarget{scene: s}).Agent(sdk.RoleCoder, "solo", g)
+	shown := 0
+	for round := range *addressing {
+		all = append(all, create("")) // so that the backlog lasts
+		s.eventually("another one at work", patience, g.holds)
+		mine := create("solo")
+		all = append(all, mine)
+		if !s.comes(mine) {
+			s.eventually("the end of the addressed task", patience, func() error {
+				if _, one := g.letGo(); one {
+					all = append(all, create(""))
+				}
+				task, err := s.client.GetTask(s.t.Context(), mine)
+				if err == nil && !task.Status.Terminal() {
+					err = fmt.Errorf("it is %s", task.Status)
+				}
+				return err
+			})
+			continue
+		}
+		before, _ := g.letGo()
+		var next string
+		s.eventually("the next begin", patience, func() (err error) {
+			next, err = g.after(before)
+			return err
+		})
+		if shown++; next != mine {
+			t.Fatalf("round %d: %s began before the addressed task %s, which had come to the agent", round, next, mine)
+		}
 	}
-	for _, id := range append(all, mine...) {
-		if task := s.ended(id); task.Status != sdk.StatusCompleted || len(task.Attempts) != 1 {
+	g.letAllGo()
+	for _, id := range all {
+		if task := s.ended(id); task.Status != sdk.StatusCompleted {
 			t.Errorf("%s is %s after %q", id, task.Status, chain(task))
 		}
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.most != 1 {
-		t.Errorf("%d at once", w.most)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.most != 1 {
+		t.Errorf("%d at once", g.most)
 	}
-	waits := map[int]int{}
-	for _, id := range mine {
-		n := w.beganBetween(s.askedFor(id), w.began[id])
-		if waits[n]++; n > 1 {
-			t.Errorf("%s waited for the begin of %d others", id, n)
-		}
+	if 2*shown < *addressing {
+		t.Errorf("in %d of %d rounds only the addressed task came to the agent while it worked", shown, *addressing)
 	}
-	left := w.beganBetween(w.began[mine[len(mine)-1]], time.Now())
-	if left == 0 {
-		t.Error("the backlog was over before the last addressed task")
-	}
-	t.Logf("%d of the role followed; of %d addressed tasks, by how many others began before them: %v", left, addressed, waits)
+	t.Logf("%d of %d rounds show it", shown, *addressing)
 }
 
-// begunOfRole is how many tasks of the role have begun.
-func (w *watched) begunOfRole() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.roles)
-}
-
-// beganBetween is how many tasks of the role began between two times.
-func (w *watched) beganBetween(from, to time.Time) (n int) {
-	for _, at := range w.roles {
-		if at.After(from) && at.Before(to) {
-			n++
-		}
-	}
-	return n
-}
-
-// askedFor is when a task's first attempt came into its queue.
-func (s *scene) askedFor(id string) time.Time {
+// comes waits until an agent has got a task, though it may not work on it yet; false says that it did not within addressedWait.
+func (s *scene) comes(id string) bool {
 	s.t.Helper()
-	h, err := historyOf(s.t.Context(), s.stack.Temporal(), workflows.TaskWorkflowID(s.project, id))
-	s.do(err)
-	for _, e := range h.GetEvents() {
-		if e.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED {
-			return e.GetEventTime().AsTime()
+	ctx, cancel := context.WithTimeout(s.t.Context(), addressedWait)
+	defer cancel()
+	return dev.Until(ctx, addressedWait, func(context.Context) error {
+		p, err := s.pending(id)
+		if err == nil && p.GetState() != enumspb.PENDING_ACTIVITY_STATE_STARTED {
+			err = fmt.Errorf("it is %s", p.GetState())
 		}
-	}
-	s.t.Fatalf("%s has no attempt", id)
-	return time.Time{}
+		return err
+	}) == nil
 }

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -73,6 +74,7 @@ func TestATaskFindsAnAgentThatHasWhatItNeeds(t *testing.T) {
 	}
 	wantChain(t, s.ended(vain.ID), "0.1 not_taken")
 
+	asked := time.Now()
 	agents.add("ghost", "go", "sql") // and never asks for work
 	s.waitsFor(task.ID, sdk.WaitingAgentAway, "agent ghost of role coder")
 	stopped := needs("go", "sql")
@@ -81,13 +83,19 @@ func TestATaskFindsAnAgentThatHasWhatItNeeds(t *testing.T) {
 	s.wantCancelled(stopped.ID, true)
 	target.Agent(sdk.RoleCoder, "able", answers)
 	agents.add("able", "sql", "go", "rust")
-	began := time.Now()
+	// Who is asked again has twice as long each time, from 30 s on: so the ask that is open lasts no longer than has passed, and 30 s.
+	s.eventually("the one who does not take it left", patience+30*time.Second+time.Since(asked), func() error {
+		now, err := s.client.GetTask(s.t.Context(), task.ID)
+		if err == nil && !now.Status.Terminal() {
+			err = fmt.Errorf("it is %s: %+v", now.Status, now.WaitingFor)
+		}
+		return err
+	})
 	got := s.ended(task.ID)
 	wantChain(t, got, "0.1 completed")
 	if got.AgentID != "able" || got.MaxAttempts != sdk.DefaultMaxAttempts {
 		t.Errorf("%s has done it, in attempt %d of %d", got.AgentID, got.Attempt, got.MaxAttempts)
 	}
-	t.Logf("left the one who did not take it %s after another was there", time.Since(began).Round(time.Second))
 	if got := s.ended(needs("rust").ID); got.AgentID != "able" {
 		t.Errorf("%s has done the next one", got.AgentID)
 	}

@@ -19,6 +19,7 @@ import (
 // claimant is a claim over HTTP that waits for a task.
 type claimant struct {
 	in  activities.Claim
+	can []string      // what the agent had registered with when it claimed
 	got chan *attempt // has room for the one; closed at the end of the test
 }
 
@@ -35,9 +36,21 @@ func (c *claimant) polls(queue string) bool {
 		c.in.Addressed && queue == workflows.AgentQueue(c.in.Project, c.in.Role, c.in.AgentID)
 }
 
+// fits tells whether an attempt may go to the claim.
+func (c *claimant) fits(t *attempt) bool {
+	needs := t.assignment.Task.Capabilities
+	if len(needs) == 0 {
+		return c.polls(t.terms.Queue)
+	}
+	return c.in.Addressed && c.polls(t.terms.Queue) && !slices.ContainsFunc(needs, func(n string) bool { return !slices.Contains(c.can, n) })
+}
+
 // ClaimTask implements [apiserver.Leases]. How long a claim waits is measured by the machine's clock, as the agent does.
 func (e *engine) ClaimTask(ctx context.Context, in activities.Claim) (*activities.Claimed, error) {
 	c := &claimant{in: in, got: make(chan *attempt, 1)}
+	if in.Addressed {
+		c.can = e.events.agents.capabilities(ctx, in.Project, in.AgentID)
+	}
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
@@ -88,7 +101,7 @@ func (e *engine) dispatchClaims() {
 		c := e.claims[i]
 		var best *attempt
 		for _, waiting := range e.queue {
-			if c.polls(waiting.terms.Queue) && (best == nil || waiting.terms.Priority < best.terms.Priority) {
+			if c.fits(waiting) && (best == nil || waiting.terms.Priority < best.terms.Priority) {
 				best = waiting
 			}
 		}

@@ -87,3 +87,32 @@ func TestAgentOverHTTP(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A task that needs capabilities goes over HTTP to an agent that can be addressed and has registered with them, and to no other.
+func TestCapabilitiesOfAgentsOverHTTP(t *testing.T) {
+	t.Parallel()
+	s := sdktest.New(t)
+	c, ctx := s.Client(), t.Context()
+	for _, agent := range []sdk.AgentRequest{
+		{ID: "able", Name: "Able", Role: sdk.RoleCoder, Capabilities: []string{"go", "sql"}, Addressable: true},
+		{ID: "half", Name: "Half", Role: sdk.RoleCoder, Capabilities: []string{"go"}, Addressable: true},
+		{ID: "shut", Name: "Shut", Role: sdk.RoleCoder, Capabilities: []string{"go", "sql"}},
+	} {
+		if _, err := c.RegisterAgent(ctx, agent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	task, err := c.CreateTask(ctx, sdk.TaskRequest{Type: sdk.TypeCodeWrite, Title: "Write", Capabilities: []string{"sql"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"half", "shut", "stranger", "able"} {
+		lease, err := c.Claim(ctx, sdk.RoleCoder, sdk.ClaimRequest{AgentID: id, WaitMs: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := lease != nil, id == "able"; got != want {
+			t.Errorf("%s has task %s: %t", id, task.ID, got)
+		}
+	}
+}

@@ -87,6 +87,21 @@ func (w *watched) look() error {
 	return w.once()
 }
 
+// capabilities are what an agent that is there has registered with.
+func (w *watched) capabilities(ctx context.Context, project, id string) []string {
+	w.mu.Lock()
+	agents := w.registry
+	w.mu.Unlock()
+	if agents == nil {
+		return nil
+	}
+	agent, err := agents.Get(ctx, project, id)
+	if err != nil || agent.Status == sdk.AgentOffline {
+		return nil
+	}
+	return agent.Capabilities
+}
+
 func (w *watched) once() error {
 	ctx, cancel := context.WithTimeout(context.Background(), w.engine.limit)
 	defer cancel()
