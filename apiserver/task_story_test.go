@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -137,6 +138,11 @@ func TestAllTold(t *testing.T) {
 		t.Error("although the log was away a moment ago")
 	}
 	f.server.eventsAway.Store(nil)
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	if f.server.allTold(gone, f.log, "shop", f.ended("silent", long)) || f.server.eventsAway.Load() != nil {
+		t.Error("a caller who hangs up says nothing of the log")
+	}
 	if err := f.log.Close(); err != nil {
 		t.Fatal(err)
 	}

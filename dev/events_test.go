@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"syscall"
@@ -41,8 +42,13 @@ func TestTheEventLogIsAProcess(t *testing.T) {
 	if err := stack.Events.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	if err := log.Ready(ctx); !errors.Is(err, sdk.ErrUnavailable) {
-		t.Errorf("a suspended log: %v", err)
+	if err := dev.Until(ctx, 30*time.Second, func(ctx context.Context) error { // a call may be answered before the signal takes effect
+		if err := log.Ready(ctx); !errors.Is(err, sdk.ErrUnavailable) {
+			return fmt.Errorf("a suspended log: %w", err)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 	if err := stack.Events.Kill(); err != nil {
 		t.Fatal(err)

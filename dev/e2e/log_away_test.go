@@ -179,6 +179,12 @@ func TestATerminatedRunTellsItsEnd(t *testing.T) {
 	s := newScene(t, sharedStack(t))
 	followed := s.follow(sdk.EventFilter{Types: sdk.EventPatterns{"task.*"}})
 	task := s.delegate(nil)
+	s.eventually("the story's beginning", patience, func() error {
+		if len(followed.story(task.ID)) == 0 {
+			return errors.New("nothing was told")
+		}
+		return nil
+	})
 	s.do(s.stack.Temporal().TerminateWorkflow(t.Context(), s.execution(task).GetWorkflowId(), "", "by an operator"))
 	terminated := time.Now()
 	followed.wantStories([]string{task.ID})
