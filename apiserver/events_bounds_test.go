@@ -90,12 +90,7 @@ func TestAgentsOfOneWorkerShareNoKeys(t *testing.T) {
 // TestAWaitingPullOfAKeyThatEndsIsRefused, long before its wait is over.
 func TestAWaitingPullOfAKeyThatEndsIsRefused(t *testing.T) {
 	t.Parallel()
-	a := newAtWork(t)
-	a.server.cfg.Events = openLog(t)
-	a.server.times.heartbeat = 50 * time.Millisecond
-	secret, id := a.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}})
-	a.server.keys = mustOpen(t, a.path)
-	listening(t, a.server) // which follows the file of the keys
+	a, _, secret, id := revocable(t)
 	if w := call(a.server, http.MethodPut, "/v1/subscriptions/x", `{}`, bearing(secret)...); w.Code != http.StatusCreated {
 		t.Fatal(w.Code, w.Body)
 	}

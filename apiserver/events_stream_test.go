@@ -291,15 +291,22 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
+// revocable is a server that listens, looks at its callers' keys often, and follows the file that it has them from; and one of the keys.
+func revocable(t *testing.T) (a *atWork, url, secret, id string) {
+	t.Helper()
+	a = newAtWork(t)
+	a.server.cfg.Events = openLog(t)
+	a.server.times.heartbeat = 50 * time.Millisecond
+	secret, id = a.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}})
+	a.server.keys = mustOpen(t, a.path)
+	url, _ = listening(t, a.server)
+	return a, url, secret, id
+}
+
 // TestStreamOfAKeyThatEnds: of one that is revoked, and of an attempt's that has ended.
 func TestStreamOfAKeyThatEnds(t *testing.T) {
 	t.Parallel()
-	a := newAtWork(t)
-	a.server.cfg.Events = openLog(t)
-	a.server.times.heartbeat = 50 * time.Millisecond
-	secret, id := a.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}})
-	a.server.keys = mustOpen(t, a.path)
-	url, _ := listening(t, a.server)
+	a, url, secret, id := revocable(t)
 	agent := openStream(t, url+"/v1/events/stream", bearing(a.minted(t, 0, 1).Key)...).begun()
 	other := openStream(t, url+"/v1/events/stream", bearing(secret)...).begun()
 	for range 3 {

@@ -106,7 +106,8 @@ func TestTheLogWakesWaits(t *testing.T) {
 			t.Fatalf("answered %s", task.Status)
 		}
 	}
-	if describes, polls, open, reads, _ := o.counts(); describes != 2 || polls != 1 || open != 0 || reads != 0 {
+	// One describe is the first waiter's, one is the look after the bell began; a waiter who comes while that begins may need another.
+	if describes, polls, open, reads, _ := o.counts(); describes < 2 || describes > 4 || polls != 1 || open != 0 || reads != 0 {
 		t.Errorf("%d describes, %d long polls, %d open, %d close events read", describes, polls, open, reads)
 	}
 }

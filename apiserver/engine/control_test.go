@@ -266,6 +266,7 @@ func TestFaults(t *testing.T) {
 		{serviceerror.NewDeadlineExceeded("x"), sdk.CodeUnavailable},
 		{serviceerror.NewNamespaceNotFound("x"), sdk.CodeUnavailable},
 		{serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "x"), sdk.CodeUnavailable},
+		{serviceerror.NewWorkflowNotReady("x"), sdk.CodeUnavailable},
 		{status.Error(codes.Unavailable, "x"), sdk.CodeUnavailable},
 		{context.DeadlineExceeded, sdk.CodeUnavailable},
 		{serviceerror.NewInvalidArgument("x"), sdk.CodeInternal},

@@ -76,6 +76,10 @@ func fault(err error) *sdk.Error {
 		e := sdk.Errorf(sdk.CodeUnavailable, "Temporal has too much to do; try again")
 		e.RetryAfter = retryAfter
 		return e
+	case isNotReady(err):
+		e := sdk.Errorf(sdk.CodeUnavailable, "the run makes no step just now, as while its control worker is away; try again")
+		e.RetryAfter = retryAfter
+		return e
 	case isUnreachable(err):
 		e := sdk.Errorf(sdk.CodeUnavailable, "Temporal can not be reached; try again")
 		e.RetryAfter = retryAfter
@@ -98,6 +102,12 @@ func isNamespaceMissing(err error) bool {
 func isOverloaded(err error) bool {
 	_, ok := errors.AsType[*serviceerror.ResourceExhausted](err)
 	return ok || status.Code(err) == codes.ResourceExhausted
+}
+
+// isNotReady reports whether a run takes no update now, because the last tries of its workflow task failed or timed out.
+func isNotReady(err error) bool {
+	_, ok := errors.AsType[*serviceerror.WorkflowNotReady](err)
+	return ok
 }
 
 func isUnreachable(err error) bool {

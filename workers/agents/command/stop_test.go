@@ -74,16 +74,7 @@ func TestWhoIsJustBeingForkedIsAskedToEndToo(t *testing.T) {
 	main := pidFile(t, "main")
 	script := `for n in 1 2 3 4; do (while :; do sleep 1000 & kill -KILL $!; wait; done) 2>/dev/null & done; ` + wrote("$$", main) + `wait`
 	cfg := config(t, shell(script)...)
-	cfg.Grace = time.Minute
-	a := newAgent(t, cfg)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	done := begin(ctx, a, assignment("task-1", 1), &recorder{})
-	m := pidIn(t, main)
-	cancel(sdk.ErrCancelRequested)
-	if got := receive(t, done, "the attempt's end"); !errors.Is(got.err, sdk.ErrCancelRequested) {
-		t.Errorf("%v, %v, want the context's cause", got.res, got.err)
-	}
-	wantGone(t, "the program", m)
+	endsWithoutItsGrace(t, cfg, main, sdk.ErrCancelRequested)
 }
 
 func TestResultAfterTheRequestToStopCounts(t *testing.T) {
@@ -217,13 +208,18 @@ func TestProgramWhoseLeaseIsLostHasNoGrace(t *testing.T) {
 	t.Parallel()
 	main := pidFile(t, "main")
 	cfg := config(t, shell(`trap '' TERM; `+wrote("$$", main)+`while :; do sleep 1; done`)...)
+	endsWithoutItsGrace(t, cfg, main, sdk.ErrLeaseLost)
+}
+
+// endsWithoutItsGrace stops a program that has written its pid, with a grace that is longer than the test waits.
+func endsWithoutItsGrace(t *testing.T, cfg Config, main string, cause error) {
+	t.Helper()
 	cfg.Grace = time.Minute
-	a := newAgent(t, cfg)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	done := begin(ctx, a, assignment("task-1", 1), &recorder{})
+	done := begin(ctx, newAgent(t, cfg), assignment("task-1", 1), &recorder{})
 	m := pidIn(t, main)
-	cancel(sdk.ErrLeaseLost)
-	if got := receive(t, done, "the attempt's end"); !errors.Is(got.err, sdk.ErrLeaseLost) {
+	cancel(cause)
+	if got := receive(t, done, "the attempt's end"); !errors.Is(got.err, cause) {
 		t.Errorf("%v, %v, want the context's cause", got.res, got.err)
 	}
 	wantGone(t, "the program", m)
