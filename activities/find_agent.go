@@ -2,6 +2,8 @@ package activities
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +26,8 @@ type FindAgentInput struct {
 	Capabilities []string `json:"capabilities"`      // all of them
 	// Passed are those that were asked and have not taken the task: another one goes before them.
 	Passed []string `json:"passed,omitempty"`
+	// Asked is who is being asked meanwhile. Only another one will do then: who is none of Passed, or has got a free slot while it was looked for.
+	Asked string `json:"asked,omitempty"`
 }
 
 // FindAgentOutput is who was found.
@@ -40,12 +44,23 @@ const (
 	findTry       = 24 * time.Hour // of one execution; Temporal tries on
 	findHeartbeat = 30 * time.Second
 	findPrefix    = "find-"
+	anotherPrefix = "another-"
 )
 
 // FindAgent asks for an agent for an attempt, at most for the given time.
 func FindAgent(ctx workflow.Context, stage, attempt int, atMost time.Duration, in FindAgentInput) workflow.Future {
+	return find(ctx, findPrefix+AttemptID(stage, attempt), atMost, in)
+}
+
+// FindAnother asks for an agent for an attempt that another one is being asked for, which is the n-th ask. To cancel it is enough: nobody need
+// wait until it has ended.
+func FindAnother(ctx workflow.Context, stage, attempt, n int, atMost time.Duration, in FindAgentInput) workflow.Future {
+	return find(ctx, anotherPrefix+AttemptID(stage, attempt)+"."+strconv.Itoa(n), atMost, in)
+}
+
+func find(ctx workflow.Context, id string, atMost time.Duration, in FindAgentInput) workflow.Future {
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		ActivityID: findPrefix + AttemptID(stage, attempt), ScheduleToCloseTimeout: atMost, StartToCloseTimeout: min(findTry, atMost), HeartbeatTimeout: findHeartbeat,
+		ActivityID: id, ScheduleToCloseTimeout: atMost, StartToCloseTimeout: min(findTry, atMost), HeartbeatTimeout: findHeartbeat,
 		RetryPolicy: &temporal.RetryPolicy{MaximumInterval: 10 * time.Second},
 		Summary:     "looks for an agent with " + sdk.Cut(strings.Join(in.Capabilities, ", "), 128),
 	}), FindAgentName, in)
@@ -65,6 +80,8 @@ type Agents interface {
 	Find(ctx context.Context, project, role string, capabilities []string, except []string) (agentID string, err error)
 	// Fits reports whether Find could answer this very agent.
 	Fits(ctx context.Context, project, role, agentID string, capabilities []string) (bool, error)
+	// Free answers those of ids that Find could answer and that have a free slot, as far as is known.
+	Free(ctx context.Context, project, role string, capabilities []string, ids []string) ([]string, error)
 }
 
 const (
@@ -87,7 +104,8 @@ func NewFinder(agents Agents) *Finder {
 
 // FindAgent is [FindAgentName].
 func (f *Finder) FindAgent(ctx context.Context, in FindAgentInput) (FindAgentOutput, error) {
-	id, err := f.look(ctx, in)
+	l := &looks{agents: f.agents, in: in}
+	id, err := l.look(ctx)
 	if err != nil || id != "" {
 		return FindAgentOutput{AgentID: id}, err
 	}
@@ -98,11 +116,18 @@ func (f *Finder) FindAgent(ctx context.Context, in FindAgentInput) (FindAgentOut
 	default:
 		return FindAgentOutput{}, later("too many look for an agent at once", findAgain)
 	}
-	return f.await(ctx, in)
+	return l.await(ctx)
+}
+
+// looks are those that one task has made for an agent.
+type looks struct {
+	agents Agents
+	in     FindAgentInput
+	full   []string // of Passed, who had no free slot at the last one
 }
 
 // await looks again and again until there is somebody.
-func (f *Finder) await(ctx context.Context, in FindAgentInput) (FindAgentOutput, error) {
+func (l *looks) await(ctx context.Context) (FindAgentOutput, error) {
 	again := time.NewTicker(findPause)
 	defer again.Stop()
 	for {
@@ -113,42 +138,74 @@ func (f *Finder) await(ctx context.Context, in FindAgentInput) (FindAgentOutput,
 			return FindAgentOutput{}, later("the control worker stops", 0)
 		case <-again.C:
 			activity.RecordHeartbeat(ctx, FindAgentReport{Nobody: true}) // Temporal's client sends few of them
-			if id, err := f.look(ctx, in); err != nil || id != "" {
+			if id, err := l.look(ctx); err != nil || id != "" {
 				return FindAgentOutput{AgentID: id}, err
 			}
 		}
 	}
 }
 
-// look is one look: for another one than those that were asked, else for one of them.
-func (f *Finder) look(ctx context.Context, in FindAgentInput) (string, error) {
-	if f.agents == nil {
+// look is one look.
+func (l *looks) look(ctx context.Context) (string, error) {
+	if l.agents == nil {
 		return "", nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
-	id, err := f.find(ctx, in)
+	find := l.anybody
+	switch {
+	case l.in.AgentID != "":
+		find = l.addressed
+	case l.in.Asked != "":
+		find = l.another
+	}
+	id, err := find(ctx)
 	if err != nil {
 		return "", later("the agents can not be looked at", findAgain)
 	}
 	return id, nil
 }
 
-// find is the addressed agent or nobody, where one is addressed, and otherwise any.
-func (f *Finder) find(ctx context.Context, in FindAgentInput) (string, error) {
-	role := string(in.Role)
-	if in.AgentID != "" {
-		fits, err := f.agents.Fits(ctx, in.Project, role, in.AgentID, in.Capabilities)
-		if err != nil || !fits {
-			return "", err
-		}
-		return in.AgentID, nil
+// addressed is the agent that is addressed, or nobody.
+func (l *looks) addressed(ctx context.Context) (string, error) {
+	fits, err := l.agents.Fits(ctx, l.in.Project, string(l.in.Role), l.in.AgentID, l.in.Capabilities)
+	if err != nil || !fits {
+		return "", err
 	}
-	id, err := f.agents.Find(ctx, in.Project, role, in.Capabilities, in.Passed)
-	if err != nil || id != "" || len(in.Passed) == 0 {
+	return l.in.AgentID, nil
+}
+
+// anybody is another one than those that were asked, else one of them.
+func (l *looks) anybody(ctx context.Context) (string, error) {
+	id, err := l.find(ctx, l.in.Passed)
+	if err != nil || id != "" || len(l.in.Passed) == 0 {
 		return id, err
 	}
-	return f.agents.Find(ctx, in.Project, role, in.Capabilities, nil)
+	return l.find(ctx, nil)
+}
+
+// another is one that was not asked, or one that was and has a free slot now that it had not at the last look.
+func (l *looks) another(ctx context.Context) (string, error) {
+	free, err := l.agents.Free(ctx, l.in.Project, string(l.in.Role), l.in.Capabilities, l.in.Passed)
+	if err != nil {
+		return "", err
+	}
+	except, full := []string{l.in.Asked}, []string(nil)
+	for _, id := range l.in.Passed {
+		isFree := slices.Contains(free, id)
+		if !isFree {
+			full = append(full, id)
+		}
+		if !isFree || !slices.Contains(l.full, id) {
+			except = append(except, id)
+		}
+	}
+	l.full = full
+	return l.find(ctx, except)
+}
+
+func (l *looks) find(ctx context.Context, except []string) (string, error) {
+	return l.agents.Find(ctx, l.in.Project, string(l.in.Role), l.in.Capabilities, except)
 }
 
 // later has Temporal try again after a while.

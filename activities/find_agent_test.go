@@ -17,8 +17,21 @@ import (
 // agents is a scripted registry: those that have what is asked for, from look to look.
 type agents struct {
 	looks [][]string // the last one stays
+	full  [][]string // who has no free slot, by how often that was asked
 	err   error
 	asked int
+	freed int // how often it was asked who is free
+}
+
+func (a *agents) Free(_ context.Context, _, _ string, _ []string, ids []string) (free []string, err error) {
+	full := a.full[min(a.freed, len(a.full)-1)]
+	a.freed++
+	for _, id := range ids {
+		if !slices.Contains(full, id) {
+			free = append(free, id)
+		}
+	}
+	return free, a.err
 }
 
 func (a *agents) Find(_ context.Context, _, _ string, _ []string, except []string) (string, error) {
@@ -86,6 +99,31 @@ func TestWaitsForAnAgent(t *testing.T) {
 	a := &agents{looks: [][]string{nil, nil, {"ada"}}}
 	if got, err := find(t, a, activities.FindAgentInput{}); err != nil || got != "ada" || a.asked != 3 {
 		t.Errorf("%q, %v, after %d looks", got, err, a.asked)
+	}
+}
+
+// TestWaitsForAnotherAgent: beside one that is being asked only another one will do, who was not asked, or has a free slot since.
+func TestWaitsForAnotherAgent(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		looks, full [][]string
+		want        string
+		after       int
+	}{
+		"who was not asked":            {[][]string{{"ada", "bob"}, {"ada", "bob", "eve"}}, [][]string{{"ada", "bob"}}, "eve", 2},
+		"at once":                      {[][]string{{"eve", "ada"}}, [][]string{nil}, "eve", 1},
+		"who has a free slot since":    {[][]string{{"ada", "bob"}}, [][]string{{"bob"}, {"ada"}}, "bob", 2},
+		"who was free and was full":    {[][]string{{"ada", "bob"}}, [][]string{nil, {"bob"}, {"ada"}}, "bob", 3},
+		"not who is free all the time": {[][]string{{"ada", "bob"}, {"ada", "bob"}, {"ada", "bob"}, {"eve"}}, [][]string{{"ada"}, nil, {"ada"}, nil}, "eve", 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := &agents{looks: tc.looks, full: tc.full}
+			got, err := find(t, a, activities.FindAgentInput{Passed: []string{"ada", "bob"}, Asked: "ada"})
+			if err != nil || got != tc.want || a.asked != tc.after {
+				t.Errorf("%q, %v after %d looks, want %q after %d", got, err, a.asked, tc.want, tc.after)
+			}
+		})
 	}
 }
 

@@ -37,6 +37,7 @@ type Registry struct {
 
 	asked  *asked     // by whom work was asked for lately, here
 	shared *snapshots // of projects, for those who look for an agent
+	handed *handed    // whom they found
 
 	mu       sync.Mutex
 	sights   map[string]sight // by key, what [Registry.Look] saw of whom
@@ -47,7 +48,7 @@ type Registry struct {
 func New(events *eventlog.Log, cfg Config) *Registry {
 	cfg = cfg.withDefaults()
 	return &Registry{
-		cfg: cfg, events: events, log: cfg.Logger, sights: map[string]sight{}, asked: newAsked(), shared: newSnapshots(),
+		cfg: cfg, events: events, log: cfg.Logger, sights: map[string]sight{}, asked: newAsked(), shared: newSnapshots(), handed: newHanded(),
 		agents: events.Bucket(eventlog.BucketConfig{
 			Name: "rolecall_agents", Description: "Which agents are registered.", MaxBytes: agentsBytes, MaxValue: recordBytes,
 		}),

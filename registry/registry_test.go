@@ -399,7 +399,7 @@ func TestListAndFind(t *testing.T) {
 		capabilities, except []string
 		want                 string
 	}{
-		"idle before busy":      {"coder", []string{"go"}, nil, "c"},
+		"one that is free":      {"coder", []string{"go"}, nil, "c"},
 		"busy all the same":     {"coder", []string{"rust"}, nil, "a"},
 		"another":               {"coder", []string{"go"}, []string{"c"}, "a"},
 		"nobody else":           {"coder", nil, []string{"c", "a"}, ""},

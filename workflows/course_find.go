@@ -18,6 +18,16 @@ func (c *Course) wanted(passed []string) activities.FindAgentInput {
 	}
 }
 
+// wantedInstead is another agent than the one that is asked, when these were.
+func (c *Course) wantedInstead(agentID string, all []string) activities.FindAgentInput {
+	in := c.wanted(all)
+	in.Asked = agentID
+	return in
+}
+
+// addressed reports whether no other agent will do than the one that the stage names.
+func (c *Course) addressed() bool { return c.stage().AgentID != "" }
+
 // queuedUntil is until when the attempt may wait for somebody to take it.
 func (c *Course) queuedUntil(now time.Time) time.Time {
 	left := c.left(now)
@@ -42,18 +52,18 @@ const maxAsks = 64
 // is left. The history keeps room for one attempt more of each stage that is left, this one included.
 func (c *Course) lastAsk(asked int) bool {
 	reserve := (len(c.stages) - c.task.Stage) * (c.weight() + attemptEvents)
-	return asked >= maxAsks || c.written+c.family.results+c.weight()+asked*passedWeight+reserve > maxWritten
+	return asked >= maxAsks || c.written+c.family.results+c.weight()+2*asked*passedWeight+reserve > maxWritten
 }
 
 // attemptEvents is about how many bytes the events of an attempt that fails put into history.
 const attemptEvents = 64 << 10
 
-// passedWeight is at most how many bytes an agent that was passed over is in the next look for one.
+// passedWeight is at most how many bytes an agent that was asked is in the next look for one; there may be another look beside the next ask.
 const passedWeight = 192
 
-// askAgain counts the attempt once more, and those who were asked before.
-func (c *Course) askAgain(passed []string) {
-	c.written += c.weight() + len(passed)*passedWeight
+// askAgain counts the attempt once more, and those who were asked before as often as looks name them.
+func (c *Course) askAgain(named int) {
+	c.written += c.weight() + named*passedWeight
 }
 
 // notFound is the end of an attempt that no agent with the capabilities was there for.

@@ -18,7 +18,7 @@ const (
 
 // family is what a task knows of those that were delegated below it.
 type family struct {
-	counted   map[string]bool // by id: its children, and of a root all others below it
+	counted   map[string]bool // by id: its children, and of a root all others below it; of another one those it was asked to count
 	open      int             // children whose end is not there
 	largest   int             // the most that the end of one has put into history beyond what was counted for it
 	results   int             // bytes that the ends of children have put into history beyond what was counted for them
@@ -31,16 +31,14 @@ type Delegation struct {
 	seq   int // of its event
 }
 
-// isRoot reports whether the task has no parent.
-func (c *Course) isRoot() bool { return c.in.RootID == "" || c.in.RootID == c.in.ID }
-
 // CheckDelegation answers nil when a child can be taken, else an [sdk.Error]: conflict when the task has ended, delegation_limit beyond
-// [sdk.MaxDepth] or [sdk.MaxDescendants], which every task holds for its own children and a root for all below it, or where its history has no room for more, invalid_input for what no client of ours asks for.
+// [sdk.MaxDepth] or [sdk.MaxDescendants], which every task holds for its own children and for those below it that it is asked to count, a root
+// for all, or where its history has no room for more, invalid_input for what no client of ours asks for.
 func (c *Course) CheckDelegation(in DelegateTaskInput) error {
 	if c.closed {
 		return ParentEnded()
 	}
-	if !sdk.ValidID(in.Child.ID) || in.Child.ID == c.in.ID || in.CountOnly && !c.isRoot() {
+	if !sdk.ValidID(in.Child.ID) || in.Child.ID == c.in.ID {
 		return sdk.Errorf(sdk.CodeInvalidInput, "the child's id is not one that this run can take")
 	}
 	if len(c.family.counted) >= sdk.MaxDescendants && !c.family.counted[in.Child.ID] {

@@ -26,6 +26,7 @@ type taskRun struct {
 	signals  signals
 	outbox   *outbox
 	open     workflow.Future   // of the attempt that runs; nil where none does
+	begun    workflow.Settable // is settled when the attempt is seen to have begun; nil where nobody waits for that
 	awaited  []workflow.Future // what the run waits for; the first of them that is there is what it goes on from
 	question *question         // the open one
 	reasoned bool              // the reason of a cancellation has come, or comes no more

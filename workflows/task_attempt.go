@@ -20,8 +20,13 @@ func (r *taskRun) attempt(ctx workflow.Context) AttemptOutcome {
 
 // make asks for the attempt once.
 func (r *taskRun) make(ctx workflow.Context, terms AttemptTerms) AttemptOutcome {
-	future := activities.ExecuteTask(ctx, attemptOptions(terms), r.course.Assignment())
-	r.open = future
+	r.open = activities.ExecuteTask(ctx, attemptOptions(terms), r.course.Assignment())
+	return r.ended(ctx)
+}
+
+// ended waits for the end of the attempt that is open.
+func (r *taskRun) ended(ctx workflow.Context) AttemptOutcome {
+	future := r.open
 	asked := r.race(ctx, future) == cancelled
 	if asked && !r.stopped(ctx, future) {
 		return AttemptOutcome{Cancelled: true, Unconfirmed: true}

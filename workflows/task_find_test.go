@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,15 +18,23 @@ import (
 
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 // finder is a scripted look-up: look n is answered with the n-th agent, and "" with the end of its time.
 type finder struct {
-	agents []string
-	asked  []activities.FindAgentInput
+	agents  []string
+	asked   []activities.FindAgentInput
+	another func(activities.FindAgentInput) string // answers a look beside an ask; nil is that it finds nobody
 }
 
 func (f *finder) find(in activities.FindAgentInput) (activities.FindAgentOutput, error) {
+	if in.Asked != "" {
+		if f.another != nil {
+			return activities.FindAgentOutput{AgentID: f.another(in)}, nil
+		}
+		return activities.FindAgentOutput{}, timeoutOf(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE)
+	}
 	f.asked = append(f.asked, in)
 	if n := len(f.asked); n <= len(f.agents) && f.agents[n-1] != "" {
 		return activities.FindAgentOutput{AgentID: f.agents[n-1]}, nil
@@ -166,6 +175,9 @@ func TestTask_LeavesRoomForItsFallback(t *testing.T) {
 			s, seen := &script{answers: slices.Repeat([]answer{take}, 100)}, &askedAgents{}
 			env := newEnv(t, s)
 			env.RegisterActivityWithOptions(func(in activities.FindAgentInput) (activities.FindAgentOutput, error) {
+				if in.Asked != "" {
+					return activities.FindAgentOutput{}, timeoutOf(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE)
+				}
 				return activities.FindAgentOutput{AgentID: "the-" + string(in.Role)}, nil
 			}, activity.RegisterOptions{Name: activities.FindAgentName})
 			env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{seen}})
@@ -192,6 +204,75 @@ func TestTask_LeavesRoomForItsFallback(t *testing.T) {
 				t.Errorf("who was asked before had %s", before)
 			}
 		})
+	}
+}
+
+// TestTask_LeavesASilentAgentForAnother: who is asked again is asked only until somebody else is there, and that uses no attempt.
+func TestTask_LeavesASilentAgentForAnother(t *testing.T) {
+	t.Parallel()
+	late, looked, over := timesOut(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START), make(chan struct{}), make(chan struct{})
+	again := func(a sdk.Assignment) (activities.AttemptReport, error) {
+		<-looked
+		return late(a)
+	}
+	silent := func(sdk.Assignment) (activities.AttemptReport, error) { // does not take it for as long as it is asked
+		<-over
+		return activities.AttemptReport{}, errors.New("nobody hears this")
+	}
+	done := func(a sdk.Assignment) (activities.AttemptReport, error) {
+		close(over)
+		return completes(`1`)(a)
+	}
+	var looks []activities.FindAgentInput
+	s, f := &script{answers: []answer{late, late, again, silent, done}}, &finder{agents: []string{"ada", "bob", "ada", "bob"}}
+	f.another = func(in activities.FindAgentInput) string {
+		if looks = append(looks, in); in.Asked == "ada" {
+			close(looked)
+			return "ada" // no registry answers that
+		}
+		return "eve"
+	}
+	env, seen := findingEnv(t, s, f), &askedAgents{}
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{seen}})
+	task, err := run(t, env, able(func(r *sdk.TaskRequest) { r.Retry = &sdk.Retry{MaxAttempts: 1} }))
+	if d := cmp.Diff([]string{"0.1 completed"}, chain(task)); d != "" || err != nil {
+		t.Error(err, d)
+	}
+	want := []string{"default.coder.ada 30s", "default.coder.bob 30s", "default.coder.ada 1m0s", "default.coder.bob 1m0s", "default.coder.eve 30s"}
+	if d := cmp.Diff(want, seen.asked); d != "" {
+		t.Error(d)
+	}
+	if len(looks) != 2 || looks[1].Asked != "bob" || !slices.Equal(looks[1].Passed, []string{"ada", "bob"}) {
+		t.Errorf("looked beside it for %+v", looks)
+	}
+}
+
+// TestTask_StaysWithAnAgentThatHasBegun: whoever is found once that is known is not asked.
+func TestTask_StaysWithAnAgentThatHasBegun(t *testing.T) {
+	t.Parallel()
+	late, looks, begun, found := timesOut(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START), make(chan struct{}), make(chan struct{}), make(chan struct{})
+	s, f := &script{}, &finder{agents: []string{"ada", "ada"}}
+	env, seen := findingEnv(t, s, f), &askedAgents{}
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{seen}})
+	s.answers = []answer{late, func(a sdk.Assignment) (activities.AttemptReport, error) {
+		<-looks
+		env.SignalWorkflow(workflows.AttemptStarted.Name, workflows.AttemptStartedInput{Attempt: 1, AgentID: "ada", StartedAt: time.Now()})
+		close(begun)
+		<-found
+		return completes(`1`)(a)
+	}}
+	f.another = func(activities.FindAgentInput) string {
+		close(looks)
+		<-begun
+		close(found)
+		return "bob"
+	}
+	task, err := run(t, env, able())
+	if d := cmp.Diff([]string{"0.1 completed"}, chain(task)); d != "" || err != nil {
+		t.Error(err, d)
+	}
+	if d := cmp.Diff([]string{"default.coder.ada 30s", "default.coder.ada 1m0s"}, seen.asked); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -77,10 +77,12 @@ func (r *taskRun) hear(ctx workflow.Context) {
 		if r.course.AttemptStarted(workflow.Now(ctx), in) {
 			r.upsert(ctx, nil)
 		}
-		return
-	}
-	if in, ok := r.signals.progressed.ReceiveAsync(); ok {
+	} else if in, ok := r.signals.progressed.ReceiveAsync(); ok {
 		r.course.TaskProgressed(workflow.Now(ctx), in)
+	}
+	if r.begun != nil && r.course.assigned {
+		r.begun.SetValue(true)
+		r.begun = nil
 	}
 }
 

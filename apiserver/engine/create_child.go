@@ -16,7 +16,7 @@ import (
 )
 
 // createChild has the run of a task's parent start it. How many tasks there are below a root is counted by the root's own run, which is
-// asked first; where that has ended, they are counted as Temporal lists them.
+// asked first; where that has ended, see [Engine.count].
 func (e *Engine) createChild(ctx context.Context, in workflows.TaskInput, digest string, born time.Time) (task sdk.Task, replayed bool, err error) {
 	if digest != "" { // the same request again is answered also when its parent has ended since
 		task, err := e.replay(ctx, in.Project, in.ID, digest)
@@ -29,8 +29,8 @@ func (e *Engine) createChild(ctx context.Context, in workflows.TaskInput, digest
 		return sdk.Task{}, false, err
 	}
 	if root := parent.memo.Task.RootID; root != "" && root != parent.id {
-		if err := e.count(ctx, in.Project, root, in.ID); err != nil {
-			return sdk.Task{}, false, err
+		if err := e.count(ctx, parent, in.ID); err != nil {
+			return sdk.Task{}, false, fault(err)
 		}
 	}
 	ask := workflows.DelegateTaskInput{Child: in, Digest: digest, Nonce: rand.Text()}
@@ -66,51 +66,96 @@ func endedMeanwhile(err error) bool {
 
 // parent is the run of a task that is to have a child.
 func (e *Engine) parent(ctx context.Context, project, id string) (run, error) {
-	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflows.TaskWorkflowID(project, id), "")
-	if isNotFound(err) {
+	r, err := e.relative(ctx, project, id)
+	switch {
+	case isNotFound(err):
 		return run{}, NoSuchParent(id)
-	}
-	if err != nil {
+	case err != nil:
 		return run{}, fault(err)
-	}
-	r, err := e.decodeRun(resp)
-	if err != nil {
-		return run{}, fault(err)
-	}
-	r.project, r.id = project, id
-	if _, ended := endedStatus(r.status); ended || r.cancelRequested {
+	case !r.takesChildren():
 		return run{}, workflows.ParentEnded()
-	}
-	if r.memo == nil { // somebody else started it
-		if err := e.completeRequest(ctx, &r); err != nil {
-			return run{}, fault(err)
-		}
-	}
-	if r.memo.Depth >= sdk.MaxDepth {
+	case r.memo.Depth >= sdk.MaxDepth:
 		return run{}, workflows.TooDeep()
 	}
 	return r, nil
 }
 
-// count enters a task in the count of its root, unless it is in it.
-func (e *Engine) count(ctx context.Context, project, root, id string) error {
-	_, err := e.delegate(ctx, root, workflows.DelegateTaskInput{Child: workflows.TaskInput{Project: project, ID: id}, CountOnly: true})
-	if err == nil {
-		return nil
+// relative is the run of a task, with its memo.
+func (e *Engine) relative(ctx context.Context, project, id string) (run, error) {
+	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflows.TaskWorkflowID(project, id), "")
+	if err != nil {
+		return run{}, err
 	}
-	if conflict := errors.Is(err, sdk.ErrConflict); !conflict && !isNotFound(err) {
-		return fault(err)
+	r, err := e.decodeRun(resp)
+	if err != nil {
+		return run{}, err
+	}
+	r.project, r.id = project, id
+	if r.memo == nil { // somebody else started it
+		err = e.completeRequest(ctx, &r)
+	}
+	return r, err
+}
+
+// takesChildren reports whether the run of a task goes on, and was not asked to stop.
+func (r run) takesChildren() bool {
+	_, ended := endedStatus(r.status)
+	return !ended && !r.cancelRequested
+}
+
+// count enters a task that is to be a child of parent in the count of their root, unless it is in it. Where the root has ended the tasks below
+// it are counted as Temporal lists them, which may be a second old; what is created within that second is counted by the highest parent that
+// goes on, from when it is asked first.
+func (e *Engine) count(ctx context.Context, parent run, id string) error {
+	root := parent.memo.Task.RootID
+	if ended, err := e.countBy(ctx, parent.project, root, id); !ended {
+		return err
 	}
 	resp, err := e.temporal.WorkflowService().CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{
-		Namespace: e.cfg.Namespace, Query: familyQuery(project, root),
+		Namespace: e.cfg.Namespace, Query: familyQuery(parent.project, root),
 	})
 	if err != nil {
-		return fault(err)
+		return err
 	}
 	if resp.GetCount() >= sdk.MaxDescendants {
 		return workflows.TooManyDescendants()
 	}
+	highest, err := e.highest(ctx, parent)
+	if err != nil || highest == parent.id { // it counts its children itself
+		return err
+	}
+	if ended, err := e.countBy(ctx, parent.project, highest, id); !ended {
+		return err
+	}
 	return nil
+}
+
+// countBy enters a task in the count of another one; ended is that this one counts no more.
+func (e *Engine) countBy(ctx context.Context, project, by, id string) (ended bool, err error) {
+	_, err = e.delegate(ctx, by, workflows.DelegateTaskInput{Child: workflows.TaskInput{Project: project, ID: id}, CountOnly: true})
+	return isNotFound(err) || errors.Is(err, sdk.ErrConflict) || endedMeanwhile(err), err
+}
+
+// highest is the id of the highest task above a child of parent that goes on. What Temporal keeps no more ends the way up.
+func (e *Engine) highest(ctx context.Context, parent run) (id string, err error) {
+	id = parent.id
+	for range sdk.MaxDepth {
+		next := parent.memo.Task.ParentID
+		if next == "" || next == parent.memo.Task.RootID {
+			return id, nil
+		}
+		parent, err = e.relative(ctx, parent.project, next)
+		if isNotFound(err) {
+			return id, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if parent.takesChildren() {
+			id = next
+		}
+	}
+	return id, nil
 }
 
 // familyQuery chooses the tasks below a root: those that it has started, and they.

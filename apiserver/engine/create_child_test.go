@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -28,11 +29,15 @@ type familyRuns struct {
 	busy    int                          // how often the parent refuses for now
 	other   *workflows.DelegateTaskInput // whose asking with the same id was taken, instead of this one
 	asked   []string
-	below   int64 // the root, as Temporal lists them
+	below   int64              // the root, as Temporal lists them
+	above   map[string]*oneRun // other runs, by workflow id
 	query   string
 }
 
 func (f *familyRuns) DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if above := f.above[workflowID]; above != nil {
+		return above.DescribeWorkflowExecution(ctx, workflowID, runID)
+	}
 	if workflowID != f.run.GetWorkflowExecutionInfo().GetExecution().GetWorkflowId() {
 		return nil, serviceerror.NewNotFound("no such run")
 	}
@@ -166,6 +171,66 @@ func TestCreateChild(t *testing.T) {
 			}
 			if want := "WorkflowType = 'Task' AND RolecallProject = 'p' AND RootWorkflowId = 'task:p:root' AND WorkflowId != 'task:p:root'"; f.query != "" && f.query != want {
 				t.Errorf("counted %s", f.query)
+			}
+		})
+	}
+}
+
+// TestCreateChildBelowARootThatHasEnded: it is counted by the highest of its parents that goes on.
+func TestCreateChildBelowARootThatHasEnded(t *testing.T) {
+	t.Parallel()
+	gone := serviceerror.NewNotFound("workflow execution already completed")
+	const count, root, parent = " count only true", "task:p:root", "task:p:a"
+	for name, tc := range map[string]struct {
+		ended   []string         // of the tasks between: x is a child of the root, y of x, a of y
+		answers map[string]error // beside the root's
+		by      string           // who counts
+		code    sdk.Code
+	}{
+		"all go on":              {by: "task:p:x"},
+		"the highest has ended":  {ended: []string{"x"}, by: "task:p:y"},
+		"one between has ended":  {ended: []string{"y"}, by: "task:p:x"},
+		"none of them goes on":   {ended: []string{"x", "y"}},
+		"it has counted enough":  {answers: map[string]error{"task:p:x": refusedWith(sdk.CodeDelegationLimit)}, by: "task:p:x", code: sdk.CodeDelegationLimit},
+		"it ends meanwhile":      {answers: map[string]error{"task:p:x": gone}, by: "task:p:x"},
+		"Temporal is away of it": {answers: map[string]error{"task:p:x": serviceerror.NewUnavailable("away")}, by: "task:p:x", code: sdk.CodeUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			descendant := func(id, of string, depth int) *oneRun {
+				in := input(func(r *sdk.TaskRequest) { r.ParentID = of })
+				in.ID, in.RootID, in.Depth = id, "root", depth
+				memo := workflows.NewTaskMemo(workflows.NewTask(in, at(0)))
+				memo.Depth = depth
+				o := newOneRun(t, in)
+				o.run.WorkflowExecutionInfo.Memo.Fields[workflows.MemoTask] = payload(t, memo)
+				if slices.Contains(tc.ended, id) {
+					o.run.WorkflowExecutionInfo.Status = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+				}
+				return o
+			}
+			answers := map[string]error{root: gone}
+			maps.Copy(answers, tc.answers)
+			f := &familyRuns{oneRun: descendant("a", "y", 3), answers: answers, above: map[string]*oneRun{
+				"task:p:x": descendant("x", "root", 1), "task:p:y": descendant("y", "x", 2),
+			}}
+			e := newEngine(f, Config{})
+			defer e.Close()
+			in := input(func(r *sdk.TaskRequest) { r.ParentID = "a" })
+			in.ID = "c"
+			_, _, err := e.CreateTask(t.Context(), in, "")
+			asked := []string{root + count}
+			if tc.by != "" {
+				asked = append(asked, tc.by+count)
+			}
+			if tc.code == "" {
+				asked = append(asked, parent+" count only false")
+			}
+			if d := cmp.Diff(asked, f.asked); d != "" {
+				t.Error(d)
+			}
+			if refused, ok := errors.AsType[*sdk.Error](err); (err == nil) != (tc.code == "") || ok && refused.Code != tc.code {
+				t.Errorf("%v, want %q", err, tc.code)
 			}
 		})
 	}

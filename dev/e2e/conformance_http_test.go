@@ -21,16 +21,19 @@ func TestMeetsTheTableOverHTTP(t *testing.T) {
 	stack := ownStack(t) // with projects of its own: a server without keys has at most 100
 	conformance.Run(t, conformance.Options{
 		Open: func(t *testing.T) conformance.Target { return &leaseTarget{stackTarget{newScene(t, stack)}} },
-		Skip: []string{"an addressed agent has it"}, // over HTTP an agent is addressed once it is registered so
+		Skip: []string{"an addressed agent has it"}, // over HTTP only one that has registered so is, as those that can do something
 	})
 }
 
 // leaseTarget is a project whose agents work over HTTP.
 type leaseTarget struct{ stackTarget }
 
-// Agent implements [conformance.Target]. It returns when the agent's role is asked for work.
-func (r *leaseTarget) Agent(role sdk.Role, id string, h sdk.Handler) (stop func()) {
-	w, err := sdk.NewWorker(r.client, sdk.WorkerConfig{Roles: []sdk.Role{role}, AgentID: id, DrainGrace: -1, Logger: slog.New(slog.DiscardHandler)})
+// Agent implements [conformance.Target]. It returns when the agent's role is asked for work, and where it can do something when it is
+// registered so.
+func (r *leaseTarget) Agent(role sdk.Role, id string, h sdk.Handler, can ...string) (stop func()) {
+	w, err := sdk.NewWorker(r.client, sdk.WorkerConfig{
+		Roles: []sdk.Role{role}, AgentID: id, DrainGrace: -1, Capabilities: can, Addressable: len(can) > 0, Logger: slog.New(slog.DiscardHandler),
+	})
 	r.do(err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.t.Context()))
 	stopped := make(chan error, 1)
@@ -46,5 +49,6 @@ func (r *leaseTarget) Agent(role sdk.Role, id string, h sdk.Handler) (stop func(
 	r.eventually("agent "+id, patience, func() error {
 		return dev.Polled(r.t.Context(), r.stack.Temporal(), workflows.RoleQueue(r.project, role), enumspb.TASK_QUEUE_TYPE_ACTIVITY, began)
 	})
+	r.registers(id, can)
 	return stop
 }

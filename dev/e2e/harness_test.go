@@ -111,7 +111,8 @@ type scene struct {
 	project string
 	client  *sdk.Client
 	dir     string
-	agent   string // the scripted agent
+	agent   string                         // the scripted agent
+	able    func(id string, can ...string) // registers an agent that a scenario of kept histories needs; nil elsewhere
 }
 
 func newScene(t *testing.T, stack *dev.Stack) *scene {

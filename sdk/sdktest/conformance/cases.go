@@ -18,6 +18,7 @@ func cases() map[string]func(*scene) {
 		"an agent is stopped":                  isInterrupted,
 		"an output is too large":               answersTooMuch,
 		"an addressed agent has it":            addresses,
+		"an agent that can has it":             needs,
 
 		"an agent asks":                 asks,
 		"the answer to an answer":       takesInput,

@@ -29,8 +29,9 @@ import (
 type Target interface {
 	// Client is a client of the project.
 	Client() *sdk.Client
-	// Agent puts an agent with one slot, which can be addressed, to work. stop lets it give back what it has and end.
-	Agent(role sdk.Role, id string, h sdk.Handler) (stop func())
+	// Agent puts an agent with one slot, which can be addressed, to work; tasks that need capabilities find it by can. stop lets it give back
+	// what it has and end.
+	Agent(role sdk.Role, id string, h sdk.Handler, can ...string) (stop func())
 	// Pass lets so much time go by for the service, where that does not pass by itself.
 	Pass(d time.Duration)
 }
