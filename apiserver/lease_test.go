@@ -242,6 +242,9 @@ func TestWordsOfALease(t *testing.T) {
 		t.Error(got)
 	}
 	ok("/input-required", `{"prompt":"Which?","schema":{"enum":[1,2]}}`)
+	ok("/fail", `{"error":{"code":"tests_failed","message":"red"}}`)
+	ok("/fail", `{"error":{"code":"tests_failed","message":"red","retryable":null}}`)
+	ok("/fail", `{"error":{"code":"tests_failed","message":"red","retryable":false}}`)
 	first := m.endings[0]
 	if r := first.Result; string(r.Output) != `{"a":1}` || r.Model != "m" || *r.Metrics.TokensUsed != 3 || !*r.QualityGatePassed {
 		t.Errorf("%+v", r)
@@ -254,6 +257,11 @@ func TestWordsOfALease(t *testing.T) {
 	}
 	if m.endings[4].Failure.Code != sdk.CodeInterrupted || m.endings[5].Question.Prompt != "Which?" || len(m.endings[5].Question.Schema) == 0 {
 		t.Errorf("%+v %+v", m.endings[4].Failure, m.endings[5].Question)
+	}
+	for i, want := range []bool{true, true, false} { // unless it says that it is not
+		if f := m.endings[6+i].Failure; f.Code != "tests_failed" || f.Retryable != want {
+			t.Errorf("failure %d: %+v", i, f)
+		}
 	}
 	long := strings.Repeat("x", 5000)
 	for what, body := range map[string]string{
@@ -270,7 +278,7 @@ func TestWordsOfALease(t *testing.T) {
 		parts := strings.Fields(what)
 		refusedAt(t, s, at+parts[0], body, parts[1:])
 	}
-	if len(m.words) != 2 || len(m.endings) != 6 {
+	if len(m.words) != 2 || len(m.endings) != 9 {
 		t.Errorf("%d words and %d endings got through", len(m.words), len(m.endings))
 	}
 }

@@ -90,7 +90,7 @@ type LeaseError struct {
 	Code         Code            `json:"code" doc:"Lower-case with underscores: the agent's own, or interrupted to give the task back. Another one of rolecall's own becomes agent_failed." example:"tests_failed"`
 	Message      string          `json:"message" doc:"What went wrong; what is beyond 4 KiB is cut."`
 	Details      json.RawMessage `json:"details,omitempty" doc:"Any JSON of at most 16 KiB."`
-	Retryable    bool            `json:"retryable,omitempty" doc:"Whether another attempt of the stage may mend it."`
+	Retryable    *bool           `json:"retryable,omitempty" doc:"Whether another attempt of the stage may mend it. Default: true."`
 	RetryAfterMs int64           `json:"retryAfterMs,omitempty" minimum:"0" maximum:"2592000000" doc:"How long to wait before the next attempt, instead of the backoff."`
 }
 
