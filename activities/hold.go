@@ -42,8 +42,10 @@ type Claimed struct {
 // Word is what an agent says of an attempt while it has it. All of it may be left out.
 type Word struct {
 	Progress *sdk.Progress
-	Resume   json.RawMessage
-	Spent    *sdk.Metrics
+	// Without says that Progress has no percentage: that of the one before stays.
+	Without bool
+	Resume  json.RawMessage
+	Spent   *sdk.Metrics
 }
 
 // Ending is how an agent ends an attempt: by one of Result, Failure and Question.

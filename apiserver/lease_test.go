@@ -234,6 +234,10 @@ func TestWordsOfALease(t *testing.T) {
 	if word.Progress.Percentage != 40 || strings.Contains(fmt.Sprint(word.Progress, string(word.Resume)), secret) || len(word.Resume) == 0 || *word.Spent.TokensUsed != 7 {
 		t.Errorf("%+v, resume %s", word.Progress, word.Resume)
 	}
+	ok("/progress", `{"message":"more"}`)
+	if word := m.words[2]; word.Progress.Message != "more" || !word.Without || m.words[1].Without {
+		t.Errorf("a word without a percentage: %+v", word)
+	}
 	ok("/complete", `{"output":{"a":1},"model":"m","metrics":{"tokensUsed":3},"qualityGatePassed":true}`)
 	ok("/complete", `{ "model":"m", "qualityGatePassed":true,"metrics":{"tokensUsed":3}, "output":{"a":1}}`)
 	ok("/complete", `{"output":{"a":2}}`)
@@ -278,7 +282,7 @@ func TestWordsOfALease(t *testing.T) {
 		parts := strings.Fields(what)
 		refusedAt(t, s, at+parts[0], body, parts[1:])
 	}
-	if len(m.words) != 2 || len(m.endings) != 9 {
+	if len(m.words) != 3 || len(m.endings) != 9 {
 		t.Errorf("%d words and %d endings got through", len(m.words), len(m.endings))
 	}
 }

@@ -45,7 +45,7 @@ func (l Lease) LogValue() slog.Value { return slog.StringValue(l.String()) }
 
 // LeaseProgress says how an attempt gets on, and that its agent is there. An empty one says only that.
 type LeaseProgress struct {
-	Percentage *float64        `json:"percentage,omitempty" minimum:"0" maximum:"100"`
+	Percentage *float64        `json:"percentage,omitempty" minimum:"0" maximum:"100" doc:"Left out, the last one stays."`
 	Phase      string          `json:"phase,omitempty" maxLength:"128"`
 	Message    string          `json:"message,omitempty" maxLength:"1024"`
 	Delta      string          `json:"delta,omitempty" maxLength:"4096" doc:"The newest piece of output."`

@@ -40,7 +40,7 @@ func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activit
 	if s.ended {
 		return sdk.LeaseStatus{}, LeaseLost()
 	}
-	if err := e.recall(ctx, h, s, w.Resume == nil || w.Progress == nil || w.Spent == nil); err != nil {
+	if err := e.recall(ctx, h, s, w.Resume == nil || w.Progress == nil || w.Without || w.Spent == nil); err != nil {
 		return sdk.LeaseStatus{}, err
 	}
 	s.report = Merge(s.report, h, w, time.Now())
@@ -80,6 +80,9 @@ func Merge(r activities.AttemptReport, h activities.Hold, w activities.Word, now
 	r.AgentID, r.StartedAt, r.N = h.AgentID, &began, allSignals
 	if w.Progress != nil {
 		p := w.Progress.Trim()
+		if last := r.Progress; w.Without && last != nil {
+			p.Percentage = last.Percentage
+		}
 		p.At, p.Stage, p.Attempt = now.UTC().Round(0), h.Stage, h.Attempt
 		p.Overall = p.Percentage
 		if last := r.Progress; last != nil {

@@ -192,8 +192,11 @@ func TestLeaseFromClaimToEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if _, err := e.ReportAttempt(t.Context(), c.Hold, activities.Word{Progress: &sdk.Progress{Message: "still"}, Without: true}); err != nil {
+			t.Fatal(err)
+		}
 		last := o.beats[len(o.beats)-1]
-		if string(last.Resume) != `{"page":1}` || last.Progress.Percentage != 30 || last.Progress.Overall != 40 || last.N != allSignals {
+		if string(last.Resume) != `{"page":1}` || last.Progress.Message != "still" || last.Progress.Percentage != 30 || last.Progress.Overall != 40 || last.N != allSignals {
 			t.Errorf("the last heartbeat is %+v", last)
 		}
 		tokens := int64(5)
