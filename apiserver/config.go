@@ -59,6 +59,12 @@ type Config struct {
 	TracerProvider trace.TracerProvider `env:"-" json:"-"`
 }
 
+// SharesLeases reports whether another server may be asked about this one's leases: both may have the same sealing keys where those are in a
+// file that was named, or where the event log is not of one process alone.
+func (c Config) SharesLeases(events eventlog.Config) bool {
+	return c.LeaseKeysFile != "" || events.URL != ""
+}
+
 // maxRate bounds what is a limit, in requests: more than a server answers.
 const maxRate = 1_000_000
 
