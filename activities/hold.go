@@ -30,6 +30,7 @@ type Hold struct {
 	StartedAt   time.Time `json:"s"` // when the agent got it
 	TaskBegan   time.Time `json:"b"` // when the task's first attempt began
 	HeartbeatMs int64     `json:"h"`
+	Role        sdk.Role  `json:"o,omitempty"` // in whose name it was claimed
 }
 
 // Claimed is an attempt that an agent got.

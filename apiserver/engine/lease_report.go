@@ -31,7 +31,8 @@ func LeaseLost() *sdk.Error {
 
 // ReportAttempt takes an agent's word on its attempt, which is also its heartbeat, and answers what it has to know. An attempt that is not
 // the agent's any more is [LeaseLost].
-func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activities.Word) (sdk.LeaseStatus, error) {
+func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activities.Word) (status sdk.LeaseStatus, err error) {
+	defer func() { e.leases.metrics.answered(h.Role, err) }()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*e.cfg.CallTimeout)
 	defer cancel()
 	s := e.leases.of(h)
@@ -64,7 +65,7 @@ func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activit
 	e.leases.keep(h, s)
 	s.expires = sent.Add(time.Duration(h.HeartbeatMs) * time.Millisecond)
 	e.tellProgress(ctx, h, s, w.Progress != nil)
-	status := sdk.LeaseStatus{CancelRequested: beat.GetCancelRequested(), ExpiresAt: s.expires.UTC().Round(0)}
+	status = sdk.LeaseStatus{CancelRequested: beat.GetCancelRequested(), ExpiresAt: s.expires.UTC().Round(0)}
 	if status.CancelRequested {
 		if !s.asked {
 			s.reason, s.asked = e.cancelReason(ctx, h)
