@@ -40,6 +40,7 @@ type Server struct {
 	projects  *projects
 	keys      *keys.Store // nil without keys
 	limits    *limits
+	works     *limits    // of the requests of agents at work
 	seals     *seal.Ring // nil without keys, events, leases and agents
 	attempts  *limits    // of the keys of attempts
 	metrics   *metrics
@@ -85,6 +86,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	s.streams.bound(waitBounds{maxStreams, maxStreamsOfAKey, maxStreamsOfAnAttempt, "are streams already", "end one, or follow with one what several do"})
 	s.times = defaultStreamTimes()
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
+	s.works = newLimits(workRate*cfg.RateLimit, workRate*cfg.RateBurst, keys.MaxKeys)
 	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	if cfg.KeysFile != "" {
 		if s.keys, err = keys.Open(cfg.KeysFile, logger); err != nil {
