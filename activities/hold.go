@@ -30,6 +30,7 @@ type Hold struct {
 	StartedAt   time.Time `json:"s"` // when the agent got it
 	TaskBegan   time.Time `json:"b"` // when the task's first attempt began
 	HeartbeatMs int64     `json:"h"`
+	Role        sdk.Role  `json:"o,omitempty"` // in whose name it was claimed
 }
 
 // Claimed is an attempt that an agent got.
@@ -42,8 +43,10 @@ type Claimed struct {
 // Word is what an agent says of an attempt while it has it. All of it may be left out.
 type Word struct {
 	Progress *sdk.Progress
-	Resume   json.RawMessage
-	Spent    *sdk.Metrics
+	// Without says that Progress has no percentage: that of the one before stays.
+	Without bool
+	Resume  json.RawMessage
+	Spent   *sdk.Metrics
 }
 
 // Ending is how an agent ends an attempt: by one of Result, Failure and Question.

@@ -79,7 +79,7 @@ func (s *Server) reportProgress(ctx context.Context, in *leaseInput) (*leaseStat
 	}
 	word := s.wordOf(d.value.Resume, d.value.Metrics)
 	if !d.value.Silent() {
-		word.Progress = s.progressOf(d.value)
+		word.Progress, word.Without = s.progressOf(d.value), d.value.Percentage == nil
 	}
 	status, err := s.cfg.Leases.ReportAttempt(ctx, hold, word)
 	if err != nil {

@@ -137,7 +137,7 @@ func (s *Server) failureOf(e sdk.LeaseError) *sdk.AgentError {
 	}
 	fault := sdk.TaskError{Code: e.Code, Message: s.redaction.Redactor.String(e.Message), Details: s.redaction.Redactor.JSON(orNothing(e.Details))}
 	return &sdk.AgentError{
-		TaskError: fault.Trim(), Retryable: e.Retryable, RetryAfter: time.Duration(e.RetryAfterMs) * time.Millisecond,
+		TaskError: fault.Trim(), Retryable: e.Retryable == nil || *e.Retryable, RetryAfter: time.Duration(e.RetryAfterMs) * time.Millisecond,
 	}
 }
 

@@ -234,6 +234,10 @@ func TestWordsOfALease(t *testing.T) {
 	if word.Progress.Percentage != 40 || strings.Contains(fmt.Sprint(word.Progress, string(word.Resume)), secret) || len(word.Resume) == 0 || *word.Spent.TokensUsed != 7 {
 		t.Errorf("%+v, resume %s", word.Progress, word.Resume)
 	}
+	ok("/progress", `{"message":"more"}`)
+	if word := m.words[2]; word.Progress.Message != "more" || !word.Without || m.words[1].Without {
+		t.Errorf("a word without a percentage: %+v", word)
+	}
 	ok("/complete", `{"output":{"a":1},"model":"m","metrics":{"tokensUsed":3},"qualityGatePassed":true}`)
 	ok("/complete", `{ "model":"m", "qualityGatePassed":true,"metrics":{"tokensUsed":3}, "output":{"a":1}}`)
 	ok("/complete", `{"output":{"a":2}}`)
@@ -242,6 +246,9 @@ func TestWordsOfALease(t *testing.T) {
 		t.Error(got)
 	}
 	ok("/input-required", `{"prompt":"Which?","schema":{"enum":[1,2]}}`)
+	ok("/fail", `{"error":{"code":"tests_failed","message":"red"}}`)
+	ok("/fail", `{"error":{"code":"tests_failed","message":"red","retryable":null}}`)
+	ok("/fail", `{"error":{"code":"tests_failed","message":"red","retryable":false}}`)
 	first := m.endings[0]
 	if r := first.Result; string(r.Output) != `{"a":1}` || r.Model != "m" || *r.Metrics.TokensUsed != 3 || !*r.QualityGatePassed {
 		t.Errorf("%+v", r)
@@ -254,6 +261,11 @@ func TestWordsOfALease(t *testing.T) {
 	}
 	if m.endings[4].Failure.Code != sdk.CodeInterrupted || m.endings[5].Question.Prompt != "Which?" || len(m.endings[5].Question.Schema) == 0 {
 		t.Errorf("%+v %+v", m.endings[4].Failure, m.endings[5].Question)
+	}
+	for i, want := range []bool{true, true, false} { // unless it says that it is not
+		if f := m.endings[6+i].Failure; f.Code != "tests_failed" || f.Retryable != want {
+			t.Errorf("failure %d: %+v", i, f)
+		}
 	}
 	long := strings.Repeat("x", 5000)
 	for what, body := range map[string]string{
@@ -270,7 +282,7 @@ func TestWordsOfALease(t *testing.T) {
 		parts := strings.Fields(what)
 		refusedAt(t, s, at+parts[0], body, parts[1:])
 	}
-	if len(m.words) != 2 || len(m.endings) != 6 {
+	if len(m.words) != 3 || len(m.endings) != 9 {
 		t.Errorf("%d words and %d endings got through", len(m.words), len(m.endings))
 	}
 }

@@ -40,6 +40,7 @@ type Server struct {
 	projects  *projects
 	keys      *keys.Store // nil without keys
 	limits    *limits
+	works     *limits    // of the requests of agents at work
 	seals     *seal.Ring // nil without keys, events, leases and agents
 	attempts  *limits    // of the keys of attempts
 	metrics   *metrics
@@ -85,6 +86,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	s.streams.bound(waitBounds{maxStreams, maxStreamsOfAKey, maxStreamsOfAnAttempt, "are streams already", "end one, or follow with one what several do"})
 	s.times = defaultStreamTimes()
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
+	s.works = newLimits(workRate*cfg.RateLimit, workRate*cfg.RateBurst, keys.MaxKeys)
 	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	if cfg.KeysFile != "" {
 		if s.keys, err = keys.Open(cfg.KeysFile, logger); err != nil {
@@ -110,8 +112,8 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// WithEvents makes a server like this one that has an event log and a registry of agents. Both know the same tasks and the same projects;
-// each bounds its own requests. One that counts into a registry refuses.
+// WithEvents makes a server like this one that has an event log and a registry of agents. Both know the same tasks and the same projects, and
+// take each other's leases; each bounds its own requests. One that counts into a registry refuses.
 func (s *Server) WithEvents(log *eventlog.Log, agents Agents) (*Server, error) {
 	cfg := s.cfg
 	cfg.Events, cfg.Agents = log, agents
@@ -120,6 +122,9 @@ func (s *Server) WithEvents(log *eventlog.Log, agents Agents) (*Server, error) {
 		return nil, err
 	}
 	other.projects = s.projects
+	if s.seals != nil {
+		other.seals = s.seals
+	}
 	return other, nil
 }
 

@@ -6,6 +6,9 @@
 // status, and what the log is still to be told of it. It is on disk. rolecall_alive has the last heartbeat of each, and when it last asked
 // for work over HTTP. It is in memory and forgets by itself.
 //
+// What one project may take of either is bounded. Should many of them fill the second one all the same, a heartbeat that finds no room goes into
+// the agent's record: that costs more, and nobody is taken for offline because of others.
+//
 // # Being offline
 //
 // Every server looks at both buckets again and again ([Registry.Run]). It takes an agent for offline when it has itself seen no new sign of

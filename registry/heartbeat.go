@@ -21,22 +21,23 @@ func (r *Registry) Heartbeat(ctx context.Context, project, id string, h sdk.Agen
 	before := b.At
 	b.At, b.Of = r.now(), rec.Registered
 	if h.CurrentTasks != nil {
-		b.take(h.CurrentTasks)
+		b.take(h.CurrentTasks, r.roomForTasks(ctx, project, h.CurrentTasks))
 	}
 	if h.Status == sdk.AgentOffline {
-		b.take(nil)
+		b.take(nil, 0)
 	}
 	if h.Metadata != nil && !maps.Equal(h.Metadata, rec.Metadata) {
 		if err := r.roomFor(ctx, project, rec, h.Metadata); err != nil {
 			return sdk.Agent{}, err
 		}
 	}
-	if err := r.live(ctx, project, id, b); err != nil {
+	written, err := r.live(ctx, project, id, b)
+	if err != nil {
 		return sdk.Agent{}, err
 	}
-	if status := wanted(h, rec, b); status != rec.Status || h.Metadata != nil && !maps.Equal(h.Metadata, rec.Metadata) {
+	if status := wanted(h, rec, b); !written || status != rec.Status || h.Metadata != nil && !maps.Equal(h.Metadata, rec.Metadata) {
 		rec, err = r.change(ctx, project, id, func(rec *record) (bool, error) {
-			changed := rec.Status != status
+			changed := !written || rec.Status != status
 			if h.Metadata != nil && !maps.Equal(h.Metadata, rec.Metadata) {
 				rec.Metadata, changed = h.Metadata, true
 			}

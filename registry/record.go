@@ -33,11 +33,19 @@ type record struct {
 	Untold []sdk.Event `json:"untold,omitempty"` // the events after it
 }
 
-// The bounds of what is kept of the tasks that a heartbeat names: heartbeats are in memory, a thousand of a project.
+// The bounds of what is kept of the tasks that a heartbeat names: heartbeats are in memory, a thousand of a project. Those of one project
+// share projectTaskBytes.
 const (
-	keptTasks     = 100
-	keptTaskBytes = 4 << 10
+	keptTasks        = 100
+	keptTaskBytes    = 4 << 10
+	leastTaskBytes   = 512
+	projectTaskBytes = 1 << 20
 )
+
+// taskBytes is how many bytes of task ids are kept of each heartbeat of a project with so many agents.
+func taskBytes(agents int) int {
+	return min(max(projectTaskBytes/max(agents, 1), leastTaskBytes), keptTaskBytes)
+}
 
 // beat is the last heartbeat of an agent.
 type beat struct {
@@ -47,17 +55,20 @@ type beat struct {
 	Count int       `json:"count,omitempty"` // all of them
 }
 
-// take enters the tasks that an agent says it works on.
-func (b *beat) take(tasks []string) {
+// take enters the tasks that an agent says it works on; what is beyond so many bytes is only counted.
+func (b *beat) take(tasks []string, most int) {
 	b.Count, b.Tasks = len(tasks), nil
 	bytes := 0
 	for _, id := range tasks {
-		if bytes += len(id) + len(`"",`); len(b.Tasks) == keptTasks || bytes > keptTaskBytes {
+		if bytes += idBytes(id); len(b.Tasks) == keptTasks || bytes > most {
 			break
 		}
 		b.Tasks = append(b.Tasks, id)
 	}
 }
+
+// idBytes is what an id takes in a heartbeat.
+func idBytes(id string) int { return len(id) + len(`"",`) }
 
 // tasks is a heartbeat without the tasks of another registration.
 func (r *record) tasks(b beat) beat {

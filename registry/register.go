@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
@@ -76,8 +77,22 @@ func (r *Registry) renew(project, organization string, rec *record, q sdk.AgentR
 	return err
 }
 
-// live writes a heartbeat.
-func (r *Registry) live(ctx context.Context, project, id string, b beat) error {
+// live writes a heartbeat, without its tasks where there is no room for them. It reports whether there was room at all: else the agent's record
+// has to say that it is there.
+func (r *Registry) live(ctx context.Context, project, id string, b beat) (bool, error) {
+	err := r.put(ctx, project, id, b)
+	if eventlog.NoRoom(err) && len(b.Tasks) > 0 {
+		b.Tasks = nil
+		err = r.put(ctx, project, id, b)
+	}
+	if eventlog.NoRoom(err) {
+		r.noRoom(ctx, err)
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (r *Registry) put(ctx context.Context, project, id string, b beat) error {
 	value, err := json.Marshal(b)
 	if err != nil {
 		return sdk.Errorf(sdk.CodeInternal, "a heartbeat: %v", err)

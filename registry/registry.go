@@ -13,7 +13,7 @@ import (
 
 const (
 	agentsBytes = 256 << 20
-	aliveBytes  = 64 << 20
+	aliveBytes  = 128 << 20
 	recordBytes = 512 << 10 // of one record, with the events that are still to be told
 	beatBytes   = 16 << 10
 	// projectBytes bounds the records of one project, so that no project takes the bucket from the others.
@@ -22,6 +22,8 @@ const (
 	// offline.
 	aliveFor = 4 * MaxInterval
 
+	// crampedRest is how often the log is told that there is no room for heartbeats.
+	crampedRest = 10 * time.Minute
 	// freshPoll is how recently an agent must have asked for work to count.
 	freshPoll = 90 * time.Second
 )
@@ -42,6 +44,8 @@ type Registry struct {
 	mu       sync.Mutex
 	sights   map[string]sight // by key, what [Registry.Look] saw of whom
 	lastLook time.Time        // when it last saw everything
+
+	crampedAt time.Time // when the log was last told that there is no room for heartbeats
 }
 
 // New makes a registry in the log's NATS. It calls nobody and needs no closing; [Registry.Run] lets it notice who is offline.

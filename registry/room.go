@@ -56,6 +56,36 @@ func (r *Registry) roomFor(ctx context.Context, project string, rec *record, sai
 	return nil
 }
 
+// roomForTasks is how many bytes of ids of tasks are kept of a heartbeat that names these. Few need no look at the project's other agents.
+func (r *Registry) roomForTasks(ctx context.Context, project string, tasks []string) int {
+	bytes := 0
+	for _, id := range tasks {
+		bytes += idBytes(id)
+	}
+	if bytes <= leastTaskBytes {
+		return leastTaskBytes
+	}
+	seen, err := r.snapshot(ctx, project)
+	if err != nil {
+		return leastTaskBytes
+	}
+	return taskBytes(len(seen.records))
+}
+
+// noRoom tells the log, once in a while, that heartbeats go into records.
+func (r *Registry) noRoom(ctx context.Context, err error) {
+	now := r.now()
+	r.mu.Lock()
+	again := now.Sub(r.crampedAt) >= crampedRest
+	if again {
+		r.crampedAt = now
+	}
+	r.mu.Unlock()
+	if again {
+		r.log.WarnContext(ctx, "there is no room for heartbeats of agents; they go into the agents' records, which costs more", "error", err)
+	}
+}
+
 // erase removes a record of a revision, and then what is known of the agent's life.
 func (r *Registry) erase(ctx context.Context, project, id string, revision uint64) error {
 	if err := r.agents.Remove(ctx, agentKey(project, id), revision); err != nil {

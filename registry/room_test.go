@@ -88,6 +88,31 @@ func TestFewTasksOfAHeartbeatAreKept(t *testing.T) {
 	}
 }
 
+// The more agents a project has the less is kept of each heartbeat, so that all of them take a few MiB at most.
+func TestHeartbeatsOfAProjectShareRoom(t *testing.T) {
+	t.Parallel()
+	all := 0
+	for n := range sdk.MaxAgents {
+		all += taskBytes(n)
+	}
+	if all > 3*projectTaskBytes || taskBytes(0) != keptTaskBytes || taskBytes(200) != keptTaskBytes || taskBytes(1<<20) != leastTaskBytes {
+		t.Errorf("%d bytes of %d agents", all, sdk.MaxAgents)
+	}
+	s := newServer(t, "", newClock())
+	s.register("a")
+	s.shared.keep("shop", &snapshot{at: time.Now().Add(time.Hour), records: make([]record, sdk.MaxAgents)})
+	var tasks []string
+	for i := range keptTasks {
+		tasks = append(tasks, fmt.Sprintf("%036d", i))
+	}
+	if a := s.beat("a", sdk.AgentHeartbeat{CurrentTasks: tasks}); a.Status != sdk.AgentBusy || len(a.CurrentTasks) != taskBytes(sdk.MaxAgents)/idBytes(tasks[0]) {
+		t.Errorf("%d tasks are kept", len(a.CurrentTasks))
+	}
+	if a := s.beat("a", sdk.AgentHeartbeat{CurrentTasks: tasks[:13]}); len(a.CurrentTasks) != 13 {
+		t.Errorf("%d tasks of 13 are kept", len(a.CurrentTasks))
+	}
+}
+
 func TestNothingStaysOfAnAgentThatIsGone(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -111,7 +136,8 @@ func TestNothingStaysOfAnAgentThatIsGone(t *testing.T) {
 // TestWhoTakesAllRoomKeepsNobodyOut: neither a full bucket of heartbeats nor another project's records refuse a registration.
 func TestWhoTakesAllRoomKeepsNobodyOut(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, "", newClock())
+	c := newClock()
+	s := newServer(t, "", c)
 	s.alive = s.log.Bucket(eventlog.BucketConfig{Name: "full", MaxBytes: 4 << 10, MaxValue: 1 << 10, Memory: true})
 	var err error
 	for i := 0; err == nil && i < 100; i++ {
@@ -121,6 +147,19 @@ func TestWhoTakesAllRoomKeepsNobodyOut(t *testing.T) {
 		t.Fatal("the bucket is never full")
 	}
 	s.register("a")
+	var tasks []string
+	for i := range 30 {
+		tasks = append(tasks, fmt.Sprintf("task-%020d", i))
+	}
+	s.look()
+	for range 12 { // the heartbeats of a find no room, and it is not taken for offline
+		c.pass(9 * time.Second)
+		if a := s.beat("a", sdk.AgentHeartbeat{CurrentTasks: tasks}); a.Status != sdk.AgentBusy || !a.LastSeenAt.Equal(c.now()) {
+			t.Errorf("a heartbeat without room: %+v", a)
+		}
+		s.look()
+	}
+	s.wantTold("a", "agent.registered", "idle>busy reported")
 	s.shared.keep("shop", &snapshot{at: time.Now().Add(time.Hour), bytes: map[string]int{"b": projectBytes}})
 	if _, err := s.Register(bounded(t), "shop", "acme", sdk.AgentRequest{ID: "c", Name: "c", Role: sdk.RoleCoder}); !errors.Is(err, sdk.ErrConflict) {
 		t.Errorf("beyond what a project may have: %v", err)

@@ -43,7 +43,7 @@ type Agent struct {
 	Slots        int               `json:"slots"`
 	Addressable  bool              `json:"addressable"`
 	Status       AgentStatus       `json:"status" enum:"idle,busy,offline" doc:"As it said with its last heartbeat; offline once it has missed three."`
-	CurrentTasks []string          `json:"currentTasks" doc:"The ids of the tasks that it works on, as it said with its last heartbeat: the first 100 of them, or the first 4 KiB."`
+	CurrentTasks []string          `json:"currentTasks" doc:"The ids of the tasks that it works on, as it said with its last heartbeat: the first 100 of them, or the first 4 KiB, less in a project of many agents."`
 	Metadata     map[string]string `json:"metadata"`
 	RegisteredAt time.Time         `json:"registeredAt"`
 	LastSeenAt   time.Time         `json:"lastSeenAt" doc:"Its last heartbeat, or its registration."`

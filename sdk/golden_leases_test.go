@@ -28,7 +28,7 @@ func leaseTypes() map[string]any {
 			Reflection: result.Reflection, EpisodeRefs: result.EpisodeRefs,
 		},
 		"lease_failure": sdk.LeaseFailure{
-			Error:  sdk.LeaseError{Code: "no_ink", Message: "no ink", Details: json.RawMessage(`{"exitCode":1}`), Retryable: true, RetryAfterMs: 5000},
+			Error:  sdk.LeaseError{Code: "no_ink", Message: "no ink", Details: json.RawMessage(`{"exitCode":1}`), Retryable: new(true), RetryAfterMs: 5000},
 			Resume: json.RawMessage(`{"page":3}`), Metrics: &metrics,
 		},
 		"bare_lease_failure":  sdk.LeaseFailure{},

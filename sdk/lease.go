@@ -45,7 +45,7 @@ func (l Lease) LogValue() slog.Value { return slog.StringValue(l.String()) }
 
 // LeaseProgress says how an attempt gets on, and that its agent is there. An empty one says only that.
 type LeaseProgress struct {
-	Percentage *float64        `json:"percentage,omitempty" minimum:"0" maximum:"100"`
+	Percentage *float64        `json:"percentage,omitempty" minimum:"0" maximum:"100" doc:"Left out, the last one stays."`
 	Phase      string          `json:"phase,omitempty" maxLength:"128"`
 	Message    string          `json:"message,omitempty" maxLength:"1024"`
 	Delta      string          `json:"delta,omitempty" maxLength:"4096" doc:"The newest piece of output."`
@@ -90,7 +90,7 @@ type LeaseError struct {
 	Code         Code            `json:"code" doc:"Lower-case with underscores: the agent's own, or interrupted to give the task back. Another one of rolecall's own becomes agent_failed." example:"tests_failed"`
 	Message      string          `json:"message" doc:"What went wrong; what is beyond 4 KiB is cut."`
 	Details      json.RawMessage `json:"details,omitempty" doc:"Any JSON of at most 16 KiB."`
-	Retryable    bool            `json:"retryable,omitempty" doc:"Whether another attempt of the stage may mend it."`
+	Retryable    *bool           `json:"retryable,omitempty" doc:"Whether another attempt of the stage may mend it. Default: true."`
 	RetryAfterMs int64           `json:"retryAfterMs,omitempty" minimum:"0" maximum:"2592000000" doc:"How long to wait before the next attempt, instead of the backoff."`
 }
 

@@ -48,6 +48,7 @@ type Presence struct {
 	news     chan struct{} // there is something else to say; one pending notice is enough
 
 	registered bool           // of Run alone, as those below
+	unsure     bool           // a registration was not answered, and may have been taken
 	said       AgentHeartbeat // last
 	failed     string         // what the log was last told of
 
@@ -221,6 +222,7 @@ func (p *Presence) register(ctx context.Context) error {
 	p.mu.Unlock()
 	agent, err := p.registry.RegisterAgent(ctx, request)
 	if err != nil {
+		p.unsure = p.unsure || ctx.Err() != nil
 		p.mu.Lock()
 		p.stale = p.stale || stale
 		p.mu.Unlock()
@@ -259,7 +261,7 @@ func (p *Presence) note(ctx context.Context, err error) {
 
 // leave says that the agent is gone.
 func (p *Presence) leave(ctx context.Context) {
-	if !p.registered {
+	if !p.registered && !p.unsure {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), presenceLast)

@@ -19,6 +19,7 @@ type hears struct {
 	failure  error // of every call
 	interval time.Duration
 	there    bool
+	mute     bool // it takes a registration and does not answer it
 	said     []string
 }
 
@@ -35,9 +36,13 @@ func (h *hears) set(change func()) {
 	change()
 }
 
-func (h *hears) RegisterAgent(_ context.Context, r AgentRequest) (*Agent, error) {
+func (h *hears) RegisterAgent(ctx context.Context, r AgentRequest) (*Agent, error) {
 	err := h.tell(strings.TrimSpace("register " + r.ID + map[bool]string{true: " addressable"}[r.Addressable]))
 	h.set(func() { h.there = err == nil })
+	if h.mute {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	return &Agent{HeartbeatIntervalMs: h.interval.Milliseconds()}, err
 }
 
@@ -109,6 +114,18 @@ func TestPresenceGoesByTheRegistry(t *testing.T) {
 		h.want(t, "15s idle", "15s register a", "15s idle")
 		end()
 		h.want(t, "16s offline")
+	})
+}
+
+// What ends before its registration was answered says all the same that it is gone.
+func TestPresenceThatEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &hears{mute: true}
+		_, end := watch(t, h)
+		synctest.Wait()
+		end()
+		h.want(t, "0s register a", "0s offline")
 	})
 }
 

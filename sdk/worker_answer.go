@@ -122,7 +122,7 @@ func (a *leased) failing(e *AgentError, kept bool) func(context.Context) error {
 		fault.Message = "the agent failed without saying why"
 	}
 	body := LeaseFailure{Error: LeaseError{
-		Code: fault.Code, Message: fault.Message, Details: fault.Details, Retryable: e.Retryable,
+		Code: fault.Code, Message: fault.Message, Details: fault.Details, Retryable: &e.Retryable,
 		RetryAfterMs: min(max(e.RetryAfter.Milliseconds(), 0), MaxTimeoutMs),
 	}}
 	if kept {

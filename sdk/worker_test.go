@@ -221,7 +221,7 @@ func TestWorkerAnswers(t *testing.T) {
 		}, nil, `fail {"error":{"code":"agent_failed","message":"red","retryable":true}}`},
 		"a final one": {func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
 			return nil, sdk.Final("broke", errors.New("no"))
-		}, nil, `fail {"error":{"code":"broke","message":"no"}}`},
+		}, nil, `fail {"error":{"code":"broke","message":"no","retryable":false}}`},
 		"a reserved one": {func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
 			return nil, sdk.Final("worker_lost", errors.New("no"))
 		}, nil, `"code":"agent_failed"`},

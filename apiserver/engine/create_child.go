@@ -46,7 +46,8 @@ func (e *Engine) createChild(ctx context.Context, in workflows.TaskInput, digest
 	if err != nil {
 		return sdk.Task{}, false, fault(err)
 	}
-	if out.Nonce != ask.Nonce { // another asking with this id was taken at the same time
+	echoes := out.Nonce != "" || out.Digest != "" // a control worker of an earlier version does not say whose asking it took
+	if echoes && out.Nonce != ask.Nonce {         // another asking with this id was taken at the same time
 		if digest == "" || out.Digest != digest {
 			return sdk.Task{}, false, Taken(digest)
 		}

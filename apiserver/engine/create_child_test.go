@@ -241,22 +241,31 @@ func TestCreateChildThatAnotherAskingCreated(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		mine, other string // digests
-		code        sdk.Code
+		nonce       string
+		code        sdk.Code // "" when the child is mine
 	}{
-		"another request of the same key": {"d1", "d2", sdk.CodeIdempotencyMismatch},
-		"the same id without a key":       {"", "", sdk.CodeConflict},
-		"the same request":                {"d1", "d1", sdk.CodeNotFound}, // is read, and this Temporal has no such run
+		"another request of the same key":   {"d1", "d2", "another", sdk.CodeIdempotencyMismatch},
+		"the same id without a key":         {"", "", "another", sdk.CodeConflict},
+		"the same request":                  {"d1", "d1", "another", sdk.CodeNotFound}, // is read, and this Temporal has no such run
+		"the same request, without a nonce": {"d1", "d1", "", sdk.CodeNotFound},
+		"a worker that does not say whose":  {"d1", "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := newOneRun(t, input())
 			o.run.WorkflowExecutionInfo.Memo.Fields[workflows.MemoTask] = payload(t, workflows.NewTaskMemo(workflows.NewTask(input(), at(0))))
-			f := &familyRuns{oneRun: o, other: &workflows.DelegateTaskInput{Digest: tc.other, Nonce: "another"}}
+			f := &familyRuns{oneRun: o, other: &workflows.DelegateTaskInput{Digest: tc.other, Nonce: tc.nonce}}
 			e := newEngine(f, Config{})
 			defer e.Close()
 			in := input(func(r *sdk.TaskRequest) { r.ParentID = "a" })
 			in.ID = "c"
 			task, replayed, err := e.CreateTask(t.Context(), in, tc.mine)
+			if tc.code == "" {
+				if err != nil || replayed || task.ID != "c" {
+					t.Errorf("%+v, replayed %t, %v", task, replayed, err)
+				}
+				return
+			}
 			if refused, ok := errors.AsType[*sdk.Error](err); !ok || refused.Code != tc.code || replayed {
 				t.Errorf("%+v, replayed %t, %v", task, replayed, err)
 			}

@@ -32,6 +32,7 @@ type desk struct {
 	poll     func(length time.Duration) (*polledTask, error) // nil, nil is an empty one
 	giveBack func(*polledTask)
 	work     func(func()) // runs a goroutine
+	crowded  func() bool  // there is to be one poll at a time only
 	closing  <-chan struct{}
 
 	mu      sync.Mutex
@@ -105,6 +106,9 @@ func (d *desk) wanted() int {
 		if time.Until(c.until) > pollScrap {
 			n++
 		}
+	}
+	if n > 1 && d.crowded() {
+		return 1
 	}
 	return min(n, pollsOfAQueue)
 }
@@ -198,11 +202,4 @@ func (d *desk) hand(task *polledTask, err error) {
 		d.waiting[0].got <- handed{task: task}
 		d.waiting = d.waiting[1:]
 	}
-}
-
-// idle reports whether nobody waits and no poll is under way.
-func (d *desk) idle() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.waiting) == 0 && d.polls == 0
 }

@@ -22,6 +22,7 @@ type queueOf struct {
 	failure error
 	work    sync.WaitGroup
 	closed  chan struct{}
+	crowd   bool // of others
 }
 
 func (q *queueOf) poll(length time.Duration) (*polledTask, error) {
@@ -69,13 +70,20 @@ func (q *queueOf) bring(name string) bool {
 func (q *queueOf) desk() *desk {
 	q.closed = make(chan struct{})
 	return &desk{
-		poll: q.poll, work: q.work.Go, closing: q.closed,
+		poll: q.poll, work: q.work.Go, closing: q.closed, crowded: func() bool { return q.crowd },
 		giveBack: func(task *polledTask) {
 			q.mu.Lock()
 			defer q.mu.Unlock()
 			q.back = append(q.back, task.GetActivityId())
 		},
 	}
+}
+
+// idle reports whether nobody waits and no poll is under way.
+func (d *desk) idle() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.waiting) == 0 && d.polls == 0
 }
 
 // taker is a claim under way.
@@ -128,6 +136,33 @@ func TestDeskHandsOutInTurn(t *testing.T) {
 		q.work.Wait()
 		if q.most != pollsOfAQueue || len(q.back) != 0 || !d.idle() {
 			t.Errorf("%d polls at once, given back %q", q.most, q.back)
+		}
+	})
+}
+
+// Where there is a crowd a queue gets one poll at a time, over which all claims are served all the same.
+func TestDeskInACrowd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queueOf{crowd: true}
+		d := q.desk()
+		var takers []*taker
+		for range 10 {
+			takers = append(takers, take(d, time.Minute))
+		}
+		for n, k := range takers {
+			for !q.bring(strconv.Itoa(n)) {
+				synctest.Wait()
+			}
+			<-k.done
+			synctest.Wait()
+			if k.name != strconv.Itoa(n) {
+				t.Errorf("claim %d got %q, %v", n, k.name, k.err)
+			}
+		}
+		q.work.Wait()
+		if q.most != 1 || !d.idle() {
+			t.Errorf("%d polls at once", q.most)
 		}
 	})
 }

@@ -194,8 +194,10 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		bellTimes: bellTimes{start: bellStart, look: quickLook},
 	}
 	if cfg.Metrics != nil {
-		if err := cfg.Metrics.Register(e.stories.ended); err != nil {
-			cfg.Logger.Warn("a metric of the engine is not shown", "error", err)
+		for _, c := range append(e.leases.metrics.collectors(), e.stories.ended) {
+			if err := cfg.Metrics.Register(c); err != nil {
+				cfg.Logger.Warn("a metric of the engine is not shown", "error", err)
+			}
 		}
 	}
 	if cfg.Events != nil {

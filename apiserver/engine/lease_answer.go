@@ -24,7 +24,8 @@ const youngAttempt = time.Second
 
 // EndAttempt ends an attempt as its agent says. The same ending again is no error; another one, and one that comes too late, is
 // [LeaseLost].
-func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activities.Ending) error {
+func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activities.Ending) (err error) {
+	defer func() { e.leases.metrics.answered(h.Role, err) }()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*e.cfg.CallTimeout)
 	defer cancel()
 	s := e.leases.of(h)
@@ -47,7 +48,10 @@ func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activiti
 	if untouched(end, h, s) {
 		report.StartedAt = nil
 	}
-	err := e.respond(ctx, h, end, report)
+	err = e.respond(ctx, h, end, report)
+	if err == nil {
+		e.leases.metrics.over(h.Role, end)
+	}
 	if isSpent(err) {
 		same, unread := e.endedSo(ctx, h, end.Digest)
 		if unread != nil {

@@ -23,6 +23,7 @@ import (
 // role's, in turn and never both at once, so that an agent gets one task, and each once at least. It is nil when none came, and when ctx has
 // ended: what came then is given back.
 func (e *Engine) ClaimTask(ctx context.Context, in activities.Claim) (*activities.Claimed, error) {
+	defer e.leases.metrics.claiming(in.Role)()
 	least := pollLeast
 	if in.Addressed {
 		least = 2 * pollLeast // one for each queue
@@ -30,18 +31,11 @@ func (e *Engine) ClaimTask(ctx context.Context, in activities.Claim) (*activitie
 	until := time.Now().Add(max(in.Wait, least))
 	own := in.Addressed
 	for time.Until(until) > pollScrap && ctx.Err() == nil && e.life.Err() == nil {
-		queue, wait := workflows.RoleQueue(in.Project, in.Role), time.Until(until)
-		switch {
-		case own:
-			queue, wait = workflows.AgentQueue(in.Project, in.Role, in.AgentID), pollLeast
-		case in.Addressed:
-			wait = min(wait, pollMost)
-		}
-		own = in.Addressed && !own
-		task, err := e.desk(queue).take(ctx, wait)
+		task, err := e.ask(ctx, in, own, time.Until(until))
 		if err != nil {
 			return nil, fault(err)
 		}
+		own = in.Addressed && !own
 		if task == nil {
 			continue
 		}
@@ -53,9 +47,30 @@ func (e *Engine) ClaimTask(ctx context.Context, in activities.Claim) (*activitie
 	return nil, nil
 }
 
+// ask waits for a task in the agent's own queue, or in its role's. Its own is passed over while too many of the project are asked.
+func (e *Engine) ask(ctx context.Context, in activities.Claim, own bool, wait time.Duration) (*polledTask, error) {
+	queue, most := workflows.RoleQueue(in.Project, in.Role), desksOfAProject
+	switch {
+	case own:
+		queue, most, wait = workflows.AgentQueue(in.Project, in.Role, in.AgentID), ownDesks, pollLeast
+	case in.Addressed:
+		wait = min(wait, pollMost)
+	}
+	d, leave := e.desk(in.Project, in.Role, queue, most)
+	switch {
+	case d != nil:
+		defer leave()
+		return d.take(ctx, wait)
+	case own:
+		return nil, nil
+	default:
+		return nil, tooManyDesks()
+	}
+}
+
 // ReturnAttempt gives an attempt back that its agent can not be told of.
 func (e *Engine) ReturnAttempt(h activities.Hold) {
-	e.attend(func() { e.returnToken(h.Token) })
+	e.attend(func() { e.returnToken(h.Role, h.Token) })
 }
 
 // pollQueue asks a queue for a task. Nothing cuts it short.
@@ -80,10 +95,9 @@ func isLate(err error) bool {
 	return late || errors.Is(err, context.DeadlineExceeded)
 }
 
-func (e *Engine) giveBack(task *polledTask) { e.returnToken(task.GetTaskToken()) }
-
 // returnToken gives an attempt back that no agent has begun: it uses none of its stage's attempts.
-func (e *Engine) returnToken(token []byte) {
+func (e *Engine) returnToken(role sdk.Role, token []byte) {
+	e.leases.metrics.givenBack(role)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.life), 2*e.cfg.CallTimeout)
 	defer cancel()
 	if err := e.failAttempt(ctx, token, leaseIdentity, interruption(activities.AttemptReport{})); err != nil && !isNotFound(err) {
@@ -137,13 +151,14 @@ func (e *Engine) handOut(ctx context.Context, in activities.Claim, task *polledT
 		e.ReturnAttempt(claimed.Hold)
 		return nil, fault(err)
 	case beat.GetCancelRequested(), beat.GetActivityPaused(), beat.GetActivityReset(), ctx.Err() != nil:
-		e.returnToken(claimed.Hold.Token)
+		e.returnToken(in.Role, claimed.Hold.Token)
 		return nil, nil
 	}
 	state.fresh, state.report = true, report
 	e.leases.keep(claimed.Hold, state)
 	claimed.ExpiresAt = began.Add(time.Duration(claimed.Hold.HeartbeatMs) * time.Millisecond)
 	e.attend(func() { e.tellStarted(claimed.Hold) })
+	e.leases.metrics.handedOut(in.Role)
 	return claimed, nil
 }
 
@@ -171,7 +186,7 @@ func (e *Engine) readTask(in activities.Claim, task *polledTask) (*activities.Cl
 		length = heartbeatWithout
 	}
 	return &activities.Claimed{Assignment: assignment, Hold: activities.Hold{
-		Project: project, AgentID: in.AgentID, TaskID: id, RunID: task.GetWorkflowExecution().GetRunId(), Stage: stage, Attempt: number,
+		Project: project, Role: in.Role, AgentID: in.AgentID, TaskID: id, RunID: task.GetWorkflowExecution().GetRunId(), Stage: stage, Attempt: number,
 		Token: task.GetTaskToken(), StartedAt: now, TaskBegan: began, HeartbeatMs: length.Milliseconds(),
 	}}, nil
 }

@@ -31,7 +31,8 @@ func LeaseLost() *sdk.Error {
 
 // ReportAttempt takes an agent's word on its attempt, which is also its heartbeat, and answers what it has to know. An attempt that is not
 // the agent's any more is [LeaseLost].
-func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activities.Word) (sdk.LeaseStatus, error) {
+func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activities.Word) (status sdk.LeaseStatus, err error) {
+	defer func() { e.leases.metrics.answered(h.Role, err) }()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*e.cfg.CallTimeout)
 	defer cancel()
 	s := e.leases.of(h)
@@ -40,7 +41,7 @@ func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activit
 	if s.ended {
 		return sdk.LeaseStatus{}, LeaseLost()
 	}
-	if err := e.recall(ctx, h, s, w.Resume == nil || w.Progress == nil || w.Spent == nil); err != nil {
+	if err := e.recall(ctx, h, s, w.Resume == nil || w.Progress == nil || w.Without || w.Spent == nil); err != nil {
 		return sdk.LeaseStatus{}, err
 	}
 	s.report = Merge(s.report, h, w, time.Now())
@@ -64,7 +65,7 @@ func (e *Engine) ReportAttempt(ctx context.Context, h activities.Hold, w activit
 	e.leases.keep(h, s)
 	s.expires = sent.Add(time.Duration(h.HeartbeatMs) * time.Millisecond)
 	e.tellProgress(ctx, h, s, w.Progress != nil)
-	status := sdk.LeaseStatus{CancelRequested: beat.GetCancelRequested(), ExpiresAt: s.expires.UTC().Round(0)}
+	status = sdk.LeaseStatus{CancelRequested: beat.GetCancelRequested(), ExpiresAt: s.expires.UTC().Round(0)}
 	if status.CancelRequested {
 		if !s.asked {
 			s.reason, s.asked = e.cancelReason(ctx, h)
@@ -80,6 +81,9 @@ func Merge(r activities.AttemptReport, h activities.Hold, w activities.Word, now
 	r.AgentID, r.StartedAt, r.N = h.AgentID, &began, allSignals
 	if w.Progress != nil {
 		p := w.Progress.Trim()
+		if last := r.Progress; w.Without && last != nil {
+			p.Percentage = last.Percentage
+		}
 		p.At, p.Stage, p.Attempt = now.UTC().Round(0), h.Stage, h.Attempt
 		p.Overall = p.Percentage
 		if last := r.Progress; last != nil {

@@ -38,6 +38,8 @@ type oneLease struct {
 	beats   []activities.AttemptReport
 	history []*historypb.HistoryEvent // newest first
 	unread  error                     // reading the history fails so
+	quiet   string                    // a queue in which there is nothing
+	asked   int                       // how often that was polled
 	told    []any                     // by signal
 }
 
@@ -71,8 +73,26 @@ type leaseService struct {
 	run *oneLease
 }
 
-func (s leaseService) PollActivityTaskQueue(context.Context, *workflowservice.PollActivityTaskQueueRequest, ...grpc.CallOption) (*workflowservice.PollActivityTaskQueueResponse, error) {
-	return s.run.task, nil
+func (s leaseService) PollActivityTaskQueue(ctx context.Context, in *workflowservice.PollActivityTaskQueueRequest, _ ...grpc.CallOption) (*workflowservice.PollActivityTaskQueueResponse, error) {
+	o := s.run
+	o.mu.Lock()
+	quiet := in.GetTaskQueue().GetName() == o.quiet
+	if quiet {
+		o.asked++
+	}
+	o.mu.Unlock()
+	if !quiet {
+		return o.task, nil
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// again has the attempt be there anew.
+func (o *oneLease) again() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gone = false
 }
 
 func (s leaseService) RecordActivityTaskHeartbeat(_ context.Context, in *workflowservice.RecordActivityTaskHeartbeatRequest, _ ...grpc.CallOption) (*workflowservice.RecordActivityTaskHeartbeatResponse, error) {
@@ -192,8 +212,11 @@ func TestLeaseFromClaimToEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if _, err := e.ReportAttempt(t.Context(), c.Hold, activities.Word{Progress: &sdk.Progress{Message: "still"}, Without: true}); err != nil {
+			t.Fatal(err)
+		}
 		last := o.beats[len(o.beats)-1]
-		if string(last.Resume) != `{"page":1}` || last.Progress.Percentage != 30 || last.Progress.Overall != 40 || last.N != allSignals {
+		if string(last.Resume) != `{"page":1}` || last.Progress.Message != "still" || last.Progress.Percentage != 30 || last.Progress.Overall != 40 || last.N != allSignals {
 			t.Errorf("the last heartbeat is %+v", last)
 		}
 		tokens := int64(5)
@@ -372,7 +395,9 @@ func TestAddressedClaimAsksBothQueues(t *testing.T) {
 			e := leasing(t, o, false)
 			own := &queueOf{}
 			mine := own.desk()
-			e.leases.desks[workflows.AgentQueue("shop", "coder", "ada")] = mine
+			if d, _ := e.leases.desks.enter(workflows.AgentQueue("shop", "coder", "ada"), "shop", 1, func() *desk { return mine }); d != mine {
+				t.Fatal("there is another desk")
+			}
 			c, err := e.ClaimTask(t.Context(), activities.Claim{Project: "shop", Role: "coder", AgentID: "ada", Addressed: true, Wait: wait})
 			if err != nil || c == nil || c.Hold.TaskID != "t1" {
 				t.Errorf("a claim of %s: %+v, %v", wait, c, err)

@@ -20,13 +20,15 @@ const (
 
 // leases is what is known here of the attempts that agents have over HTTP. Nothing rests on it but the number of questions to Temporal.
 type leases struct {
+	desks   *desks
+	metrics *leaseMetrics
+
 	mu    sync.Mutex
-	desks map[string]*desk // by queue
 	known *cache[*leaseState]
 }
 
 func newLeases() *leases {
-	return &leases{desks: map[string]*desk{}, known: newCache[*leaseState](leaseBytes, leaseTTL)}
+	return &leases{desks: newDesks(), metrics: newLeaseMetrics(), known: newCache[*leaseState](leaseBytes, leaseTTL)}
 }
 
 // leaseState is what is remembered of one lease. Its lock is held during each call about it, so that they come one after the other.
@@ -69,29 +71,6 @@ func (s *leaseState) size() int {
 		n += len(p.Message) + len(p.Delta)
 	}
 	return n
-}
-
-// desk is the one of a queue.
-func (e *Engine) desk(queue string) *desk {
-	l := e.leases
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if d, ok := l.desks[queue]; ok {
-		return d
-	}
-	for name, d := range l.desks {
-		if d.idle() {
-			delete(l.desks, name)
-		}
-	}
-	d := &desk{
-		poll:     func(length time.Duration) (*polledTask, error) { return e.pollQueue(queue, length) },
-		giveBack: e.giveBack,
-		work:     e.attend,
-		closing:  e.life.Done(),
-	}
-	l.desks[queue] = d
-	return d
 }
 
 // attend runs f, of which Close waits for the end.

@@ -182,7 +182,7 @@ func (s *serve) serveAPI(ctx context.Context, listener net.Listener) error {
 	tasks := engine.New(temporal, engine.Config{
 		Namespace: s.temporal.Namespace, UIURL: s.apiConfig.TemporalUIURL, DataConverter: s.temporal.DataConverter,
 		Metrics: s.apiConfig.Metrics, Logger: s.log, Events: s.apiConfig.Events, Before: s.controlConfig.Redaction.Event,
-		SharedLeases: s.apiConfig.LeaseKeysFile != "" || s.events.URL != "", // an embedded log is of one process, and so is its directory
+		SharedLeases: s.apiConfig.SharesLeases(s.events),
 	})
 	defer tasks.Close()
 	s.apiConfig.Leases = tasks

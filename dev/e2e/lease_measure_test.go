@@ -3,14 +3,9 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
-	"fmt"
 	"log/slog"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,7 +24,7 @@ var measureLeases = flag.Int("measure-leases", 0, "rounds in which agents over H
 // measuredSlots are those of either worker, and how many callers there are.
 const measuredSlots = 50
 
-// Short tasks by a Go role worker and by a worker over leases take turns in one run, with 50 slots and 50 callers; then 1000 claims wait.
+// Short tasks by a Go role worker and by a worker over leases take turns in one run, with 50 slots and 50 callers.
 func TestMeasureLeases(t *testing.T) {
 	if *measureLeases == 0 {
 		t.Skip("it measures, and takes minutes: -measure-leases 6")
@@ -81,7 +76,6 @@ func TestMeasureLeases(t *testing.T) {
 	}
 	slices.Sort(ratios)
 	t.Logf("over HTTP against a Go role worker: median %.2f, least %.2f, most %.2f", ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
-	s.idleClaims(1000)
 }
 
 // throughput is how many tasks a second a role does for 50 callers who wait for each.
@@ -109,57 +103,4 @@ func (s *scene) throughput(role sdk.Role, tasks int) float64 {
 	}
 	callers.Wait()
 	return float64(tasks) / time.Since(began).Seconds()
-}
-
-// idleClaims says what claims that wait cost the API.
-func (s *scene) idleClaims(n int) {
-	s.t.Helper()
-	memory, _ := usage(s.t, s.stack.API.Pid())
-	ctx, stop := context.WithCancel(s.t.Context())
-	defer stop()
-	var waiting sync.WaitGroup
-	for i := range n {
-		waiting.Go(func() {
-			for ctx.Err() == nil {
-				_, err := s.client.Claim(ctx, sdk.RoleReviewer, sdk.ClaimRequest{AgentID: fmt.Sprintf("idle-%d", i), WaitMs: 60_000})
-				if err != nil && !errors.Is(err, context.Canceled) {
-					s.t.Errorf("idle claim: %v", err)
-					return
-				}
-			}
-		})
-	}
-	s.eventually("the claims wait", patience, func() error { // what was there before is measured beside them
-		if now, _ := usage(s.t, s.stack.API.Pid()); now == memory {
-			return errors.New("not yet")
-		}
-		return nil
-	})
-	settle, span := time.NewTimer(10*time.Second), 30*time.Second
-	<-settle.C
-	_, before := usage(s.t, s.stack.API.Pid())
-	<-time.After(span)
-	after, spent := usage(s.t, s.stack.API.Pid())
-	s.t.Logf("%d idle claims cost the API %.1f MB and %.2f %% of a core", n, float64(after-memory)/(1<<20), 100*(spent-before).Seconds()/span.Seconds())
-	stop()
-	waiting.Wait()
-}
-
-// usage is a process's resident memory in bytes and its CPU time so far.
-func usage(t *testing.T, pid int) (memory int, cpu time.Duration) {
-	t.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Skipf("what a process uses can not be read here: %v", err)
-	}
-	fields := strings.Fields(string(raw[strings.LastIndex(string(raw), ")")+2:]))
-	number := func(i int) int {
-		n, err := strconv.Atoi(fields[i])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	const ticks = 100 // a second
-	return number(21) * os.Getpagesize(), time.Duration(number(11)+number(12)) * time.Second / ticks
 }

@@ -74,7 +74,7 @@ func TestLeasesThatAreRefused(t *testing.T) {
 		t.Fatalf("claimed attempt %d of %s", again.Attempt, again.Task.ID)
 	}
 	refused("of the attempt before", s.client, lapsed.Token, sdk.ErrLeaseLost)
-	s.do(s.client.FailLease(ctx, again.Token, sdk.LeaseFailure{Error: sdk.LeaseError{Code: "no_way", Message: "no way"}}))
+	s.do(s.client.FailLease(ctx, again.Token, sdk.LeaseFailure{Error: sdk.LeaseError{Code: "no_way", Message: "no way", Retryable: new(false)}}))
 	if done := s.ended(expiring.ID); done.Status != sdk.StatusFailed || done.Result.Error.Code != "no_way" {
 		t.Errorf("the task ended as %s: %+v", done.Status, done.Result)
 	}

@@ -89,7 +89,7 @@ func TestTwoServersShareLeases(t *testing.T) {
 		_, err := client.ReportLease(ctx, lease.Token, word)
 		s.do(err)
 	}
-	failure := sdk.LeaseFailure{Error: sdk.LeaseError{Code: "again", Message: "once more", Retryable: true}}
+	failure := sdk.LeaseFailure{Error: sdk.LeaseError{Code: "again", Message: "once more"}}
 	for range 3 { // by one server, then the other
 		s.do(client.FailLease(ctx, lease.Token, failure))
 	}

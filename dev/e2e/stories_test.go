@@ -75,6 +75,18 @@ func (f *follower) sequences() (list []string) {
 	return list
 }
 
+// ofTasks are the sequences of the events of tasks.
+func (f *follower) ofTasks() (list []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.events {
+		if e.Task != "" {
+			list = append(list, e.Sequence)
+		}
+	}
+	return list
+}
+
 // wantStories waits until the stories of the tasks have ended, and looks at each: every seq once and in order, one terminal event, and
 // nothing but what follows from it after it. The sequences only grow.
 func (f *follower) wantStories(ids []string) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,7 +66,10 @@ func TestAgentOverHTTP(t *testing.T) {
 		t.Errorf("ended as %s, confirmed %v", now.Status, now.CancelConfirmed)
 	}
 
-	w, err := sdk.NewWorker(c, sdk.WorkerConfig{Roles: []sdk.Role{sdk.RoleTester}, AgentID: "bob"})
+	var log strings.Builder
+	w, err := sdk.NewWorker(c, sdk.WorkerConfig{
+		Roles: []sdk.Role{sdk.RoleTester}, AgentID: "bob", Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +81,7 @@ func TestAgentOverHTTP(t *testing.T) {
 			return &sdk.Result{Output: json.RawMessage(`"done"`)}, nil
 		}))
 	}()
+	registered(t, c, "bob")
 	tested, err := c.CreateTask(ctx, sdk.TaskRequest{Type: sdk.TypeCodeTest, Title: "Test"})
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +89,49 @@ func TestAgentOverHTTP(t *testing.T) {
 	if done, err := c.WaitForTask(ctx, tested.ID); err != nil || done.Status != sdk.StatusCompleted || done.AgentID != "bob" {
 		t.Errorf("%+v, %v", done, err)
 	}
-	if err := <-ended; err != nil {
+	if err := <-ended; err != nil || log.Len() > 0 {
+		t.Errorf("%v, log: %s", err, &log)
+	}
+	if bob, err := c.Agent(ctx, "bob"); err != nil || bob.Status != sdk.AgentOffline || bob.Role != sdk.RoleTester {
+		t.Errorf("in the registry: %+v, %v", bob, err)
+	}
+}
+
+// registered waits until an agent is in the registry.
+func registered(t *testing.T, c *sdk.Client, id string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if _, err := c.Agent(ctx, id); err == nil {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatalf("%s is not in the registry", id)
+		}
+	}
+}
+
+// A lease that was claimed before the event log was opened is one after that, too.
+func TestLeaseWhileTheLogIsOpened(t *testing.T) {
+	t.Parallel()
+	s := sdktest.New(t)
+	c, ctx := s.Client(), t.Context()
+	if _, err := c.CreateTask(ctx, sdk.TaskRequest{Type: sdk.TypeCodeWrite, Title: "Write"}); err != nil {
+		t.Fatal(err)
+	}
+	lease, err := c.Claim(ctx, sdk.RoleCoder, sdk.ClaimRequest{AgentID: "ada", WaitMs: 10_000})
+	if err != nil || lease == nil {
+		t.Fatal(lease, err)
+	}
+	if _, err := c.RegisterAgent(ctx, sdk.AgentRequest{ID: "ada", Name: "Ada", Role: sdk.RoleCoder}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CompleteLease(ctx, lease.Token, sdk.LeaseResult{Output: json.RawMessage(`1`)}); err != nil {
 		t.Error(err)
 	}
 }

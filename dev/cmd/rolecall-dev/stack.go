@@ -44,6 +44,7 @@ func listenAPI(ctx context.Context, addr string) (net.Listener, error) {
 // parts are the API and the control worker on a Temporal that runs.
 type parts struct {
 	api      apiserver.Config
+	shared   bool // another server may be asked about this one's leases
 	agents   registry.Config
 	listener net.Listener
 	temporal client.Options
@@ -56,7 +57,7 @@ func newParts(c Config, listener net.Listener, server *temporal.Server, shown *t
 	}
 	c.API.Metrics, c.API.TracerProvider = shown.Registerer(), shown.TracerProvider()
 	return &parts{
-		api: c.API, agents: c.Agents, listener: listener, log: logger,
+		api: c.API, shared: c.API.SharesLeases(c.Events), agents: c.Agents, listener: listener, log: logger,
 		temporal: shown.Instrument(client.Options{
 			HostPort: server.FrontendAddr(), Namespace: client.DefaultNamespace, Identity: "rolecall-dev",
 			Logger: log.NewStructuredLogger(logger.With("part", "control")),
@@ -98,7 +99,7 @@ func (p *parts) serveAPI(ctx context.Context, before func(sdk.Event) sdk.Event) 
 	defer c.Close()
 	tasks := engine.New(c, engine.Config{
 		Namespace: p.temporal.Namespace, UIURL: p.api.TemporalUIURL, Metrics: p.api.Metrics, Logger: p.log.With("part", "api"),
-		Events: p.api.Events, Before: before,
+		Events: p.api.Events, Before: before, SharedLeases: p.shared,
 	})
 	defer tasks.Close()
 	p.api.Leases = tasks
