@@ -16,7 +16,7 @@ func (a *leased) answer(result *Result, err, cause error) {
 	}
 	base := context.WithoutCancel(a.ctx)
 	latest := time.Now().Add(2*a.length + answerMargin)
-	tell := a.telling(result, err, cause)
+	tell := a.saying(result, err, cause)
 	a.lastWord(base)
 	retry, try := backoff{initial: claimPause, limit: time.Second}, max(a.length/6, answerTry)
 	for {
@@ -65,8 +65,8 @@ func (a *leased) once(ctx context.Context, most time.Duration, tell func(context
 
 var errRefusedAnswer = errors.New("the service refused the attempt's answer")
 
-// telling is the call that says how the attempt ended.
-func (a *leased) telling(result *Result, err, cause error) func(context.Context) error {
+// saying is the call that says how the attempt ended.
+func (a *leased) saying(result *Result, err, cause error) func(context.Context) error {
 	resume, spent := a.reporter.last()
 	question, asks := errors.AsType[*InputRequired](err)
 	switch {
@@ -133,6 +133,8 @@ func (a *leased) failing(e *AgentError, kept bool) func(context.Context) error {
 
 // lastWord tells the progress that the service has not heard of yet. It is not worth more than one try.
 func (a *leased) lastWord(ctx context.Context) {
+	a.telling <- struct{}{}
+	defer func() { <-a.telling }()
 	word, taken := a.reporter.word()
 	if word.Silent() {
 		return

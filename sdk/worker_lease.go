@@ -31,6 +31,8 @@ type leased struct {
 	heard  atomic.Int64 // when the last word was sent that the service took, in ns
 	cancel atomic.Bool  // the task's cancellation was requested
 	gone   atomic.Bool  // the service has said that nobody wants the attempt any more
+
+	telling chan struct{} // has room for one: one word at a time: what is under way with one is not told with the next as well
 }
 
 // work does one attempt, from its claim to its answer.
@@ -40,7 +42,7 @@ func (w *Worker) work(claiming, interrupted context.Context, lease *Lease, h Han
 	defer w.presence.Begin(lease.Task.ID)()
 	assignment := lease.Assignment()
 	a := &leased{
-		w: w, lease: lease, length: time.Duration(lease.HeartbeatMs) * time.Millisecond, reporter: newLeaseReporter(),
+		w: w, lease: lease, length: time.Duration(lease.HeartbeatMs) * time.Millisecond, reporter: newLeaseReporter(), telling: make(chan struct{}, 1),
 		log: w.cfg.Logger.With("task", lease.Task.ID, "stage", lease.Stage, "attempt", lease.Attempt),
 	}
 	if lease.Resume != nil {
@@ -161,6 +163,8 @@ func (a *leased) beatInterval() time.Duration {
 
 // report sends one heartbeat with what is new; false means that no more is wanted.
 func (a *leased) report(ctx context.Context) bool {
+	a.telling <- struct{}{}
+	defer func() { <-a.telling }()
 	sent := time.Now()
 	call, cancel := context.WithTimeout(ctx, min(max(a.length/6, time.Second), 5*time.Second))
 	defer cancel()

@@ -14,6 +14,7 @@ type leaseReporter struct {
 	mu       sync.Mutex
 	closed   bool
 	progress *Progress
+	moved    int // the version that brought it
 	resume   json.RawMessage
 	spent    *Metrics
 	version  int // of what is to be told
@@ -30,7 +31,7 @@ func newLeaseReporter() *leaseReporter { return &leaseReporter{changed: make(cha
 // Progress implements [Reporter].
 func (r *leaseReporter) Progress(p Progress) {
 	p = p.Trim()
-	r.change(func() { r.progress = &p })
+	r.change(func() { r.progress, r.moved = &p, r.version+1 })
 }
 
 // Resume implements [Reporter]. A null is nothing new: what was kept stays.
@@ -81,7 +82,7 @@ func (r *leaseReporter) word() (word LeaseProgress, taken func()) {
 		return LeaseProgress{}, func() {}
 	}
 	word = LeaseProgress{Resume: r.resume, Metrics: r.spent}
-	if p := r.progress; p != nil {
+	if p := r.progress; p != nil && r.moved > r.told { // one that the service has is nothing new
 		percentage := p.Percentage
 		word.Percentage, word.Phase, word.Message, word.Delta, word.Category, word.Tool = &percentage, p.Phase, p.Message, p.Delta, p.Category, p.Tool
 	}

@@ -209,6 +209,42 @@ func TestWorkerDoesATask(t *testing.T) {
 	})
 }
 
+// TestWorkerTellsAProgressOnce: also when the handler returns while the word with it is under way, and when there is more to tell later.
+func TestWorkerTellsAProgressOnce(t *testing.T) {
+	t.Parallel()
+	for name, rest := range map[string]time.Duration{"the end comes meanwhile": 100 * time.Millisecond, "the end comes later": 3 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := &desk{answers: func(verb string) *sdk.Error {
+					if verb == "progress" {
+						pass(300 * time.Millisecond)
+					}
+					return nil
+				}}
+				stop := working(t, d, sdk.WorkerConfig{}, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+					pass(1500 * time.Millisecond)
+					r.Progress(sdk.Progress{Percentage: 60})
+					pass(time.Second)
+					err := r.Resume(json.RawMessage(`{"page":1}`))
+					pass(rest)
+					return &sdk.Result{}, err
+				})
+				d.offer("one")
+				pass(10 * time.Second)
+				words, ends := d.said()
+				told := slices.DeleteFunc(words, func(w sdk.LeaseProgress) bool { return w.Silent() })
+				if len(told) != 1 || len(ends) != 1 {
+					t.Errorf("%d words of a progress, ends %q", len(told), ends)
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 func TestWorkerAnswers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
