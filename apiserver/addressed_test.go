@@ -99,6 +99,29 @@ func TestClaimsDoNotWaitForTheRegistry(t *testing.T) {
 	}
 }
 
+// slowRoles does not find the roles of open tasks in time.
+type slowRoles struct {
+	*memoryTasks
+	mu    sync.Mutex
+	found time.Time // when that was over
+	until time.Time // there was time for looking at a queue afterwards
+}
+
+func (s *slowRoles) OpenRoles(ctx context.Context, _ string) []sdk.Role {
+	<-ctx.Done()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found = time.Now()
+	return nil
+}
+
+func (s *slowRoles) LookAtRole(ctx context.Context, project string, role sdk.Role) sdk.RoleState {
+	s.mu.Lock()
+	s.until, _ = ctx.Deadline()
+	s.mu.Unlock()
+	return s.memoryTasks.LookAtRole(ctx, project, role)
+}
+
 // TestWhatTemporalDoesNotSay: where a queue can not be looked at, or not in time, that is said, and nobody is shown as not asking.
 func TestWhatTemporalDoesNotSay(t *testing.T) {
 	t.Parallel()
@@ -116,6 +139,12 @@ func TestWhatTemporalDoesNotSay(t *testing.T) {
 	roles := answerOf[sdk.RoleList](t, call(s, http.MethodGet, "/v1/roles", ""), http.StatusOK).Items
 	if r := roles[len(roles)-1]; r.Role != "welder" || r.Waiting != 2 { // which nobody has ever registered for
 		t.Errorf("%+v", r)
+	}
+	slow := &slowRoles{memoryTasks: tasks}
+	s.tasks = slow
+	answerOf[sdk.RoleList](t, call(s, http.MethodGet, "/v1/roles", ""), http.StatusOK)
+	if left := slow.until.Sub(slow.found); left <= 0 || left > rolesTry-openRolesTry {
+		t.Errorf("after the roles of open tasks were not found, %s are left for looking at queues", left)
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -21,6 +21,8 @@ const (
 	leasePrefix = "rl_"
 	// purposeLease keeps other sealed tokens from being taken for a lease.
 	purposeLease = "lease"
+	// leastClaim is how long a claim waits at least, whatever it asks for.
+	leastClaim = 1200 * time.Millisecond
 )
 
 type claimTaskInput struct {
@@ -108,7 +110,7 @@ func (s *Server) idle(ctx context.Context, wait time.Duration) error {
 		return fault
 	}
 	defer leave()
-	late := time.NewTimer(wait)
+	late := time.NewTimer(max(wait, leastClaim))
 	defer late.Stop()
 	select {
 	case <-late.C:

@@ -14,6 +14,7 @@ import (
 const (
 	rolesAtOnce   = 4               // queues that are looked at for one request
 	rolesTry      = 3 * time.Second // for all of them; what is not seen by then is not known
+	openRolesTry  = time.Second     // of that for the roles of open tasks, which are looked for before
 	maxOtherRoles = 100             // beside the built-in ones in one answer
 	maxRoleLooks  = 50              // roles whose queues are looked at for a list of agents; of the others it is not known who asks
 	maxPollers    = 200             // of a role in one answer
@@ -40,13 +41,15 @@ func (s *Server) listRoles(ctx context.Context, in *listRolesInput) (*listRolesO
 		return nil, s.problem(ctx, err)
 	}
 	project := callerOf(ctx).project
+	looks, cancel := context.WithTimeout(ctx, rolesTry)
+	defer cancel()
 	var agents []sdk.Agent
 	var open []sdk.Role
 	owned := s.checkOwner(ctx) == nil
 	if owned {
-		looks, cancel := context.WithTimeout(ctx, rolesTry)
-		defer cancel()
-		open = s.tasks.OpenRoles(looks, project)
+		try, done := context.WithTimeout(looks, openRolesTry)
+		open = s.tasks.OpenRoles(try, project)
+		done()
 		var err error
 		if agents, err = s.cfg.Agents.List(ctx, project); err != nil {
 			return nil, s.problem(ctx, err)
@@ -55,7 +58,7 @@ func (s *Server) listRoles(ctx context.Context, in *listRolesInput) (*listRolesO
 	roles := rolesOf(agents, open)
 	states := make([]sdk.RoleState, len(roles))
 	if owned {
-		states = s.lookAtRoles(ctx, project, roles)
+		states = s.lookAtRoles(looks, project, roles)
 	}
 	for i, role := range roles {
 		states[i].Role, states[i].Description, states[i].Agents = role, description(role), countAgents(agents, role)

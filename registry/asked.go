@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	askedEvery = 10 * time.Second // how often it is written that an agent asks for work
-	maxAsked   = 10_000           // agents that are remembered; beyond it they are forgotten, which costs a write each
-	askedTry   = 5 * time.Second
+	askedEvery   = 10 * time.Second // how often it is written that an agent asks for work
+	askedWriters = 4                // that write it at once
+	maxAsked     = 10_000           // agents that are remembered; beyond it they are forgotten, which costs a write each
+	askedTry     = 5 * time.Second
+	foundFor     = time.Minute // for how long an agent that was found registered is not looked for again
 )
 
 // caller is an agent that asks for work.
@@ -24,14 +26,15 @@ type asked struct {
 	mu      sync.Mutex
 	when    map[caller]time.Time
 	pending map[caller]time.Time
-	writing bool // somebody writes what is pending, until nothing is
+	found   map[caller]time.Time // when it was found registered last
+	writers int                  // those that write what is pending, until nothing is
 }
 
 func newAsked() *asked {
-	return &asked{when: map[caller]time.Time{}, pending: map[caller]time.Time{}}
+	return &asked{when: map[caller]time.Time{}, pending: map[caller]time.Time{}, found: map[caller]time.Time{}}
 }
 
-// take notes that an agent asks for work. It reports whether the caller is to write what is pending: nobody else does.
+// take notes that an agent asks for work. It reports whether the caller is to write what is pending: fewer than may do.
 func (a *asked) take(who caller, now time.Time) (write bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -45,14 +48,14 @@ func (a *asked) take(who caller, now time.Time) (write bool) {
 		return false // it says so again
 	}
 	a.when[who], a.pending[who] = now, now
-	if a.writing {
+	if a.writers >= askedWriters {
 		return false
 	}
-	a.writing = true
+	a.writers++
 	return true
 }
 
-// next is somebody of whom it is to be written; without one the writing is over.
+// next is somebody of whom it is to be written; without one the writer is done.
 func (a *asked) next() (who caller, at time.Time, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -60,15 +63,34 @@ func (a *asked) next() (who caller, at time.Time, ok bool) {
 		delete(a.pending, who)
 		return who, at, true
 	}
-	a.writing = false
+	a.writers--
 	return caller{}, time.Time{}, false
 }
 
-// forget has it be written when the agent asks the next time.
+// forget has the agent be looked for, and it be written, when it asks the next time.
 func (a *asked) forget(who caller) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.when, who)
+	delete(a.found, who)
+}
+
+// isRegistered reports whether the agent was found registered lately.
+func (a *asked) isRegistered(who caller, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at, known := a.found[who]
+	return known && now.Sub(at) < foundFor && !now.Before(at)
+}
+
+// sees notes that the agent was found registered.
+func (a *asked) sees(who caller, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.found) >= maxAsked {
+		clear(a.found)
+	}
+	a.found[who] = now
 }
 
 // Polled says that an agent asks for work over HTTP, now. It does not wait; of one that asks all the time it is written every ten seconds, and
@@ -96,8 +118,11 @@ func (r *Registry) Polled(project, id string) {
 func (r *Registry) writePoll(who caller, at time.Time) error {
 	ctx, cancel := context.WithTimeout(context.Background(), askedTry)
 	defer cancel()
-	if _, _, err := r.find(ctx, who.project, who.id); err != nil {
-		return err
+	if !r.asked.isRegistered(who, at) {
+		if _, _, err := r.find(ctx, who.project, who.id); err != nil {
+			return err
+		}
+		r.asked.sees(who, at)
 	}
 	value, err := json.Marshal(poll{At: at})
 	if err != nil {

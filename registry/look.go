@@ -12,14 +12,12 @@ import (
 const (
 	leastLook = 250 * time.Millisecond // between two looks at everybody
 	mostLook  = 5 * time.Second
-	// longGap is the time between two looks after which nothing is known of what was between them.
-	longGap = 10 * time.Second
 )
 
 // sight is what was seen of an agent's life.
 type sight struct {
 	sign
-	since time.Time // when it was first seen here
+	since time.Time // when it was first seen here, later by the gaps in which nobody could look
 }
 
 // sign is a sign of life, by the clocks of who wrote it: those of two servers may differ.
@@ -59,7 +57,7 @@ func (r *Registry) Run(ctx context.Context) {
 }
 
 // Look looks at everybody once. One call at a time. One that fails changes nothing by itself: what it did not see is a gap between those before
-// and after it, which counts when it is long.
+// and after it. One of more than half an interval is no time in which an agent was not heard of: nobody could have heard of it.
 func (r *Registry) Look(ctx context.Context) error {
 	records, err := r.agents.List(ctx, ">")
 	var beats map[string]beat
@@ -92,7 +90,8 @@ func (r *Registry) overdue(records []eventlog.Entry, beats map[string]beat) []se
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := r.cfg.Now()
-	if gap := at.Sub(r.lastLook); gap > max(longGap, r.cfg.Interval) || gap < 0 {
+	gap := at.Sub(r.lastLook)
+	if gap < 0 {
 		clear(r.sights)
 	}
 	r.lastLook = at
@@ -104,8 +103,11 @@ func (r *Registry) overdue(records []eventlog.Entry, beats map[string]beat) []se
 			continue
 		}
 		s, known := r.sights[e.Key]
-		if now := signOf(&rec, beats[e.Key]); !known || now.newTo(s.sign) {
+		switch now := signOf(&rec, beats[e.Key]); {
+		case !known || now.newTo(s.sign):
 			s = sight{sign: now, since: at}
+		case gap > max(rec.interval(), r.cfg.Interval)/2:
+			s.since = s.since.Add(gap)
 		}
 		next[e.Key] = s
 		offline := rec.Status == sdk.AgentOffline

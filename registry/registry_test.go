@@ -291,6 +291,7 @@ func TestARestartMakesNobodyOffline(t *testing.T) {
 		c.pass(9 * time.Second)
 	}
 	one.look() // it stood still for an hour
+	two.look()
 	if a := two.get("a"); a.Status != sdk.AgentIdle {
 		t.Fatalf("one that stood still made it %s", a.Status)
 	}

@@ -92,6 +92,7 @@ func (r *Registry) erase(ctx context.Context, project, id string, revision uint6
 		return err
 	}
 	r.shared.drop(project)
+	r.asked.forget(caller{project, id})
 	if err := r.alive.Erase(context.WithoutCancel(ctx), aliveKey(project, id, "*")); err != nil {
 		r.log.DebugContext(ctx, "the heartbeat of an agent that is gone stays for a while", "project", project, "agent", id, "error", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -215,13 +216,16 @@ func TestWhatIsUntoldIsToldAfterAWeekToo(t *testing.T) {
 	}
 }
 
-func TestWhoAsksIsWrittenByOne(t *testing.T) {
+func TestWhoAsksIsWrittenByFew(t *testing.T) {
 	t.Parallel()
 	a, now := newAsked(), newClock().now()
-	if !a.take(caller{"shop", "a"}, now) || a.take(caller{"shop", "b"}, now) || a.take(caller{"shop", "a"}, now) {
-		t.Error("not exactly the first is to write")
+	for n := range askedWriters + 3 {
+		who := caller{"shop", strconv.Itoa(n)}
+		if a.take(who, now) != (n < askedWriters) || a.take(who, now) {
+			t.Errorf("agent %d: not exactly the first %d are to write", n, askedWriters)
+		}
 	}
-	for want := 2; ; want-- {
+	for want := askedWriters + 3; ; want-- {
 		if _, _, ok := a.next(); !ok {
 			if want != 0 {
 				t.Errorf("%d are not written", want)
@@ -229,12 +233,22 @@ func TestWhoAsksIsWrittenByOne(t *testing.T) {
 			break
 		}
 	}
-	if a.take(caller{"shop", "a"}, now.Add(askedEvery-1)) || !a.take(caller{"shop", "a"}, now.Add(askedEvery)) {
+	if a.writers != askedWriters-1 {
+		t.Errorf("%d write after one was done", a.writers)
+	}
+	first, other := caller{"shop", "0"}, caller{"shop", "1"}
+	if a.take(first, now.Add(askedEvery-1)) || !a.take(first, now.Add(askedEvery)) {
 		t.Error("not every ten seconds")
 	}
-	a.forget(caller{"shop", "b"})
-	if a.take(caller{"shop", "b"}, now); len(a.pending) != 2 {
+	a.forget(other)
+	if a.take(other, now); len(a.pending) != 2 {
 		t.Error("one that could not be written is not written the next time")
+	}
+	if a.sees(first, now); !a.isRegistered(first, now.Add(foundFor-1)) || a.isRegistered(first, now.Add(foundFor)) || a.isRegistered(other, now) {
+		t.Error("not exactly who was found registered within a minute is known to be")
+	}
+	if a.forget(first); a.isRegistered(first, now) {
+		t.Error("who is gone is known to be registered")
 	}
 }
 
@@ -245,7 +259,7 @@ func TestPolledSoonAfterItIsRegistered(t *testing.T) {
 	await(t, func() bool {
 		s.asked.mu.Lock()
 		defer s.asked.mu.Unlock()
-		return !s.asked.writing
+		return s.asked.writers == 0
 	})
 	s.register("a")
 	s.Polled("shop", "a")

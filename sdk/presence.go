@@ -14,7 +14,7 @@ import (
 
 const (
 	presenceTry   = 10 * time.Second // of one call
-	presenceLast  = 2 * time.Second  // for saying that the agent is about to end
+	presenceLast  = 2 * time.Second  // for saying that the agent is about to end, and before that for the call that is under way
 	presenceLeast = time.Second      // the shortest gap between two heartbeats, and between two tries
 	presenceEarly = 6                // what is new is told after this part of the interval, not before
 
@@ -93,7 +93,7 @@ func (a AgentRequest) ForRoles(roles ...Role) AgentRequest {
 		for i, role := range roles {
 			names[i] = string(role)
 		}
-		a.Metadata["roles"] = Cut(strings.Join(names, ","), MaxMetadataValue)
+		a.Metadata[MetadataRoles] = Cut(strings.Join(names, ","), MaxMetadataValue)
 	}
 	return a
 }
@@ -143,7 +143,8 @@ func (p *Presence) Heartbeat() AgentHeartbeat {
 	return h
 }
 
-// Run registers the agent and says that it is there until ctx ends; then it says, within 2 s, that the agent is gone.
+// Run registers the agent and says that it is there until ctx ends; then it lets a call that is under way come back, for 2 s at most, and says,
+// within 2 s, that the agent is gone.
 func (p *Presence) Run(ctx context.Context) {
 	if p.registry == nil {
 		<-ctx.Done()
@@ -163,46 +164,53 @@ func (p *Presence) Run(ctx context.Context) {
 			wait = min(max(2*wait, presenceLeast), p.every)
 			continue
 		}
-		if wait = p.rest(ctx); wait < 0 {
+		if wait = 0; p.rest(ctx) != nil {
 			return
 		}
 	}
 }
 
-// rest waits until there is something to say: what is new is said soon, and that nothing is new after the interval. Negative is the end.
-func (p *Presence) rest(ctx context.Context) time.Duration {
+// rest waits until there is something to say: another registration at once, what is new soon, and that nothing is new after the interval.
+func (p *Presence) rest(ctx context.Context) error {
 	began := time.Now()
 	due := time.NewTimer(p.every)
 	defer due.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return -1
+			return ctx.Err()
 		case <-due.C:
-			return 0
+			return nil
 		case <-p.news:
 			if p.outdated() {
-				return 0
+				return nil
 			}
+			wait := p.every
 			if h := p.Heartbeat(); h.Status != p.said.Status || !slices.Equal(h.CurrentTasks, p.said.CurrentTasks) {
-				return max(max(p.every/presenceEarly, presenceLeast)-time.Since(began), 0)
+				wait = min(max(p.every/presenceEarly, presenceLeast), p.every)
 			}
+			due.Reset(max(wait-time.Since(began), 0))
 		}
 	}
 }
 
-// say registers the agent, unless it is, and says that it is there.
+// say registers the agent, unless it is, and says that it is there. What is under way when ctx ends may come back, so that the registry does not
+// hear it after the last word.
 func (p *Presence) say(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, min(presenceTry, p.every))
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(presenceTry, p.every))
 	defer cancel()
-	for again := false; ; again = true {
+	defer context.AfterFunc(ctx, func() {
+		late := time.AfterFunc(presenceLast, cancel)
+		context.AfterFunc(call, func() { late.Stop() })
+	})()
+	for again := false; ctx.Err() == nil; again = true {
 		if !p.registered || p.outdated() {
-			if err := p.register(ctx); err != nil {
+			if err := p.register(call); err != nil || ctx.Err() != nil {
 				return err
 			}
 		}
 		said := p.Heartbeat()
-		agent, err := p.registry.HeartbeatAgent(ctx, p.request.ID, said)
+		agent, err := p.registry.HeartbeatAgent(call, p.request.ID, said)
 		if errors.Is(err, ErrNotFound) && !again {
 			p.registered = false // it was removed
 			continue
@@ -213,6 +221,7 @@ func (p *Presence) say(ctx context.Context) error {
 		}
 		return err
 	}
+	return ctx.Err()
 }
 
 func (p *Presence) register(ctx context.Context) error {

@@ -21,6 +21,8 @@ type hears struct {
 	there    bool
 	mute     bool // it takes a registration and does not answer it
 	said     []string
+	slow     time.Duration // that a registration takes, whether or not its caller waits
+	hangs    bool          // a registration is not answered
 }
 
 func (h *hears) tell(what string) error {
@@ -37,6 +39,13 @@ func (h *hears) set(change func()) {
 }
 
 func (h *hears) RegisterAgent(ctx context.Context, r AgentRequest) (*Agent, error) {
+	if h.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if h.slow > 0 {
+		pass(h.slow)
+	}
 	err := h.tell(strings.TrimSpace("register " + r.ID + map[bool]string{true: " addressable"}[r.Addressable]))
 	h.set(func() { h.there = err == nil })
 	if h.mute {
@@ -74,7 +83,9 @@ func watch(t *testing.T, h *hears, change ...func(*AgentRequest)) (p *Presence, 
 		c(&a)
 	}
 	p = NewPresence(PresenceConfig{Registry: h, Agent: a, Logger: slog.New(slog.DiscardHandler)})
-	return p, p.keep(t.Context())
+	end = p.keep(t.Context())
+	synctest.Wait() // what it says first is said
+	return p, end
 }
 
 func pass(d time.Duration) { <-time.After(d) }
@@ -153,7 +164,7 @@ func TestPresenceThatDrains(t *testing.T) {
 		p, end := watch(t, h, func(a *AgentRequest) { a.Addressable = true })
 		p.Begin("t1")
 		pass(10 * time.Second)
-		h.want(t, "0s register a addressable", "0s busy t1")
+		h.want(t, "0s register a addressable", "0s idle", "5s busy t1")
 		h.set(func() { h.failure = errors.New("away") })
 		p.Drain()
 		pass(500 * time.Millisecond)
@@ -174,6 +185,48 @@ func TestPresenceThatDrains(t *testing.T) {
 		h.want(t, "0s register a", "0s idle")
 		end()
 	})
+}
+
+// That it drains is told at once, also while something else is held back.
+func TestPresenceThatDrainsWhileItHoldsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &hears{}
+		p, end := watch(t, h, func(a *AgentRequest) { a.Addressable = true })
+		p.Begin("t1")
+		pass(time.Second)
+		p.Drain()
+		pass(time.Second)
+		h.want(t, "0s register a addressable", "0s idle", "1s register a", "1s busy t1")
+		end()
+	})
+}
+
+// The last word comes after the answer to a registration that was under way, and does not wait for it long.
+func TestPresenceEndsWhileItRegisters(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		slow time.Duration
+		want []string
+	}{
+		"comes back": {1500 * time.Millisecond, []string{"11.5s register a", "11.5s offline"}},
+		"does not":   {0, []string{"12s offline"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := &hears{}
+				p, end := watch(t, h, func(a *AgentRequest) { a.Addressable = true })
+				pass(10 * time.Second)
+				h.want(t, "0s register a addressable", "0s idle")
+				h.set(func() { h.slow, h.hangs = test.slow, test.slow == 0 })
+				p.Drain()
+				synctest.Wait()
+				end()
+				h.want(t, test.want...)
+			})
+		})
+	}
 }
 
 func TestPresenceOfNobody(t *testing.T) {

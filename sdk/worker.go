@@ -39,7 +39,7 @@ type WorkerConfig struct {
 	Name string
 	// Capabilities is what the agent can do, for tasks that ask for it; at most 50.
 	Capabilities []string
-	// Addressable also takes tasks of the first role that ask for this very AgentID, which should then be one that stays.
+	// Addressable also takes tasks of its roles that ask for this very AgentID, which should then be one that stays.
 	Addressable bool
 	// Slots is how many tasks run at once, over all roles; 1 to 1000. Default 1.
 	Slots int

@@ -45,16 +45,14 @@ func (w *Worker) work(claiming, interrupted context.Context, lease *Lease, h Han
 		w: w, lease: lease, length: time.Duration(lease.HeartbeatMs) * time.Millisecond, reporter: newLeaseReporter(), telling: make(chan struct{}, 1),
 		log: w.cfg.Logger.With("task", lease.Task.ID, "stage", lease.Stage, "attempt", lease.Attempt),
 	}
-	if lease.Resume != nil {
-		a.reporter.resume = lease.Resume
-	}
 	a.heard.Store(time.Now().UnixNano())
 	a.ctx, a.end = context.WithCancelCause(context.WithoutCancel(claiming))
 	defer a.end(nil)
 	if claiming.Err() != nil {
-		a.answer(nil, ErrInterruptedAttempt, ErrInterruptedAttempt)
+		a.answer(nil, ErrInterruptedAttempt, ErrInterruptedAttempt) // without what it came with: it is as if no agent had had it
 		return
 	}
+	a.reporter.resume = lease.Resume
 	defer context.AfterFunc(interrupted, func() { a.end(ErrInterruptedAttempt) })()
 	beating, quiet := context.WithCancel(context.WithoutCancel(claiming))
 	defer quiet()

@@ -379,7 +379,7 @@ func TestWorkerDrainsItsClaims(t *testing.T) {
 				go func() {
 					pass(time.Second)
 					for n := range want {
-						d.offer(strconv.Itoa(n))
+						d.offer(strconv.Itoa(n), func(l *sdk.Lease) { l.Resume = json.RawMessage(`{"page":1}`) })
 					}
 				}()
 			}
@@ -416,10 +416,16 @@ func TestWorkerHidesItsLeases(t *testing.T) {
 				return &http.Response{StatusCode: 302, Header: http.Header{"Location": {"https://elsewhere.test" + r.URL.Path}}, Body: http.NoBody}, nil
 			},
 		} {
-			c := client(t, sdk.Config{AgentID: "ada", HTTPClient: &http.Client{Transport: roundTrip(answer)}})
+			c := client(t, sdk.Config{AgentID: "ada", HTTPClient: &http.Client{
+				Transport:     roundTrip(answer),
+				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // as the client's own has it
+			}})
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			_, err := c.ReportLease(ctx, "rl_secret", sdk.LeaseProgress{})
 			cancel()
+			if name == "elsewhere" && (err == nil || !strings.Contains(err.Error(), "redirected to")) {
+				t.Errorf("a redirect: %v", err)
+			}
 			if err == nil || strings.Contains(fmt.Sprintf("%v %+v %v", err, err, errors.Unwrap(err)), "rl_secret") {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -531,7 +537,10 @@ func TestWorkerIsPresent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{}
-		cfg := sdk.WorkerConfig{Roles: []sdk.Role{"coder", "tester"}, Slots: 2, Name: "Ada", Capabilities: []string{"go"}, Addressable: true}
+		cfg := sdk.WorkerConfig{
+			Roles: []sdk.Role{"coder", "tester"}, Slots: 2, Name: "Ada", Capabilities: []string{"go"}, Addressable: true,
+			DrainGrace: 2 * time.Second, // so soon after the last heartbeat the agent does not say that it is idle before it says that it goes
+		}
 		stop := working(t, d, cfg, func(ctx context.Context, _ *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {
 			return until(ctx)
 		})

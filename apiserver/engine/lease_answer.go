@@ -28,6 +28,7 @@ func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activiti
 	defer func() { e.leases.metrics.answered(h.Role, err) }()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*e.cfg.CallTimeout)
 	defer cancel()
+	end.Digest = activities.AttemptID(h.Stage, h.Attempt) + " " + end.Digest // a run may end several of its attempts alike
 	s := e.leases.of(h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,10 +43,11 @@ func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activiti
 		return err
 	}
 	e.settleOwed(ctx, h, s)
+	untouched := Untouched(end, h, s.heard(), time.Now())
 	s.report = Merge(s.report, h, end.Word, time.Now())
 	report := s.report
 	report.Digest = end.Digest
-	if untouched(end, h, s) {
+	if untouched {
 		report.StartedAt = nil
 	}
 	err = e.respond(ctx, h, end, report)
@@ -70,12 +72,12 @@ func (e *Engine) EndAttempt(ctx context.Context, h activities.Hold, end activiti
 	return nil
 }
 
-// untouched reports whether an attempt is given back of which its agent has said nothing: an agent that is about to stop got it, and never
-// began. A hold as old as its lease is long was kept by a word, maybe to another server.
-func untouched(end activities.Ending, h activities.Hold, s *leaseState) bool {
+// Untouched reports whether an attempt is given back of which its agent has said nothing, before (heard) or now: an agent that is about to
+// stop got it, and never began. Its report has no start then. A hold as old as its lease is long was kept by a word, maybe to another server.
+func Untouched(end activities.Ending, h activities.Hold, heard bool, now time.Time) bool {
 	given := end.Failure != nil && end.Failure.Code == sdk.CodeInterrupted
-	silent := !s.spoke && s.report.Progress == nil && len(s.report.Resume) == 0 && s.report.Spent == nil
-	return given && silent && time.Since(h.StartedAt) < time.Duration(h.HeartbeatMs)*time.Millisecond
+	silent := !heard && end.Word.Progress == nil && len(end.Word.Resume) == 0 && end.Word.Spent == nil
+	return given && silent && now.Sub(h.StartedAt) < time.Duration(h.HeartbeatMs)*time.Millisecond
 }
 
 // respond tells Temporal how an attempt ended.
@@ -126,7 +128,7 @@ func (e *Engine) endedSo(ctx context.Context, h activities.Hold, digest string) 
 		if !ok || report.AgentID != h.AgentID {
 			return false
 		}
-		same = digest != "" && report.Digest == digest
+		same = report.Digest == digest
 		if report.StartedAt == nil { // it was given back untouched, and is told from others by that alone
 			return same
 		}

@@ -154,7 +154,7 @@ func (e *Engine) handOut(ctx context.Context, in activities.Claim, task *polledT
 		e.returnToken(in.Role, claimed.Hold.Token)
 		return nil, nil
 	}
-	state.fresh, state.report = true, report
+	state.fresh, state.report, state.handed = true, report, said(report)
 	e.leases.keep(claimed.Hold, state)
 	claimed.ExpiresAt = began.Add(time.Duration(claimed.Hold.HeartbeatMs) * time.Millisecond)
 	e.attend(func() { e.tellStarted(claimed.Hold) })

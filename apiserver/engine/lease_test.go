@@ -325,14 +325,30 @@ func TestLeaseEndThatCanNotBeLookedFor(t *testing.T) {
 func TestLeaseGivenBack(t *testing.T) {
 	t.Parallel()
 	back := activities.Ending{Failure: sdk.Retryable(sdk.CodeInterrupted, errors.New("stopping")), Digest: "d1"}
+	kept := activities.AttemptReport{Resume: json.RawMessage(`{"page": 1}`), Progress: &sdk.Progress{Percentage: 5, At: at(0)}, Spent: &sdk.Metrics{DurationMs: 7}}
 	for name, test := range map[string]struct {
 		words []activities.Word
+		with  activities.Word // in the call that gives it back
+		reset bool            // an operator reset the attempt: it comes with what it had kept
 		began bool
-	}{"untouched": {}, "after a heartbeat": {[]activities.Word{{}}, true}, "after a word": {[]activities.Word{word(0, `1`)}, true}} {
+	}{
+		"untouched":                {},
+		"after a heartbeat":        {words: []activities.Word{{}}, began: true},
+		"after a word":             {words: []activities.Word{word(0, `1`)}, began: true},
+		"with a word":              {with: word(0, `1`), began: true},
+		"reset, untouched":         {reset: true},
+		"reset, after a word":      {words: []activities.Word{word(0, `1`)}, reset: true, began: true},
+		"reset, with what it cost": {with: activities.Word{Spent: &sdk.Metrics{DurationMs: 7}}, reset: true, began: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := newOneLease(t)
-			e := leasing(t, o, false)
+			o := newOneLease(t, func(a *sdk.Assignment) { a.Resume = json.RawMessage(`{"page":1}`) })
+			if test.reset {
+				o.task.HeartbeatDetails = payloads(t, kept)
+			}
+			back := back
+			back.Word = test.with
+			e := leasing(t, o, test.reset)
 			c := claim(t, e)
 			for _, w := range test.words {
 				if _, err := e.ReportAttempt(t.Context(), c.Hold, w); err != nil {
@@ -344,8 +360,12 @@ func TestLeaseGivenBack(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if report, how := o.ending(e); how != string(sdk.CodeInterrupted) || (report.StartedAt != nil) != test.began || report.AgentID != "ada" {
+			report, how := o.ending(e)
+			if how != string(sdk.CodeInterrupted) || (report.StartedAt != nil) != test.began || report.AgentID != "ada" {
 				t.Errorf("given back as %q with %+v", how, report)
+			}
+			if test.reset && len(test.words) == 0 && (string(report.Resume) != `{"page":1}` || report.Progress == nil || report.Spent == nil) {
+				t.Errorf("it has lost what it had kept: %+v", report)
 			}
 			other := back
 			other.Digest = "d2"
@@ -353,6 +373,25 @@ func TestLeaseGivenBack(t *testing.T) {
 				t.Errorf("another end: %v", err)
 			}
 		})
+	}
+}
+
+// A lease that lapsed is lost, though the same agent has given another attempt of the run back with the same words.
+func TestLeaseGivenBackAsAnotherWas(t *testing.T) {
+	t.Parallel()
+	o := newOneLease(t)
+	e := leasing(t, o, false)
+	back := activities.Ending{Failure: sdk.Retryable(sdk.CodeInterrupted, errors.New("stopping")), Digest: "d1"}
+	if err := e.EndAttempt(t.Context(), claim(t, e).Hold, back); err != nil {
+		t.Fatal(err)
+	}
+	second := newOneLease(t, func(a *sdk.Assignment) { a.Attempt = 2 })
+	second.task.ActivityId, second.task.TaskToken = "0.2", []byte("another token")
+	e = leasing(t, second, false)
+	c := claim(t, e)
+	second.gone, second.history = true, o.history
+	if err := e.EndAttempt(t.Context(), c.Hold, back); !errors.Is(err, sdk.ErrLeaseLost) {
+		t.Errorf("%v", err)
 	}
 }
 

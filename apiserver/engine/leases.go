@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"sync"
 	"time"
 
@@ -36,6 +38,7 @@ type leaseState struct {
 	mu      sync.Mutex
 	fresh   bool // report is what Temporal has
 	report  activities.AttemptReport
+	handed  string                         // what was said of the attempt when the agent got it here: see said
 	spoke   bool                           // the agent was heard of here since it got the attempt
 	told    time.Time                      // when progress was signalled last
 	due     bool                           // the newest progress was not signalled yet
@@ -57,6 +60,23 @@ func (l *leases) of(h activities.Hold) *leaseState {
 	s := &leaseState{}
 	l.known.put(string(h.Token), s, s.size(), time.Now())
 	return s
+}
+
+// heard reports whether the agent has said anything since it got the attempt, as far as that is known here. Its lock is held.
+func (s *leaseState) heard() bool { return s.spoke || said(s.report) != s.handed }
+
+// said tells what an agent has said of an attempt from something else; "" is nothing. What it got may have that already: an operator reset the
+// attempt, and what it had kept goes along.
+func said(r activities.AttemptReport) string {
+	if r.Progress == nil && len(r.Resume) == 0 && r.Spent == nil {
+		return ""
+	}
+	words, err := json.Marshal(activities.AttemptReport{Progress: r.Progress, Resume: r.Resume, Spent: r.Spent})
+	if err != nil {
+		return err.Error()
+	}
+	sum := sha256.Sum256(words)
+	return string(sum[:])
 }
 
 // keep remembers s for longer, with the size that it has now. Its lock is held.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
@@ -55,6 +57,22 @@ func TestOpenRoles(t *testing.T) {
 	if got := listEngine(t, &visibility{failure: errors.New("away")}).OpenRoles(t.Context(), "p"); len(got) != 0 {
 		t.Errorf("while Temporal is away: %q", got)
 	}
+	// What was found before Temporal did not answer any more serves for a moment only.
+	synctest.Test(t, func(t *testing.T) {
+		away := rolesOfRuns(t, "welder")
+		away.failure = errors.New("away")
+		e := listEngine(t, away)
+		for _, step := range []struct {
+			passes time.Duration
+			want   []sdk.Role
+		}{{0, nil}, {openRolesAgain - 1, nil}, {1, []sdk.Role{"welder"}}} {
+			<-time.After(step.passes)
+			if got := e.OpenRoles(t.Context(), "p"); !slices.Equal(got, step.want) {
+				t.Errorf("after %s more: %q", step.passes, got)
+			}
+			away.failure = nil
+		}
+	})
 	const want = " AND ExecutionStatus NOT IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut', 'ContinuedAsNew') AND RolecallRole NOT IN ('coordinator', "
 	if q := otherRolesQuery("p", []sdk.Role{"welder"}); !strings.Contains(q, want) || !strings.HasSuffix(q, ", 'devops', 'welder')") {
 		t.Error(q)

@@ -8,14 +8,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rolecall-dev/rolecall/dev"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// The example of an agent in Python's standard library does tasks, and stops when one is cancelled.
-func TestPythonAgent(t *testing.T) {
+// pythonStack is a stack of its own, with the example of an agent in Python's standard library, whose text may be changed.
+func pythonStack(t *testing.T, change ...string) *dev.Stack {
+	t.Helper()
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Fatal(err)
@@ -29,8 +31,16 @@ func TestPythonAgent(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	agent, err := filepath.Abs("../../examples/agents/http_agent.py")
+	text, err := os.ReadFile("../../examples/agents/http_agent.py")
 	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.NewReplacer(change...).Replace(string(text))
+	if len(change) > 0 && changed == string(text) {
+		t.Fatal("the example is not changed")
+	}
+	agent := filepath.Join(t.TempDir(), "http_agent.py")
+	if err := os.WriteFile(agent, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -44,6 +54,30 @@ func TestPythonAgent(t *testing.T) {
 		stop()
 		_ = cmd.Wait() // it is killed
 	})
+	return stack
+}
+
+// An output that is no JSON fails the attempt, and not the agent.
+func TestPythonAgentWhoseOutputIsNoJSON(t *testing.T) {
+	stack := pythonStack(t, `return {"words": len(words)`, `return object() if claim["attempt"] == 1 else {"words": len(words)`)
+	task, err := stack.Client().CreateTask(t.Context(), sdk.TaskRequest{Type: sdk.TypeCodeTest, Title: "Count", Retry: &sdk.Retry{InitialIntervalMs: 100}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	done, err := stack.Client().WaitForTask(wait, task.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done.Status != sdk.StatusCompleted || len(done.Attempts) != 2 || done.Attempts[0].Error == nil || done.Attempts[0].Error.Code != sdk.CodeAgentFailed {
+		t.Errorf("%s: %+v", done.Status, done.Attempts)
+	}
+}
+
+// The example of an agent in Python's standard library does tasks, and stops when one is cancelled.
+func TestPythonAgent(t *testing.T) {
+	stack := pythonStack(t)
 	short, err := stack.Client().CreateTask(t.Context(), sdk.TaskRequest{Type: sdk.TypeCodeTest, Title: "Count these four words"})
 	if err != nil {
 		t.Fatal(err)

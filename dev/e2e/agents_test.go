@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -130,10 +131,12 @@ func (s *scene) roleIs(client *sdk.Client, role sdk.Role, so func(sdk.RoleState)
 		if err != nil {
 			return err
 		}
-		for _, r := range roles {
-			if r.Role == role && !so(r) {
-				return fmt.Errorf("it is %+v", r)
-			}
+		at := slices.IndexFunc(roles, func(r sdk.RoleState) bool { return r.Role == role })
+		if at < 0 {
+			return errors.New("it is not there")
+		}
+		if !so(roles[at]) {
+			return fmt.Errorf("it is %+v", roles[at])
 		}
 		return nil
 	})

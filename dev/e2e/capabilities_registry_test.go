@@ -36,6 +36,7 @@ func TestATaskLeavesAnAgentThatIsKilled(t *testing.T) {
 	if workers[first] == nil {
 		t.Fatalf("%q has it", first)
 	}
+	s.agentIs(s.client, first, func(a *sdk.Agent) bool { return a.Status == sdk.AgentBusy }) // else it would not be the other one that is chosen
 	s.do(workers[first].Kill())
 	other := map[string]string{"ann": "bob", "bob": "ann"}[first]
 	if got := s.completed(task.ID, "0.1 lost", "0.2 completed"); got.AgentID != other {

@@ -226,7 +226,11 @@ func (s *scene) crowdOverHTTP(client *sdk.Client, agents, tasks int, meanwhile f
 	}
 	began := time.Now()
 	ids := s.create(client, tasks, func(n int) sdk.TaskRequest {
-		return sdk.TaskRequest{Type: sdk.TypeCodeWrite, Title: fmt.Sprintf("short %d", n), Timeouts: &sdk.Timeouts{HeartbeatMs: 5000}}
+		r := sdk.TaskRequest{Type: sdk.TypeCodeWrite, Title: fmt.Sprintf("short %d", n)}
+		if meanwhile != nil { // what a killed server had in hand is to come back soon
+			r.Timeouts = &sdk.Timeouts{HeartbeatMs: 5000}
+		}
+		return r
 	})
 	repeated, twice, by := 0, 0, map[string]int{}
 	for _, id := range ids {

@@ -83,7 +83,8 @@ class Attempt:
                     self.stop.set()
 
     def end(self, how, body):
-        """Tells how the attempt ended, until the service has taken it or the lease is over."""
+        """Tells how the attempt ended, until the service has taken it or the lease is over; for as long as two leases last at most."""
+        latest = time.monotonic() + 2 * self.length + 5
         while True:
             try:
                 return call(self.path + how, body)
@@ -94,7 +95,7 @@ class Attempt:
                 if how == "/complete" and code in (400, 413, 422):  # the output is nothing that the service takes
                     how, body = "/fail", {"error": {"code": "output_refused", "message": f"the service answered {code}"}}
                     continue
-                if 400 <= code < 500 and code not in (408, 429) or not self.held():
+                if 400 <= code < 500 and code not in (408, 429) or not self.held() or time.monotonic() > latest:
                     return print("the end of the attempt was not taken:", failed)
             time.sleep(1)
 
@@ -104,6 +105,7 @@ class Attempt:
         CURRENT.append(self.claim["task"]["id"])
         try:
             how, body = "/complete", {"output": do(self.claim, self.word, self.stop)}
+            json.dumps(body)  # what is no JSON fails here
         except Stop:
             how, body = "/fail", {"error": {"code": "interrupted", "message": "the agent was told to stop"}}
         except Exception as failed:  # whatever it is, the task's next attempt may mend it

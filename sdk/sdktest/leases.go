@@ -27,6 +27,7 @@ type claimant struct {
 type lease struct {
 	hold   activities.Hold
 	lapse  *timer
+	spoke  bool // the agent was heard of since it got the attempt
 	ended  bool
 	digest string // of how it ended
 }
@@ -152,6 +153,7 @@ func (e *engine) ReportAttempt(_ context.Context, h activities.Hold, w activitie
 		return sdk.LeaseStatus{}, kept.LeaseLost()
 	}
 	e.hears(a, w)
+	a.lease.spoke = true
 	e.stop(a.lease.lapse)
 	a.lease.lapse = a.due(a.terms.Heartbeat, enumspb.TIMEOUT_TYPE_HEARTBEAT)
 	return sdk.LeaseStatus{CancelRequested: a.run.cancelled, Reason: a.run.reason, ExpiresAt: e.now.Add(a.terms.Heartbeat)}, nil
@@ -179,9 +181,14 @@ func (e *engine) EndAttempt(_ context.Context, h activities.Hold, end activities
 	case a == nil || a.over:
 		return kept.LeaseLost()
 	}
+	untouched := kept.Untouched(end, a.lease.hold, a.lease.spoke, e.now)
 	e.hears(a, end.Word)
 	a.lease.ended, a.lease.digest = true, end.Digest
-	report, failure := kept.AnswerOf(end, *a.report)
+	report := *a.report
+	if untouched {
+		report.StartedAt = nil
+	}
+	report, failure := kept.AnswerOf(end, report)
 	a.finish(e.outcome(report, failure))
 	e.dispatch()
 	return nil
