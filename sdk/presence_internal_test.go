@@ -69,7 +69,7 @@ func watch(t *testing.T, h *hears, change ...func(*AgentRequest)) (p *Presence, 
 		c(&a)
 	}
 	p = NewPresence(PresenceConfig{Registry: h, Agent: a, Logger: slog.New(slog.DiscardHandler)})
-	return p, p.keep(t.Context())
+	return p, p.Keep(t.Context())
 }
 
 func pass(d time.Duration) { <-time.After(d) }
@@ -94,6 +94,30 @@ func TestPresence(t *testing.T) {
 		h.want(t, "1m26s idle") // the last was long ago
 		end()
 		h.want(t, "1m27s offline")
+	})
+}
+
+// slow is a registry that takes a registration, and whose answer never comes.
+type slow struct{ *hears }
+
+func (s slow) RegisterAgent(ctx context.Context, r AgentRequest) (*Agent, error) {
+	if _, err := s.hears.RegisterAgent(ctx, r); err != nil {
+		return nil, err
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestPresenceEndsEarly: a program that ends while it is being registered is not left in the registry as one that is there.
+func TestPresenceEndsEarly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &hears{began: time.Now()}
+		p := NewPresence(PresenceConfig{Registry: slow{h}, Agent: AgentRequest{ID: "a"}, Logger: slog.New(slog.DiscardHandler)})
+		end := p.Keep(t.Context())
+		pass(time.Second)
+		end()
+		h.want(t, "0s register a", "1s offline")
 	})
 }
 
@@ -162,7 +186,7 @@ func TestPresenceThatDrains(t *testing.T) {
 func TestPresenceOfNobody(t *testing.T) {
 	t.Parallel()
 	p := NewPresence(PresenceConfig{})
-	p.keep(t.Context())()
+	p.Keep(t.Context())()
 	p.Begin("t1")
 	if h := p.Heartbeat(); h.Status != AgentBusy {
 		t.Errorf("%+v", h)
