@@ -110,8 +110,8 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// WithEvents makes a server like this one that has an event log and a registry of agents. Both know the same tasks and the same projects;
-// each bounds its own requests. One that counts into a registry refuses.
+// WithEvents makes a server like this one that has an event log and a registry of agents. Both know the same tasks and the same projects, and
+// take each other's leases; each bounds its own requests. One that counts into a registry refuses.
 func (s *Server) WithEvents(log *eventlog.Log, agents Agents) (*Server, error) {
 	cfg := s.cfg
 	cfg.Events, cfg.Agents = log, agents
@@ -120,6 +120,9 @@ func (s *Server) WithEvents(log *eventlog.Log, agents Agents) (*Server, error) {
 		return nil, err
 	}
 	other.projects = s.projects
+	if s.seals != nil {
+		other.seals = s.seals
+	}
 	return other, nil
 }
 
