@@ -40,7 +40,7 @@ type PresenceConfig struct {
 }
 
 // Presence keeps an agent in the registry of agents: it registers it, says what it works on, and says that it goes. That the registry can
-// not be told changes nothing about the agent's work. A [Worker] has one of its own; an agent made of claims and leases may use it as well.
+// not be told changes nothing about the agent's work. A [Worker] has one of its own; an agent made of claims and leases may use it as well, and so may one that only delegates.
 type Presence struct {
 	registry Registry
 	every    time.Duration
@@ -280,8 +280,9 @@ func (p *Presence) leave(ctx context.Context) {
 	}
 }
 
-// keep runs p until the end of ctx or until done is called, which waits for the last word.
-func (p *Presence) keep(ctx context.Context) (done func()) {
+// Keep does what [Presence.Run] does, beside the caller, until the end of ctx or until done is called, which waits for the last word. It is for a
+// program that is no [Worker], such as a coordinator: defer presence.Keep(ctx)().
+func (p *Presence) Keep(ctx context.Context) (done func()) {
 	ctx, end := context.WithCancel(ctx)
 	over := make(chan struct{})
 	go func() {

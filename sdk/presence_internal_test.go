@@ -83,7 +83,7 @@ func watch(t *testing.T, h *hears, change ...func(*AgentRequest)) (p *Presence, 
 		c(&a)
 	}
 	p = NewPresence(PresenceConfig{Registry: h, Agent: a, Logger: slog.New(slog.DiscardHandler)})
-	end = p.keep(t.Context())
+	end = p.Keep(t.Context())
 	synctest.Wait() // what it says first is said
 	return p, end
 }
@@ -128,7 +128,7 @@ func TestPresenceGoesByTheRegistry(t *testing.T) {
 	})
 }
 
-// What ends before its registration was answered says all the same that it is gone.
+// What ends before its registration was answered says all the same that it is gone, once the call had its time to come back.
 func TestPresenceThatEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestPresenceThatEndsAtOnce(t *testing.T) {
 		_, end := watch(t, h)
 		synctest.Wait()
 		end()
-		h.want(t, "0s register a", "0s offline")
+		h.want(t, "0s register a", "2s offline")
 	})
 }
 
@@ -232,7 +232,7 @@ func TestPresenceEndsWhileItRegisters(t *testing.T) {
 func TestPresenceOfNobody(t *testing.T) {
 	t.Parallel()
 	p := NewPresence(PresenceConfig{})
-	p.keep(t.Context())()
+	p.Keep(t.Context())()
 	p.Begin("t1")
 	if h := p.Heartbeat(); h.Status != AgentBusy {
 		t.Errorf("%+v", h)

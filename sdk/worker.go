@@ -171,7 +171,7 @@ func (w *Worker) StartProcessing(ctx context.Context, h Handler) error {
 		context.AfterFunc(interrupted, func() { grace.Stop() })
 	})()
 	defer context.AfterFunc(claiming, w.presence.Drain)()
-	defer w.presence.keep(context.WithoutCancel(ctx))()
+	defer w.presence.Keep(context.WithoutCancel(ctx))()
 	var slots sync.WaitGroup
 	for n := range w.cfg.Slots {
 		slots.Go(func() {

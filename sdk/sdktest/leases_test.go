@@ -208,3 +208,22 @@ func TestCapabilitiesOfAgentsOverHTTP(t *testing.T) {
 		}
 	}
 }
+
+// A lease from before the log was opened is one afterwards.
+func TestALeaseOutlivesTheOpeningOfTheLog(t *testing.T) {
+	t.Parallel()
+	s := sdktest.New(t)
+	c, ctx := s.Client(), t.Context()
+	create(t, c)
+	lease, err := c.Claim(ctx, sdk.RoleCoder, sdk.ClaimRequest{AgentID: "ada", WaitMs: 10_000})
+	if err != nil || lease == nil {
+		t.Fatalf("claimed %v, %v", lease, err)
+	}
+	log(t, c)
+	if err := c.CompleteLease(ctx, lease.Token, sdk.LeaseResult{Output: json.RawMessage(`1`)}); err != nil {
+		t.Error(err)
+	}
+	if task := s.Tasks()[0]; task.Status != sdk.StatusCompleted {
+		t.Errorf("the task is %s", task.Status)
+	}
+}
