@@ -1,7 +1,16 @@
 package conformance
 
+import "maps"
+
 // cases are the table.
 func cases() map[string]func(*scene) {
+	all := tasks()
+	maps.Copy(all, stories())
+	return all
+}
+
+// tasks are the cases of what becomes of tasks, and of what is asked about them.
+func tasks() map[string]func(*scene) {
 	return map[string]func(*scene){
 		"an agent completes":                   completes,
 		"the output stays as it is":            keepsOutput,
@@ -54,7 +63,12 @@ func cases() map[string]func(*scene) {
 		"the addressed agent is away":  hasAgentAway,
 		"behind others":                isBehind,
 		"between two attempts":         backsOff,
+	}
+}
 
+// stories are the cases of events.
+func stories() map[string]func(*scene) {
+	return map[string]func(*scene){
 		"the story of a success":              tellsSuccess,
 		"the story of a retry and a fallback": tellsFallback,
 		"the story of a question":             tellsQuestion,
