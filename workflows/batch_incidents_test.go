@@ -36,6 +36,7 @@ type batch struct {
 	n         int // of the last progress signal of the attempt
 	at        time.Time
 	activity  int64 // event of the open attempt
+	look      int64 // event of the open look for an agent
 	timer     int64 // event of the open timer
 	child     int64 // event of the child that was asked for
 	childID   string
@@ -63,9 +64,12 @@ func (b *batch) signal(name string, v any) {
 }
 
 // taken adds that a worker took the attempt.
-func (b *batch) taken() int64 {
+func (b *batch) taken() int64 { return b.begins(b.activity) }
+
+// begins adds that a worker took an activity.
+func (b *batch) begins(activity int64) int64 {
 	return b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED, Attributes: &historypb.HistoryEvent_ActivityTaskStartedEventAttributes{
-		ActivityTaskStartedEventAttributes: &historypb.ActivityTaskStartedEventAttributes{ScheduledEventId: b.activity, Attempt: 1},
+		ActivityTaskStartedEventAttributes: &historypb.ActivityTaskStartedEventAttributes{ScheduledEventId: activity, Attempt: 1},
 	}})
 }
 
@@ -166,6 +170,41 @@ func late(in incident) incident {
 		event(b)
 	}
 	return in
+}
+
+// finds is that somebody was found.
+func finds() incident {
+	return incident{name: "found", event: func(b *batch) {
+		b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
+			ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{
+				ScheduledEventId: b.look, StartedEventId: b.begins(b.look), Result: b.payloads(activities.FindAgentOutput{AgentID: "agent-2"}),
+			},
+		}})
+	}}
+}
+
+// findsNobody is that nobody was found in time.
+func findsNobody() incident {
+	return incident{name: "found nobody", event: func(b *batch) {
+		b.timesOut(b.look, b.begins(b.look), enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE)
+	}}
+}
+
+// isNotTaken is that nobody took the attempt for as long as it was in its queue.
+func isNotTaken() incident {
+	return incident{name: "not taken", end: true, event: func(b *batch) { b.timesOut(b.activity, 0, enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START) }}
+}
+
+// timesOut adds the timeout of an activity.
+func (b *batch) timesOut(scheduled, started int64, kind enumspb.TimeoutType) {
+	b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT, Attributes: &historypb.HistoryEvent_ActivityTaskTimedOutEventAttributes{
+		ActivityTaskTimedOutEventAttributes: &historypb.ActivityTaskTimedOutEventAttributes{
+			ScheduledEventId: scheduled, StartedEventId: started, RetryState: enumspb.RETRY_STATE_TIMEOUT,
+			Failure: &failurepb.Failure{Message: "late", FailureInfo: &failurepb.Failure_TimeoutFailureInfo{
+				TimeoutFailureInfo: &failurepb.TimeoutFailureInfo{TimeoutType: kind},
+			}},
+		},
+	}})
 }
 
 func stops() incident {

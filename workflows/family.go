@@ -8,7 +8,8 @@ import (
 
 const (
 	// resultAllowance is how many bytes of history a child is counted with for its end, which is written there with all of its result.
-	// What is larger counts once it is there, and the children that are open count with as much then.
+	// What is larger counts once it is there, and the children that are open count with as much then. Room for the largest there can be, from
+	// the beginning, would be for fifteen children at a time, where a task may have 200.
 	resultAllowance = 64 << 10
 	// childWeight is about how many bytes a child is in history beside what its request holds.
 	childWeight = 16 << 10

@@ -21,13 +21,13 @@ func (r *taskRun) attempt(ctx workflow.Context) AttemptOutcome {
 // make asks for the attempt once.
 func (r *taskRun) make(ctx workflow.Context, terms AttemptTerms) AttemptOutcome {
 	r.open = activities.ExecuteTask(ctx, attemptOptions(terms), r.course.Assignment())
-	return r.ended(ctx)
+	asked := r.race(ctx, r.open) == cancelled
+	return r.ended(ctx, asked)
 }
 
-// ended waits for the end of the attempt that is open.
-func (r *taskRun) ended(ctx workflow.Context) AttemptOutcome {
+// ended takes the end of the attempt that is open. asked says that the run's cancellation came before it: then it is waited for.
+func (r *taskRun) ended(ctx workflow.Context, asked bool) AttemptOutcome {
 	future := r.open
-	asked := r.race(ctx, future) == cancelled
 	if asked && !r.stopped(ctx, future) {
 		return AttemptOutcome{Cancelled: true, Unconfirmed: true}
 	}

@@ -98,16 +98,28 @@ func (r *taskRun) find(ctx workflow.Context, atMost time.Duration, in activities
 	return found.AgentID, AttemptOutcome{NotFound: true}
 }
 
-// offer asks an agent once more, which is the n-th ask, with a look for another one meanwhile. Where that finds somebody before the attempt has begun, it is taken
-// back: instead is who is to be asked then.
+// offer asks an agent once more, which is the n-th ask, with a look for another one meanwhile. Where that finds somebody before the attempt has
+// begun, it is taken back: instead is who is to be asked then. Whether the attempt's end or the run's cancellation comes first is noted
+// from the beginning, so that it does not depend on what else there is to see.
 func (r *taskRun) offer(ctx workflow.Context, n int, terms AttemptTerms, in activities.FindAgentInput) (outcome AttemptOutcome, instead string) {
 	offered, takeBack := workflow.WithCancel(ctx)
 	defer takeBack()
-	r.open = activities.ExecuteTask(offered, attemptOptions(terms), r.course.Assignment())
-	if instead = r.instead(ctx, n, terms.Queued, in); instead != "" {
+	open := activities.ExecuteTask(offered, attemptOptions(terms), r.course.Assignment())
+	r.open = open
+	asked := false
+	over, settle := workflow.NewFuture(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		asked = first(ctx, open) == cancelled
+		settle.SetValue(asked)
+	})
+	calm, _ := workflow.NewDisconnectedContext(ctx)
+	if instead = r.instead(ctx, n, terms.Queued, in, over); instead != "" {
 		takeBack() // of what nobody has taken there is nothing to be told
 	}
-	outcome = r.ended(ctx)
+	r.awaited = []workflow.Future{open}
+	_ = over.Get(calm, nil) // it has no error
+	r.awaited = nil
+	outcome = r.ended(ctx, asked)
 	if instead != "" && r.takenBack(outcome) {
 		outcome = AttemptOutcome{Err: temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START, nil)}
 	}
@@ -115,22 +127,23 @@ func (r *taskRun) offer(ctx workflow.Context, n int, terms AttemptTerms, in acti
 }
 
 // instead waits for another agent than the one that is asked, until the attempt has begun or is over; "" is nobody.
-func (r *taskRun) instead(ctx workflow.Context, n int, atMost time.Duration, in activities.FindAgentInput) string {
+func (r *taskRun) instead(ctx workflow.Context, n int, atMost time.Duration, in activities.FindAgentInput, over workflow.Future) string {
 	look, stop := workflow.WithCancel(ctx)
 	defer stop()
 	find := activities.FindAnother(look, r.course.task.Stage, r.course.task.Attempt, n, atMost, in)
 	begun, settle := workflow.NewFuture(ctx)
 	r.begun = settle
-	first := r.race(ctx, r.open, find, begun)
+	calm, _ := workflow.NewDisconnectedContext(ctx)
+	came := r.race(calm, r.open, find, begun, over)
 	r.begun = nil
-	if first != 1 {
+	if came != 1 {
 		return ""
 	}
 	for r.hears() { // it may have begun, as this workflow task knows
 		r.hear(ctx)
 	}
 	var found activities.FindAgentOutput
-	if r.open.IsReady() || r.course.assigned || find.Get(ctx, &found) != nil || found.AgentID == in.Asked {
+	if r.open.IsReady() || ctx.Err() != nil || r.course.assigned || find.Get(calm, &found) != nil || found.AgentID == in.Asked {
 		return ""
 	}
 	return found.AgentID

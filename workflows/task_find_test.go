@@ -210,12 +210,13 @@ func TestTask_LeavesRoomForItsFallback(t *testing.T) {
 // TestTask_LeavesASilentAgentForAnother: who is asked again is asked only until somebody else is there, and that uses no attempt.
 func TestTask_LeavesASilentAgentForAnother(t *testing.T) {
 	t.Parallel()
-	late, looked, over := timesOut(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START), make(chan struct{}), make(chan struct{})
+	late, looked, asking, over := timesOut(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START), make(chan struct{}), make(chan struct{}), make(chan struct{})
 	again := func(a sdk.Assignment) (activities.AttemptReport, error) {
 		<-looked
 		return late(a)
 	}
 	silent := func(sdk.Assignment) (activities.AttemptReport, error) { // does not take it for as long as it is asked
+		close(asking)
 		<-over
 		return activities.AttemptReport{}, errors.New("nobody hears this")
 	}
@@ -230,6 +231,7 @@ func TestTask_LeavesASilentAgentForAnother(t *testing.T) {
 			close(looked)
 			return "ada" // no registry answers that
 		}
+		<-asking
 		return "eve"
 	}
 	env, seen := findingEnv(t, s, f), &askedAgents{}

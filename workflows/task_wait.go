@@ -29,9 +29,14 @@ const cancelled = -1
 // history wins, however much more has come by the time the run goes on. So an answer does not change when a workflow task is run again
 // with more in it. Of what is there already the end of ctx wins, then the first future.
 func (r *taskRun) race(ctx workflow.Context, futures ...workflow.Future) int {
-	first := cancelled
 	r.awaited = futures
 	defer func() { r.awaited = nil }()
+	return first(ctx, futures...)
+}
+
+// first is race of what the run does not go on from at once.
+func first(ctx workflow.Context, futures ...workflow.Future) int {
+	first := cancelled
 	s := workflow.NewSelector(ctx)
 	s.AddReceive(ctx.Done(), func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
 	for i, f := range futures {
