@@ -93,18 +93,29 @@ func (s *Server) asking(project, id string) (done func()) {
 	if s.cfg.Agents == nil {
 		return func() {}
 	}
-	over := make(chan struct{})
-	again := time.NewTicker(askingEvery)
-	go func() {
-		defer again.Stop()
-		for {
-			select {
-			case <-over:
-				return
-			case <-again.C:
-				s.cfg.Agents.Polled(project, id)
-			}
+	return every(askingEvery, func() { s.cfg.Agents.Polled(project, id) })
+}
+
+// every calls f again and again until done, without a goroutine that waits in between: a thousand claims wait at once. A call that is under
+// way then goes on.
+func every(gap time.Duration, f func()) (done func()) {
+	var mu sync.Mutex
+	over := false
+	var again *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	again = time.AfterFunc(gap, func() {
+		f()
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			again.Reset(gap)
 		}
-	}()
-	return func() { close(over) }
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		again.Stop()
+	}
 }

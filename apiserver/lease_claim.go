@@ -133,7 +133,11 @@ func (s *Server) claim(ctx context.Context, claim activities.Claim, may func(con
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.draining, func() { cancel(errDraining) })()
-	go s.watch(waiting, may, cancel)
+	defer every(s.times.heartbeat, func() {
+		if err := may(waiting); err != nil {
+			cancel(err)
+		}
+	})()
 	claimed, err := s.cfg.Leases.ClaimTask(waiting, claim)
 	if refused, ok := errors.AsType[*sdk.Error](context.Cause(waiting)); ok {
 		if claimed != nil {

@@ -157,7 +157,8 @@ func (e *Engine) handOut(ctx context.Context, in activities.Claim, task *polledT
 	state.fresh, state.report, state.handed = true, report, said(report)
 	e.leases.keep(claimed.Hold, state)
 	claimed.ExpiresAt = began.Add(time.Duration(claimed.Hold.HeartbeatMs) * time.Millisecond)
-	e.attend(func() { e.tellStarted(claimed.Hold) })
+	hold := claimed.Hold // the caller's from here on
+	e.attend(func() { e.tellStarted(hold) })
 	e.leases.metrics.handedOut(in.Role)
 	return claimed, nil
 }
