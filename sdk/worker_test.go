@@ -374,10 +374,10 @@ func TestWorkerHidesItsLeases(t *testing.T) {
 			},
 			"breaks": func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
 			"no JSON": func(*http.Request) (*http.Response, error) {
-				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("<html>"))}, nil
+				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("<html>"))}, nil
 			},
 			"elsewhere": func(r *http.Request) (*http.Response, error) {
-				return &http.Response{StatusCode: 302, Header: http.Header{"Location": {"https://elsewhere.test" + r.URL.Path}}, Body: http.NoBody}, nil
+				return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {"https://elsewhere.test" + r.URL.Path}}, Body: http.NoBody}, nil
 			},
 		} {
 			c := client(t, sdk.Config{AgentID: "ada", HTTPClient: &http.Client{
