@@ -14,6 +14,7 @@ import (
 
 const (
 	presenceTry   = 10 * time.Second // of one call
+	presenceFirst = 2 * time.Second  // that a worker waits for its registration before it claims
 	presenceLast  = 2 * time.Second  // for saying that the agent is about to end
 	presenceLeast = time.Second      // the shortest gap between two heartbeats, and between two tries
 	presenceEarly = 6                // what is new is told after this part of the interval, not before
@@ -46,6 +47,8 @@ type Presence struct {
 	every    time.Duration
 	log      *slog.Logger
 	news     chan struct{} // there is something else to say; one pending notice is enough
+	first    chan struct{} // closed once the registry has been told of the agent, or could not be
+	begins   sync.Once     // that
 
 	registered bool           // of Run alone, as those below
 	said       AgentHeartbeat // last
@@ -68,6 +71,7 @@ func NewPresence(cfg PresenceConfig) *Presence {
 	}
 	return &Presence{
 		registry: cfg.Registry, request: cfg.Agent, every: cfg.Interval, log: cfg.Logger, news: make(chan struct{}, 1), tasks: map[string]int{},
+		first: make(chan struct{}),
 	}
 }
 
@@ -144,6 +148,7 @@ func (p *Presence) Heartbeat() AgentHeartbeat {
 
 // Run registers the agent and says that it is there until ctx ends; then it says, within 2 s, that the agent is gone.
 func (p *Presence) Run(ctx context.Context) {
+	defer p.begin()
 	if p.registry == nil {
 		<-ctx.Done()
 		return
@@ -154,6 +159,7 @@ func (p *Presence) Run(ctx context.Context) {
 			return
 		}
 		err := p.say(ctx)
+		p.begin()
 		if ctx.Err() != nil {
 			p.registered = true // the call that was broken off may have come through
 			return
@@ -282,5 +288,18 @@ func (p *Presence) Keep(ctx context.Context) (done func()) {
 	return func() {
 		end()
 		<-over
+	}
+}
+
+func (p *Presence) begin() { p.begins.Do(func() { close(p.first) }) }
+
+// begun waits until the registry has been told of the agent, or could not be; at most 2 s, and until ctx ends.
+func (p *Presence) begun(ctx context.Context) {
+	late := time.NewTimer(presenceFirst)
+	defer late.Stop()
+	select {
+	case <-p.first:
+	case <-late.C:
+	case <-ctx.Done():
 	}
 }
