@@ -14,6 +14,7 @@ import (
 
 const (
 	presenceTry   = 10 * time.Second // of one call
+	presenceFirst = 2 * time.Second  // that a worker waits for its registration before it claims
 	presenceLast  = 2 * time.Second  // for saying that the agent is about to end, and before that for the call that is under way
 	presenceLeast = time.Second      // the shortest gap between two heartbeats, and between two tries
 	presenceEarly = 6                // what is new is told after this part of the interval, not before
@@ -46,6 +47,8 @@ type Presence struct {
 	every    time.Duration
 	log      *slog.Logger
 	news     chan struct{} // there is something else to say; one pending notice is enough
+	first    chan struct{} // closed once the registry has been told of the agent, or could not be
+	begins   sync.Once     // that
 
 	registered bool           // of Run alone, as those below
 	unsure     bool           // a registration was not answered, and may have been taken
@@ -69,6 +72,7 @@ func NewPresence(cfg PresenceConfig) *Presence {
 	}
 	return &Presence{
 		registry: cfg.Registry, request: cfg.Agent, every: cfg.Interval, log: cfg.Logger, news: make(chan struct{}, 1), tasks: map[string]int{},
+		first: make(chan struct{}),
 	}
 }
 
@@ -146,7 +150,9 @@ func (p *Presence) Heartbeat() AgentHeartbeat {
 // Run registers the agent and says that it is there until ctx ends; then it lets a call that is under way come back, for 2 s at most, and says,
 // within 2 s, that the agent is gone.
 func (p *Presence) Run(ctx context.Context) {
+	defer p.begin()
 	if p.registry == nil {
+		p.begin()
 		<-ctx.Done()
 		return
 	}
@@ -156,6 +162,7 @@ func (p *Presence) Run(ctx context.Context) {
 			return
 		}
 		err := p.say(ctx)
+		p.begin()
 		if ctx.Err() != nil {
 			return
 		}
@@ -292,5 +299,18 @@ func (p *Presence) Keep(ctx context.Context) (done func()) {
 	return func() {
 		end()
 		<-over
+	}
+}
+
+func (p *Presence) begin() { p.begins.Do(func() { close(p.first) }) }
+
+// begun waits until the registry has been told of the agent, or could not be; at most 2 s, and until ctx ends.
+func (p *Presence) begun(ctx context.Context) {
+	late := time.NewTimer(presenceFirst)
+	defer late.Stop()
+	select {
+	case <-p.first:
+	case <-late.C:
+	case <-ctx.Done():
 	}
 }

@@ -172,6 +172,7 @@ func (w *Worker) StartProcessing(ctx context.Context, h Handler) error {
 	})()
 	defer context.AfterFunc(claiming, w.presence.Drain)()
 	defer w.presence.Keep(context.WithoutCancel(ctx))()
+	w.presence.begun(claiming) // a claim of an agent that nobody knows is not one that the registry sees
 	var slots sync.WaitGroup
 	for n := range w.cfg.Slots {
 		slots.Go(func() {

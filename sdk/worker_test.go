@@ -34,6 +34,7 @@ type desk struct {
 	hangs    func(verb string) bool // the call is never answered
 	stubborn bool                   // a claim that is broken off gets what is there all the same
 	agents   []sdk.AgentRequest     // that registered
+	unknown  int                    // claims from before that
 	statuses []sdk.AgentStatus      // that were said, each once in a row
 }
 
@@ -118,6 +119,9 @@ func (d *desk) claim(r *http.Request, role string) (*http.Response, error) {
 	}
 	d.mu.Lock()
 	d.claimed, d.claimant = append(d.claimed, role), in.AgentID
+	if len(d.agents) == 0 {
+		d.unknown++
+	}
 	d.mu.Unlock()
 	late := time.After(time.Duration(in.WaitMs) * time.Millisecond)
 	select {
@@ -532,6 +536,27 @@ func TestWorkerClaimsWithPauses(t *testing.T) {
 	})
 }
 
+// A worker claims without its registration where that takes long.
+func TestWorkerIsNotHeldUpByTheRegistry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{hangs: func(verb string) bool { return verb == "agents" }}
+		stop := working(t, d, sdk.WorkerConfig{Roles: []sdk.Role{"coder"}}, func(context.Context, *sdk.Assignment, sdk.Reporter) (*sdk.Result, error) {
+			return &sdk.Result{Output: json.RawMessage(`1`)}, nil
+		})
+		d.offer("one")
+		for _, want := range []int{0, 1} {
+			pass(1500 * time.Millisecond)
+			if _, ends := d.said(); len(ends) != want {
+				t.Errorf("ended with %q", ends)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A worker is in the registry while it works, and can not be addressed while it drains.
 func TestWorkerIsPresent(t *testing.T) {
 	t.Parallel()
@@ -557,8 +582,8 @@ func TestWorkerIsPresent(t *testing.T) {
 		}
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if len(d.agents) != 2 || d.agents[1].Addressable {
-			t.Errorf("registered %+v", d.agents)
+		if len(d.agents) != 2 || d.agents[1].Addressable || d.unknown > 0 {
+			t.Errorf("registered %+v, after %d claims", d.agents, d.unknown)
 		}
 		if !slices.Equal(d.statuses, []sdk.AgentStatus{sdk.AgentIdle, sdk.AgentBusy, sdk.AgentOffline}) {
 			t.Errorf("said %v", d.statuses)

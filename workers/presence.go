@@ -1,7 +1,6 @@
 package workers
 
 import (
-	"context"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -19,18 +18,4 @@ func newPresence(cfg Config, registry sdk.Registry) *sdk.Presence {
 	return sdk.NewPresence(sdk.PresenceConfig{
 		Registry: registry, Agent: cfg.registration(), Interval: time.Duration(cfg.HeartbeatIntervalMs) * time.Millisecond, Logger: cfg.Logger,
 	})
-}
-
-// present keeps the worker in the registry until the end of ctx, if it knows of a service; done waits until the registry was told of the end.
-func (w *roleWorker) present(ctx context.Context) (done func()) {
-	ctx, end := context.WithCancel(ctx)
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		w.presence.Run(ctx)
-	}()
-	return func() {
-		end()
-		<-over
-	}
 }

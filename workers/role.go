@@ -98,7 +98,7 @@ func (w *roleWorker) serve(ctx context.Context, c client.Client, pollsEnd bool) 
 		}
 		running = append(running, workers[i])
 	}
-	defer w.present(w.base)()
+	defer w.presence.Keep(w.base)() // and says at the end that it goes
 	w.cfg.Logger.Info("role worker runs", "agent", w.cfg.AgentID, "queues", w.queues(), "slots", w.cfg.Slots)
 	var failed error
 	select {
