@@ -28,9 +28,10 @@ type leased struct {
 
 	ctx    context.Context // the handler's; ends with one of three causes
 	end    context.CancelCauseFunc
-	heard  atomic.Int64 // when the last word was sent that the service took, in ns
-	cancel atomic.Bool  // the task's cancellation was requested
-	gone   atomic.Bool  // the service has said that nobody wants the attempt any more
+	heard  atomic.Int64  // when the last word was sent that the service took, in ns
+	cancel atomic.Bool   // the task's cancellation was requested
+	gone   atomic.Bool   // the service has said that nobody wants the attempt any more
+	speaks chan struct{} // holds one while a word is on its way: what it says is not said again meanwhile
 }
 
 // work does one attempt, from its claim to its answer.
@@ -41,7 +42,8 @@ func (w *Worker) work(claiming, interrupted context.Context, lease *Lease, h Han
 	assignment := lease.Assignment()
 	a := &leased{
 		w: w, lease: lease, length: time.Duration(lease.HeartbeatMs) * time.Millisecond, reporter: newLeaseReporter(),
-		log: w.cfg.Logger.With("task", lease.Task.ID, "stage", lease.Stage, "attempt", lease.Attempt),
+		speaks: make(chan struct{}, 1),
+		log:    w.cfg.Logger.With("task", lease.Task.ID, "stage", lease.Stage, "attempt", lease.Attempt),
 	}
 	if lease.Resume != nil {
 		a.reporter.resume = lease.Resume
@@ -164,6 +166,12 @@ func (a *leased) report(ctx context.Context) bool {
 	sent := time.Now()
 	call, cancel := context.WithTimeout(ctx, min(max(a.length/6, time.Second), 5*time.Second))
 	defer cancel()
+	select {
+	case a.speaks <- struct{}{}:
+		defer func() { <-a.speaks }()
+	case <-ctx.Done():
+		return false
+	}
 	word, taken := a.reporter.word()
 	status, err := a.w.client.reportOnce(call, a.lease.Token, word)
 	switch {

@@ -209,6 +209,40 @@ func TestWorkerDoesATask(t *testing.T) {
 	})
 }
 
+// A progress that is on its way when the handler returns is not told once more.
+func TestWorkerTellsAProgressOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{answers: func(verb string) *sdk.Error {
+			if verb == "progress" {
+				pass(500 * time.Millisecond)
+			}
+			return nil
+		}}
+		stop := working(t, d, sdk.WorkerConfig{}, func(_ context.Context, _ *sdk.Assignment, r sdk.Reporter) (*sdk.Result, error) {
+			pass(5 * time.Second)
+			r.Progress(sdk.Progress{Percentage: 60})
+			synctest.Wait() // it is on its way
+			return &sdk.Result{Output: json.RawMessage(`1`)}, nil
+		})
+		d.offer("one")
+		pass(20 * time.Second)
+		words, ends := d.said()
+		told := 0
+		for _, w := range words {
+			if w.Percentage != nil && *w.Percentage == 60 {
+				told++
+			}
+		}
+		if told != 1 || len(ends) != 1 {
+			t.Errorf("told %d times, ended %q", told, ends)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestWorkerAnswers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
