@@ -133,14 +133,18 @@ func (a *leased) failing(e *AgentError, kept bool) func(context.Context) error {
 
 // lastWord tells the progress that the service has not heard of yet. It is not worth more than one try.
 func (a *leased) lastWord(ctx context.Context) {
-	a.telling <- struct{}{}
-	defer func() { <-a.telling }()
+	call, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	select {
+	case a.speaks <- struct{}{}:
+		defer func() { <-a.speaks }()
+	case <-call.Done():
+		return
+	}
 	word, taken := a.reporter.word()
 	if word.Silent() {
 		return
 	}
-	call, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
 	if _, err := a.w.client.reportOnce(call, a.lease.Token, word); err == nil {
 		taken()
 	}

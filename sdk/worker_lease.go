@@ -28,11 +28,10 @@ type leased struct {
 
 	ctx    context.Context // the handler's; ends with one of three causes
 	end    context.CancelCauseFunc
-	heard  atomic.Int64 // when the last word was sent that the service took, in ns
-	cancel atomic.Bool  // the task's cancellation was requested
-	gone   atomic.Bool  // the service has said that nobody wants the attempt any more
-
-	telling chan struct{} // has room for one: one word at a time: what is under way with one is not told with the next as well
+	heard  atomic.Int64  // when the last word was sent that the service took, in ns
+	cancel atomic.Bool   // the task's cancellation was requested
+	gone   atomic.Bool   // the service has said that nobody wants the attempt any more
+	speaks chan struct{} // holds one while a word is on its way: what it says is not said again meanwhile
 }
 
 // work does one attempt, from its claim to its answer.
@@ -42,8 +41,9 @@ func (w *Worker) work(claiming, interrupted context.Context, lease *Lease, h Han
 	defer w.presence.Begin(lease.Task.ID)()
 	assignment := lease.Assignment()
 	a := &leased{
-		w: w, lease: lease, length: time.Duration(lease.HeartbeatMs) * time.Millisecond, reporter: newLeaseReporter(), telling: make(chan struct{}, 1),
-		log: w.cfg.Logger.With("task", lease.Task.ID, "stage", lease.Stage, "attempt", lease.Attempt),
+		w: w, lease: lease, length: time.Duration(lease.HeartbeatMs) * time.Millisecond, reporter: newLeaseReporter(),
+		speaks: make(chan struct{}, 1),
+		log:    w.cfg.Logger.With("task", lease.Task.ID, "stage", lease.Stage, "attempt", lease.Attempt),
 	}
 	a.heard.Store(time.Now().UnixNano())
 	a.ctx, a.end = context.WithCancelCause(context.WithoutCancel(claiming))
@@ -161,11 +161,15 @@ func (a *leased) beatInterval() time.Duration {
 
 // report sends one heartbeat with what is new; false means that no more is wanted.
 func (a *leased) report(ctx context.Context) bool {
-	a.telling <- struct{}{}
-	defer func() { <-a.telling }()
 	sent := time.Now()
 	call, cancel := context.WithTimeout(ctx, min(max(a.length/6, time.Second), 5*time.Second))
 	defer cancel()
+	select {
+	case a.speaks <- struct{}{}:
+		defer func() { <-a.speaks }()
+	case <-ctx.Done():
+		return false
+	}
 	word, taken := a.reporter.word()
 	status, err := a.w.client.reportOnce(call, a.lease.Token, word)
 	switch {

@@ -114,6 +114,9 @@ func (e *Engine) decodeAttempt(p *workflowpb.PendingActivityInfo) (*attempt, boo
 			a.report = &report
 		}
 	}
+	if a.report == nil && a.worker == leaseIdentity { // polled for agents; none has it before its heartbeat is there
+		a.taken = false
+	}
 	return a, true
 }
 

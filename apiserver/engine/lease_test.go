@@ -256,6 +256,18 @@ func TestLeaseFromClaimToEnd(t *testing.T) {
 	})
 }
 
+// What was polled for an agent and is not handed out yet waits for one still.
+func TestAttemptThatIsPolledForNobodyYet(t *testing.T) {
+	t.Parallel()
+	o := newOneLease(t)
+	e := leasing(t, o, false)
+	o.setAttempt(t, 0, 1, enumspb.PENDING_ACTIVITY_STATE_STARTED, nil)
+	o.run.PendingActivities[0].LastWorkerIdentity = leaseIdentity
+	if task, err := e.GetTask(t.Context(), "shop", "t1"); err != nil || task.Status != sdk.StatusQueued || task.AgentID != "" || len(task.Attempts) != 0 || task.WaitingFor == nil {
+		t.Errorf("%+v, %v", task, err)
+	}
+}
+
 // Another server knows what this one was told, and takes the same end for the same.
 func TestLeaseOfTwoEngines(t *testing.T) {
 	t.Parallel()
