@@ -25,7 +25,7 @@ var rules = []rule{
 	{
 		from: []string{"@/sdk/sdktest/..."},
 		only: []string{
-			"@/sdk/...", "@/activities", "@/workflows", "@/workers", "@/apiserver", "@/apiserver/engine", "@/eventlog",
+			"@/sdk/...", "@/activities", "@/workflows", "@/workers", "@/apiserver", "@/apiserver/engine", "@/eventlog", "@/registry",
 			"go.temporal.io/sdk/temporal", "go.temporal.io/sdk/converter", "go.temporal.io/api/enums/v1", "github.com/google/go-cmp/cmp",
 		},
 		why: "the test kit is made of the real handlers, the real course of a task and the real answers of a worker, and the real event log on a directory of its own, so that it can not differ; it reaches no engine",
@@ -64,6 +64,11 @@ var rules = []rule{
 		from: []string{"@/eventlog/..."},
 		only: []string{"@/eventlog/...", "@/sdk/...", "github.com/nats-io/...", "github.com/gofrs/flock", "github.com/google/uuid", "golang.org/x/sync/..."},
 		why:  "the event log knows events and NATS: tasks, HTTP and Temporal are other people's business",
+	},
+	{
+		from: []string{"@/registry/..."},
+		only: []string{"@/registry/...", "@/eventlog", "@/sdk/...", "github.com/google/uuid", "golang.org/x/sync/singleflight"},
+		why:  "the registry knows agents and the buckets of the event log: tasks, HTTP and Temporal are other people's business",
 	},
 	{
 		from:   []string{"@/..."},

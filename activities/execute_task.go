@@ -30,6 +30,7 @@ type AttemptReport struct {
 	Result        *sdk.Result        `json:"result,omitempty"`
 	InputRequired *sdk.InputRequired `json:"inputRequired,omitempty"`
 	Details       json.RawMessage    `json:"details,omitempty"` // of the error, in failure details
+	Digest        string             `json:"digest,omitempty"`  // of an answer over HTTP: the same one again is known by it
 }
 
 // ExecuteTask asks for one attempt. The options name queue and timeouts; the future ends with an [AttemptReport].

@@ -28,6 +28,9 @@ func TestAttemptKeyMay(t *testing.T) {
 	sibling := taskFrom(t, call(a.server, http.MethodPost, "/v1/tasks", okBody, bearing(a.shop)...), http.StatusCreated)
 	child := taskFrom(t, call(a.server, http.MethodPost, "/v1/tasks", okBody, bearing(a.shop)...), http.StatusCreated)
 	a.tasks.change("shop", child.ID, false, func(task *sdk.Task) { task.ParentID = a.task.ID })
+	for _, id := range []string{a.task.ID, sibling.ID, child.ID} {
+		namesake(t, a.server, id, bearing(a.shop)...)
+	}
 	mayChange := map[string]bool{"/v1/tasks/{id}/cancel": true, "/v1/tasks/{id}/input": true}
 	const nowhere = "0198c0de-0000-7000-8000-000000000000"
 	for _, r := range routesOf(t, a.server) {
@@ -93,12 +96,16 @@ func TestAttemptKeyCreatesChildren(t *testing.T) {
 		"null":               {`,"parentId":null`, sdk.CodeForbidden, "set parentId"},
 		"another":            {`,"parentId":"0198c0de"`, sdk.CodeForbidden, "set parentId"},
 		"another, and wrong": {`,"parentId":"0198c0de","x":1`, sdk.CodeForbidden, "set parentId"},
-		"its own":            {`,"parentId":"` + a.task.ID + `"`, sdk.CodeInvalidInput, "not valid"}, // until children are there
+		"its own, and wrong": {`,"parentId":"` + a.task.ID + `","x":1`, sdk.CodeInvalidInput, "not valid"},
 	} {
 		w := call(a.server, http.MethodPost, "/v1/tasks", strings.TrimSuffix(okBody, "}")+tc.more+"}", bearing(key)...)
 		if p := problemOf(t, w); p.Code != tc.code || !strings.Contains(p.Detail, tc.says) {
 			t.Errorf("%s: %+v", name, p)
 		}
+	}
+	w := call(a.server, http.MethodPost, "/v1/tasks", strings.TrimSuffix(okBody, "}")+`,"parentId":"`+a.task.ID+`"}`, bearing(key)...)
+	if child := taskFrom(t, w, http.StatusCreated); child.ParentID != a.task.ID {
+		t.Errorf("the child is of %q", child.ParentID)
 	}
 }
 

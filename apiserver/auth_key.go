@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -23,9 +22,10 @@ func (s *Server) authenticateKey(r *http.Request, scope keys.Scope) (caller, *sd
 		return caller{}, err
 	}
 	c := caller{organization: key.Organization, key: key.ID, attempt: attempt}
-	if wait := s.takeFrom(c); wait > 0 {
+	limited, name := s.limitOf(c, scope)
+	if wait := limited.take(name); wait > 0 {
 		return c, &sdk.Error{Code: sdk.CodeRateLimited, RetryAfter: wait,
-			Message: fmt.Sprintf("the API key makes more than %g requests a second; go on after Retry-After", s.cfg.RateLimit)}
+			Message: fmt.Sprintf("the API key makes more than %g requests a second; go on after Retry-After", limited.perSecond)}
 	}
 	if attempt != nil {
 		if err := s.checkRuns(r.Context(), attempt); err != nil {
@@ -56,13 +56,18 @@ func (s *Server) findKey(secret string) (keys.Key, *attemptClaims, *sdk.Error) {
 	return key, nil, nil
 }
 
-// takeFrom counts a request of a key as [limits.take] does. An attempt has a bucket of its own, so that an agent that spins does not
-// starve its worker.
-func (s *Server) takeFrom(c caller) time.Duration {
-	if c.attempt != nil {
-		return s.attempts.take(c.attempt.name())
+// limitOf is what holds a request that needs a scope, and the name that it counts under. An attempt has a bucket of its own, so that an agent
+// that spins does not starve its worker; and so have the requests of agents at work, of which each task takes several, so that they and
+// those who delegate do not starve each other.
+func (s *Server) limitOf(c caller, scope keys.Scope) (*limits, string) {
+	switch {
+	case c.attempt != nil:
+		return s.attempts, c.attempt.name()
+	case scope == keys.ScopeWork:
+		return s.works, c.key
+	default:
+		return s.limits, c.key
 	}
-	return s.limits.take(c.key)
 }
 
 // projectOf chooses among a key's projects.

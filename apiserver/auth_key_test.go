@@ -83,12 +83,19 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 	for _, scope := range keys.Scopes() {
 		with[scope], _ = ring.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}, Scopes: []keys.Scope{scope}})
 	}
-	s := ring.server(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
+	s := ring.server(t, newMemoryTasks(), io.Discard, onLog(openLog(t)), onLeases(&memoryLeases{}))
 	task := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", okBody, bearing(ring.shop)...), http.StatusCreated)
+	namesake(t, s, task.ID, bearing(ring.shop)...)
 	for _, r := range routesOf(t, s) {
 		for scope, secret := range with {
 			w := r.call(s, task.ID, bearing(secret)...)
 			if string(scope) == r.scope {
+				if r.ofLease() {
+					if p := problemOf(t, w); p.Code != sdk.CodeNotFound { // it names none
+						t.Errorf("%s %s with the scope %s: %+v", r.method, r.path, scope, p)
+					}
+					continue
+				}
 				if w.Code >= 400 && w.Code != http.StatusConflict { // a running task cannot be retried nor a waiting attempt get a key, whoever asks
 					t.Errorf("%s %s with the scope %s: %d %s", r.method, r.path, scope, w.Code, w.Body)
 				}
@@ -137,8 +144,9 @@ func TestScopes(t *testing.T) {
 func TestForeignProject(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t)
-	s := ring.server(t, newMemoryTasks(), io.Discard)
+	s := ring.server(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
 	task := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", okBody, bearing(ring.shop)...), http.StatusCreated)
+	namesake(t, s, task.ID, bearing(ring.shop)...)
 	const nowhere = "0198c0de-0000-7000-8000-000000000000"
 	for _, r := range routesOf(t, s) {
 		for name, headers := range map[string][]string{

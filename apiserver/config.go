@@ -23,16 +23,18 @@ type Config struct {
 	Addr string `env:"ROLECALL_ADDR" envDefault:"127.0.0.1:3009" json:"addr" doc:"Where the API listens; a loopback address while there are no keys."`
 	// KeysFile holds the API keys; empty is a server without keys, for callers on this machine only.
 	KeysFile string `env:"ROLECALL_KEYS_FILE" json:"keysFile" doc:"The file of API keys, made by rolecall keys create. Empty: no keys, and callers on this machine only."`
-	// LeaseKeysFile holds the keys that seal what the server hands out, such as the keys of attempts and the acks of subscriptions;
+	// LeaseKeysFile holds the keys that seal what the server hands out, such as leases, the keys of attempts and the acks of subscriptions;
 	// package seal says how it looks. Empty: the file lease-keys in DataDir, which is made where there is none. It is read once, and
-	// only where there are API keys or an event log.
-	LeaseKeysFile string `env:"ROLECALL_LEASE_KEYS_FILE" json:"leaseKeysFile" doc:"The file of keys that seal what the API hands out, such as the keys of attempts and the acks of subscriptions; the same for all API processes, read at their start. Empty: one of this data directory alone, made where there is none."`
+	// only where there are API keys, an event log or leases.
+	LeaseKeysFile string `env:"ROLECALL_LEASE_KEYS_FILE" json:"leaseKeysFile" doc:"The file of keys that seal what the API hands out, such as leases, the keys of attempts and the acks of subscriptions; the same for all API processes, read at their start. Empty: one of this data directory alone, made where there is none."`
 	// DataDir is the directory for what outlives the process. Empty: nothing does.
 	DataDir string `env:"ROLECALL_DATA_DIR" envDefault:".rolecall/data" json:"dataDir" doc:"Directory for what outlives the process: the records of a worker's running attempts, the sealing keys of an API process that is given none, the events of an embedded log."`
-	// RateLimit is how many requests a second one key may make; 0 is no limit. A request that waits counts once.
-	RateLimit float64 `env:"ROLECALL_RATE_LIMIT" envDefault:"100" json:"rateLimit" doc:"Requests a second that one API key may make; a wait counts once. 0: no limit."`
-	// RateBurst is how many requests a key that was quiet may make at once, at least 1 where there is a RateLimit.
-	RateBurst int `env:"ROLECALL_RATE_BURST" envDefault:"200" json:"rateBurst" doc:"Requests that an API key may make at once after it was quiet, 1 to 1000000."`
+	// RateLimit is how many requests a second one key may make; 0 is no limit. A request that waits counts once. Those of agents at work, which
+	// need the scope work, count apart, and a key may make ten times as many of them: each task takes several.
+	RateLimit float64 `env:"ROLECALL_RATE_LIMIT" envDefault:"100" json:"rateLimit" doc:"Requests a second that one API key may make; a wait counts once. Those that need the scope work (claims, leases, heartbeats of agents) count apart, ten times as many. 0: no limit."`
+	// RateBurst is how many requests a key that was quiet may make at once, at least 1 where there is a RateLimit; ten times as many of those
+	// that need the scope work.
+	RateBurst int `env:"ROLECALL_RATE_BURST" envDefault:"200" json:"rateBurst" doc:"Requests that an API key may make at once after it was quiet, 1 to 1000000; ten times as many of those that need the scope work."`
 	// Redact says what secrets look like that are taken out of what callers send before it is stored: empty is the common formats, "off" is
 	// none, and anything else are regular expressions beside them, as [redact.Parse] reads it.
 	Redact string `env:"ROLECALL_REDACT" secret:"true" json:"-" doc:"What is taken out of prompts, progress, errors, live output, events and logs before they are stored. Empty: the common formats of keys and passwords. off: nothing. Else regular expressions beside those, separated by newlines or ;;."`
@@ -49,14 +51,28 @@ type Config struct {
 	// Events is the event log, which the server does not close. Default nil: the server has none, and its routes of events answer
 	// unavailable.
 	Events *eventlog.Log `env:"-" json:"-"`
+	// Leases is how agents work over HTTP. Default nil: they can not, and the routes for it answer unavailable.
+	Leases Leases `env:"-" json:"-"`
+	// Agents is the registry of agents. Default nil: the server has none, and its routes of agents answer unavailable.
+	Agents Agents `env:"-" json:"-"`
 	// Metrics takes the server's metrics; one serves one server. Default nil: they are not shown.
 	Metrics prometheus.Registerer `env:"-" json:"-"`
 	// TracerProvider makes the spans of requests; each goes on with its caller's trace. Default nil: none, and traceparent is not read.
 	TracerProvider trace.TracerProvider `env:"-" json:"-"`
 }
 
-// maxRate bounds what is a limit, in requests: more than a server answers.
-const maxRate = 1_000_000
+// SharesLeases reports whether another server may be asked about this one's leases: both may have the same sealing keys where those are in a
+// file that was named, or where the event log is not of one process alone.
+func (c Config) SharesLeases(events eventlog.Config) bool {
+	return c.LeaseKeysFile != "" || events.URL != ""
+}
+
+const (
+	// maxRate bounds what is a limit, in requests: more than a server answers.
+	maxRate = 1_000_000
+	// workRate is how many times as many requests of agents at work a key may make as of others.
+	workRate = 10
+)
 
 // Validate answers nil or an error that names every fault. It reads the keys file and the lease keys file.
 func (c Config) Validate() error {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/registry"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
@@ -45,7 +46,12 @@ func openLog(t testing.TB, change ...func(*eventlog.Config)) *eventlog.Log {
 	return l
 }
 
-func onLog(l *eventlog.Log) func(*Config) { return func(c *Config) { c.Events = l } }
+// onLog gives a server the log, and the registry of agents beside it.
+func onLog(l *eventlog.Log) func(*Config) {
+	return func(c *Config) {
+		c.Events, c.Agents = l, registry.New(l, registry.Config{Logger: slog.New(slog.DiscardHandler)})
+	}
+}
 
 // listening serves s over TCP until the test ends, or stop is called.
 func listening(t testing.TB, s *Server) (url string, stop func()) {

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
+	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -74,7 +75,7 @@ func (s *Server) streamEvents(ctx context.Context, in *streamEventsInput) (*huma
 		defer leave()
 		defer follower.Close()
 		out.comment("events follow")
-		st := &stream{server: s, out: out, feed: eventFeed{follower}, may: s.stillMay(r)}
+		st := &stream{server: s, out: out, feed: eventFeed{follower}, may: s.stillMay(r, keys.ScopeRead)}
 		if now {
 			st.told = follower.At()
 			out.position(st.told) // so that one who loses the connection before the first event misses none

@@ -29,6 +29,7 @@ type memoryTasks struct {
 	waiting chan struct{}       // one for each wait that began
 	looks   int                 // how often tasks were looked at afresh
 	stale   map[string]sdk.Task // what GetTask answers of a task, until it is looked at
+	roles   map[sdk.Role]sdk.RoleState
 }
 
 func newMemoryTasks() *memoryTasks {
@@ -246,4 +247,26 @@ const okBody = `{"type":"code.write","title":"Write it"}`
 func mustCreate(t testing.TB, s *Server) sdk.Task {
 	t.Helper()
 	return taskFrom(t, call(s, http.MethodPost, "/v1/tasks", okBody), http.StatusCreated)
+}
+
+// LookAtRole answers what roles has of a role, else that it is not known.
+func (m *memoryTasks) LookAtRole(_ context.Context, _ string, role sdk.Role) sdk.RoleState {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if state, ok := m.roles[role]; ok {
+		return state
+	}
+	return sdk.RoleState{Role: role, Unknown: true}
+}
+
+// OpenRoles answers those of roles that are not built in.
+func (m *memoryTasks) OpenRoles(context.Context, string) (open []sdk.Role) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for role := range m.roles {
+		if description(role) == "" {
+			open = append(open, role)
+		}
+	}
+	return open
 }

@@ -112,8 +112,16 @@ func (r route) body() string {
 		return `{"acks":["none"]}`
 	case r.path == "/v1/events":
 		return `{"type":"build.finished"}`
+	case r.path == "/v1/agents":
+		return `{"name":"Bob","role":"coder"}`
 	case strings.HasSuffix(r.path, "/output"):
 		return `{"attempt":1,"frames":[{"text":"x"}]}`
+	case strings.HasSuffix(r.path, "/claim"):
+		return `{"agentId":"ada"}`
+	case strings.HasSuffix(r.path, "/fail"):
+		return `{"error":{"code":"x","message":"x"}}`
+	case strings.HasSuffix(r.path, "/input-required"):
+		return `{"prompt":"x"}`
 	case strings.HasSuffix(r.path, "/key"):
 		return `{"stage":0,"attempt":1}`
 	default:
@@ -123,8 +131,12 @@ func (r route) body() string {
 
 // ofEvents reports whether the route needs an event log: a server without one answers it 503, once it may be answered at all.
 func (r route) ofEvents() bool {
-	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output")
+	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output") ||
+		strings.HasPrefix(r.path, "/v1/agents") || r.path == "/v1/roles"
 }
+
+// ofLease reports whether the route is about one lease, which only a claim makes.
+func (r route) ofLease() bool { return strings.HasPrefix(r.path, "/v1/leases/") }
 
 func (r route) call(s *Server, id string, headers ...string) *httptest.ResponseRecorder {
 	return call(s, r.method, r.of(id), r.body(), headers...)

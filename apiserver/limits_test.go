@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -44,6 +46,37 @@ func TestRateLimit(t *testing.T) {
 		}
 		if got := read("", ring.shop); got != http.StatusOK { // the minute of the wait has filled the burst
 			t.Errorf("after a wait: %d", got)
+		}
+	})
+}
+
+// What agents do at work counts apart from everything else, and there may be ten times as much of it.
+func TestRateLimitOfWork(t *testing.T) {
+	t.Parallel()
+	ring := newKeyring(t)
+	synctest.Test(t, func(t *testing.T) {
+		m := &memoryLeases{}
+		s := ring.server(t, newMemoryTasks(), io.Discard, onLeases(m), func(c *Config) { c.RateLimit, c.RateBurst = 0.5, 3 })
+		m.offer("one")
+		lease := claimed(t, s, bearing(ring.shop)...).Token
+		work := func() *httptest.ResponseRecorder {
+			return call(s, http.MethodPost, "/v1/leases/"+lease+"/progress", `{}`, bearing(ring.shop)...)
+		}
+		for i := range 29 { // the claim was the first of 30
+			if w := work(); w.Code != http.StatusOK {
+				t.Fatalf("request %d of the lease: %d", i, w.Code)
+			}
+		}
+		w := work()
+		if p := problemOf(t, w); p.Code != sdk.CodeRateLimited || w.Header().Get("Retry-After") != "1" || !strings.Contains(p.Detail, "more than 5 requests") {
+			t.Errorf("%+v, Retry-After %q", p, w.Header().Get("Retry-After"))
+		}
+		if got := call(s, http.MethodPost, "/v1/tasks", okBody, bearing(ring.shop)...).Code; got != http.StatusCreated {
+			t.Errorf("the same key may not delegate: %d", got)
+		}
+		time.Sleep(time.Second)
+		if got := work().Code; got != http.StatusOK {
+			t.Errorf("a second later: %d", got)
 		}
 	})
 }

@@ -34,6 +34,7 @@ func apiConfig() huma.Config {
 			Components: &huma.Components{Schemas: schemas},
 			Tags: []*huma.Tag{
 				{Name: "tasks", Description: "One task is one piece of work, done by an agent of its role."},
+				{Name: "agents", Description: "Who is there, what is seen of the roles, and working over HTTP: an agent claims a task of its role, keeps the lease by reporting, and ends it."},
 				{Name: "events", Description: "The log of a project: what happened to its tasks, and what callers published."},
 			},
 		},
@@ -44,8 +45,11 @@ func apiConfig() huma.Config {
 
 func operation(method, path, id, summary string, status int) huma.Operation {
 	tag := "events"
-	if strings.HasPrefix(path, "/v1/tasks") {
+	switch {
+	case strings.HasPrefix(path, "/v1/tasks"):
 		tag = "tasks"
+	case strings.HasPrefix(path, "/v1/agents"), strings.HasPrefix(path, "/v1/roles"), strings.HasPrefix(path, "/v1/leases"):
+		tag = "agents"
 	}
 	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag}, DefaultStatus: status}
 }
@@ -90,7 +94,9 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 		}
 	}
 	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
+	describeLeases(schemas, api.Paths)
 	describeSubscriptions(schemas, api.Paths)
+	describeAgents(schemas, api.Paths)
 	describeEventData(schemas)
 	describeEvents(schemas, api.Paths)
 	sent := map[string]bool{}

@@ -20,6 +20,19 @@ func describeSubscriptions(schemas huma.Registry, paths map[string]*huma.PathIte
 	describeFilter(paths["/v1/errors"].Get.Parameters)
 }
 
+// describeAgents says what the routes of agents take and what their handlers check.
+func describeAgents(schemas huma.Registry, paths map[string]*huma.PathItem) {
+	all := paths["/v1/agents"]
+	bodyOf[sdk.AgentRequest](schemas, all.Post, true)
+	bodyOf[sdk.AgentHeartbeat](schemas, paths["/v1/agents/{id}/heartbeat"].Post, false)
+	describeFilter(all.Get.Parameters)
+	for _, p := range all.Get.Parameters {
+		if p.Name == "status" {
+			p.Schema = &huma.Schema{Type: huma.TypeString, Enum: []any{sdk.AgentIdle, sdk.AgentBusy, sdk.AgentOffline}}
+		}
+	}
+}
+
 // eventDataSchema is the name of the schema that says what the data of each type of event is.
 const eventDataSchema = "EventData"
 
@@ -45,8 +58,11 @@ func eventData() map[sdk.EventType]reflect.Type {
 	return map[sdk.EventType]reflect.Type{
 		sdk.EventTaskCreated: reflect.TypeFor[sdk.TaskCreated](), sdk.EventTaskAssigned: reflect.TypeFor[sdk.TaskAssigned](),
 		sdk.EventTaskStarted: reflect.TypeFor[sdk.TaskStarted](), sdk.EventTaskProgress: reflect.TypeFor[sdk.TaskProgressed](),
+		sdk.EventAIDelegation:      reflect.TypeFor[sdk.TaskDelegated](),
 		sdk.EventTaskInputRequired: reflect.TypeFor[sdk.TaskInputRequired](), sdk.EventTaskRetrying: reflect.TypeFor[sdk.TaskRetrying](),
 		sdk.EventTaskFallback: reflect.TypeFor[sdk.TaskFellBack](), sdk.EventTaskCompleted: ended, sdk.EventTaskFailed: ended, sdk.EventTaskCancelled: ended,
-		sdk.EventCodeGenerated: code, sdk.EventCodeReviewed: code, sdk.EventCodeTested: code, sdk.EventCodeDeployed: code,
+		sdk.EventAgentRegistered: reflect.TypeFor[sdk.AgentRegistered](), sdk.EventAgentStatusChanged: reflect.TypeFor[sdk.AgentStatusChanged](),
+		sdk.EventAgentHeartbeat: reflect.TypeFor[sdk.AgentSeen](),
+		sdk.EventCodeGenerated:  code, sdk.EventCodeReviewed: code, sdk.EventCodeTested: code, sdk.EventCodeDeployed: code,
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestEventDataIsDocumented: every type of the families that workflows write has its data in the document.
+// TestEventDataIsDocumented: every type of the families that workflows and the registry write has its data in the document.
 func TestEventDataIsDocumented(t *testing.T) {
 	t.Parallel()
 	want := map[string]bool{}
@@ -25,7 +25,7 @@ func TestEventDataIsDocumented(t *testing.T) {
 		if !ok || len(value.Values) != 1 {
 			return true
 		}
-		if text, ok := value.Values[0].(*ast.BasicLit); ok && regexp.MustCompile(`^"(task|code)\.`).MatchString(text.Value) {
+		if text, ok := value.Values[0].(*ast.BasicLit); ok && regexp.MustCompile(`^"(task\.|code\.|agent\.|ai\.delegation)`).MatchString(text.Value) {
 			want[strings.Trim(text.Value, `"`)] = true
 		}
 		return true

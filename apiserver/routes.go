@@ -31,6 +31,8 @@ func (s *Server) routes() (http.Handler, error) {
 	s.subscriptionRoutes(api)
 	huma.Register(api, operation(http.MethodGet, "/v1/errors", "list-errors", "Group the failures of attempts", http.StatusOK), s.listErrors)
 	s.eventRoutes(api)
+	s.leaseRoutes(api)
+	s.agentRoutes(api)
 
 	spec, page, err := document(api.OpenAPI())
 	if err != nil {

@@ -12,6 +12,7 @@ func scopeOf(route string) (scope keys.Scope, known bool) {
 	switch route {
 	case "GET /v1/tasks", "GET /v1/tasks/:id", "GET /v1/tasks/:id/progress", "GET /v1/tasks/:id/events",
 		"GET /v1/events", "GET /v1/events/stream", "GET /v1/errors",
+		"GET /v1/agents", "GET /v1/agents/:id", "GET /v1/roles",
 		"GET /v1/subscriptions", "GET /v1/subscriptions/:name", "GET /v1/subscriptions/:name/dead":
 		return keys.ScopeRead, true
 	case "POST /v1/subscriptions/:name/pull", "POST /v1/subscriptions/:name/ack", "POST /v1/subscriptions/:name/nack",
@@ -19,7 +20,11 @@ func scopeOf(route string) (scope keys.Scope, known bool) {
 		return keys.ScopeRead, true
 	case "POST /v1/tasks", "POST /v1/tasks/:id/cancel", "POST /v1/tasks/:id/input", "POST /v1/tasks/:id/retry":
 		return keys.ScopeDelegate, true
-	case "POST /v1/tasks/:id/output", "POST /v1/tasks/:id/key": // the worker's
+	case "POST /v1/tasks/:id/output", "POST /v1/tasks/:id/key", // the worker's
+		"POST /v1/agents", "POST /v1/agents/:id/heartbeat", "DELETE /v1/agents/:id":
+		return keys.ScopeWork, true
+	case "POST /v1/roles/:role/claim", "POST /v1/leases/:lease/progress", "POST /v1/leases/:lease/complete", "POST /v1/leases/:lease/fail",
+		"POST /v1/leases/:lease/input-required": // the agent's over HTTP
 		return keys.ScopeWork, true
 	case "POST /v1/events", "PUT /v1/subscriptions/:name", "DELETE /v1/subscriptions/:name":
 		return keys.ScopePublish, true

@@ -40,7 +40,8 @@ type Server struct {
 	projects  *projects
 	keys      *keys.Store // nil without keys
 	limits    *limits
-	seals     *seal.Ring // nil without keys and events
+	works     *limits    // of the requests of agents at work
+	seals     *seal.Ring // nil without keys, events, leases and agents
 	attempts  *limits    // of the keys of attempts
 	metrics   *metrics
 	tracer    trace.Tracer
@@ -61,6 +62,7 @@ type Server struct {
 	eventsReady readiness
 	eventsAway  atomic.Pointer[time.Time] // when the event log was found away last; nil is never
 	outputs     outputAttempts
+	addressees  *addressees
 }
 
 // New makes a server over tasks. It refuses a configuration that is not valid, naming every fault.
@@ -77,19 +79,21 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	}
 	logger = redaction.Redactor.Logger(logger)
 	s := &Server{cfg: cfg, tasks: tasks, log: logger, projects: newProjects(maxProjects), bodyTimeout: bodyTimeout, redaction: redaction}
+	s.addressees = newAddressees()
 	s.errorScans = newScans(errorScansAtOnce, errorScansOfAProject)
 	s.eventScans = newScans(eventScansAtOnce, eventScansOfAProject)
 	s.waits.bound(waitBounds{maxWaits, maxWaitsOfAKey, maxWaitsOfAnAttempt, "wait already", "ask again later, or without waitMs"})
 	s.streams.bound(waitBounds{maxStreams, maxStreamsOfAKey, maxStreamsOfAnAttempt, "are streams already", "end one, or follow with one what several do"})
 	s.times = defaultStreamTimes()
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
+	s.works = newLimits(workRate*cfg.RateLimit, workRate*cfg.RateBurst, keys.MaxKeys)
 	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	if cfg.KeysFile != "" {
 		if s.keys, err = keys.Open(cfg.KeysFile, logger); err != nil {
 			return nil, err
 		}
 	}
-	if cfg.KeysFile != "" || cfg.Events != nil {
+	if cfg.KeysFile != "" || cfg.Events != nil || cfg.Leases != nil || cfg.Agents != nil {
 		if s.seals, err = sealingKeys(cfg, logger); err != nil {
 			return nil, err
 		}
@@ -108,16 +112,19 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// WithEvents makes a server like this one that has an event log. Both know the same tasks and the same projects; each bounds its own
-// requests. One that counts into a registry refuses.
-func (s *Server) WithEvents(log *eventlog.Log) (*Server, error) {
+// WithEvents makes a server like this one that has an event log and a registry of agents. Both know the same tasks and the same projects, and
+// take each other's leases; each bounds its own requests. One that counts into a registry refuses.
+func (s *Server) WithEvents(log *eventlog.Log, agents Agents) (*Server, error) {
 	cfg := s.cfg
-	cfg.Events = log
+	cfg.Events, cfg.Agents = log, agents
 	other, err := New(cfg, s.tasks, s.log)
 	if err != nil {
 		return nil, err
 	}
 	other.projects = s.projects
+	if s.seals != nil {
+		other.seals = s.seals
+	}
 	return other, nil
 }
 
@@ -140,7 +147,7 @@ func sealingKeys(cfg Config, logger *slog.Logger) (ring *seal.Ring, err error) {
 		return nil, err
 	}
 	if made {
-		logger.Warn("made sealing keys for this server alone: another one takes no key of an attempt and no ack that this one made, and the other way round; "+
+		logger.Warn("made sealing keys for this server alone: another one takes no key of an attempt, no lease and no ack that this one made, and the other way round; "+
 			"give all of them one file in ROLECALL_LEASE_KEYS_FILE", "file", path)
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
@@ -163,6 +164,20 @@ func TestOwnOriginAndCORS(t *testing.T) {
 		t.Errorf("its preflight: %d %v", w.Code, w.Header())
 	}
 	problemOf(t, call(open, http.MethodOptions, "/v1/tasks", "", "Origin", "https://evil.example", "Access-Control-Request-Method", "POST"))
+}
+
+// An embedded event log is of one process, and so are the sealing keys beside it.
+func TestConfigSharesLeases(t *testing.T) {
+	t.Parallel()
+	const url = "nats://127.0.0.1:4222"
+	for name, tc := range map[string]struct {
+		keys, url string
+		want      bool
+	}{"alone": {}, "one file of keys": {"keys", "", true}, "one event log": {"", url, true}, "both": {"keys", url, true}} {
+		if got := (Config{LeaseKeysFile: tc.keys}).SharesLeases(eventlog.Config{URL: tc.url, Dir: "events"}); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }
 
 func TestConfigNamesEveryFault(t *testing.T) {

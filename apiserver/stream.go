@@ -204,7 +204,7 @@ func (s *Server) admit(ctx context.Context) (leave func(), err *sdk.Error) {
 }
 
 // stillMay answers a look at whether the caller of a request may go on with it.
-func (s *Server) stillMay(r *http.Request) func(context.Context) *sdk.Error {
+func (s *Server) stillMay(r *http.Request, scope keys.Scope) func(context.Context) *sdk.Error {
 	return func(ctx context.Context) *sdk.Error {
 		if s.keys == nil {
 			return nil
@@ -214,8 +214,8 @@ func (s *Server) stillMay(r *http.Request) func(context.Context) *sdk.Error {
 		if err != nil {
 			return err
 		}
-		if !key.May(keys.ScopeRead) {
-			return sdk.Errorf(sdk.CodeForbidden, "the API key lacks the scope %s now", keys.ScopeRead)
+		if !key.May(scope) {
+			return sdk.Errorf(sdk.CodeForbidden, "the API key lacks the scope %s now", scope)
 		}
 		if _, err := projectOf(key, []string{callerOf(ctx).project}); err != nil {
 			return err

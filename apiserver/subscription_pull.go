@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -37,7 +38,7 @@ func (s *Server) pullEvents(ctx context.Context, in *subscriptionBody) (*pullOut
 		return nil, s.problem(ctx, err)
 	}
 	list, err := s.pull(ctx, pulling{
-		name: in.Name, most: max(d.value.Max, 1), wait: time.Duration(d.value.WaitMs) * time.Millisecond, may: s.stillMay(in.request),
+		name: in.Name, most: max(d.value.Max, 1), wait: time.Duration(d.value.WaitMs) * time.Millisecond, may: s.stillMay(in.request, keys.ScopeRead),
 	})
 	if err != nil {
 		return nil, s.problem(ctx, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
+	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -171,7 +172,7 @@ func (s *Server) followTask(ctx context.Context, log *eventlog.Log, want taskStr
 		defer leave()
 		defer follower.Close()
 		out.comment("the task's events follow")
-		st := &stream{server: s, out: out, feed: eventFeed{follower}, may: s.stillMay(r)}
+		st := &stream{server: s, out: out, feed: eventFeed{follower}, may: s.stillMay(r, keys.ScopeRead)}
 		st.last = func(r *eventlog.Record) bool { return slices.Contains(terminalEvents(), r.Type) }
 		st.over = func(ctx context.Context) bool {
 			task, err := s.tasks.GetTask(ctx, want.project, want.id)

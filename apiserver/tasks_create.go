@@ -135,9 +135,6 @@ func notYet(r sdk.TaskRequest) []sdk.Fault {
 			faults = append(faults, sdk.Fault{Path: path, Message: message})
 		}
 	}
-	refuse(r.ParentID != "", "$.parentId", "is not supported by this server: leave it out and create the task on its own")
-	refuse(r.Detached, "$.detached", "is not supported by this server, as parentId is not: leave it out")
-	refuse(len(r.Capabilities) > 0, "$.capabilities", "is not supported by this server: choose by role, or address an agent by agentId")
 	refuse(len(r.Budget) > 0 && !isNull(r.Budget), "$.budget", "is reserved: leave it out")
 	return faults
 }

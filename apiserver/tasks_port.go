@@ -30,6 +30,11 @@ type Tasks interface {
 	ProvideInput(ctx context.Context, project, id string, in workflows.ProvideInputInput) (sdk.Task, error)
 	// ListProgress answers the progress so far, oldest first; stale says that only the newest is known.
 	ListProgress(ctx context.Context, project, id string) (items []sdk.Progress, stale bool, err error)
+	// LookAtRole answers what is seen of a role's queue: the role, how many tasks wait, for how long, and who asks for work. Where it can not
+	// be looked at, that is Unknown.
+	LookAtRole(ctx context.Context, project string, role sdk.Role) sdk.RoleState
+	// OpenRoles answers roles beside the built-in ones that open tasks are for, as far as they are found while ctx lasts.
+	OpenRoles(ctx context.Context, project string) []sdk.Role
 	// Ready answers nil when tasks can be taken.
 	Ready(ctx context.Context) error
 }

@@ -21,6 +21,8 @@
 // JetStream counts the most that each stream may take against what a server has. An embedded server is told of no bound; an external
 // one needs room for ROLECALL_EVENT_MAX_BYTES a project, 1 GiB for the dead and 64 MiB for the fences, with each replica.
 //
+// Beside the events a [Bucket] keeps keys and values in the same NATS.
+//
 // A subject costs the server about 250 bytes of memory for as long as an event of it is kept. That is why types are no part of a
 // story's subject: readers look at the type, which stands in a header, and leave out what they did not ask for.
 //

@@ -62,6 +62,19 @@ func (l *Log) EndStory(ctx context.Context, project string, story Story, rest fu
 	return 0, sdk.Errorf(sdk.CodeRateLimited, "others write to the same story all the time; try again")
 }
 
+// LastOf answers the last event of a story.
+func (l *Log) LastOf(ctx context.Context, project string, story Story) (LastEvent, error) {
+	p, err := l.project(project)
+	if err != nil {
+		return LastEvent{}, err
+	}
+	if err := (Filter{Story: &story}).check(); err != nil {
+		return LastEvent{}, err
+	}
+	last, _, err := p.lastOf(ctx, storySubject(keptPrefix, project, story))
+	return last, fault(ctx, err)
+}
+
 // lastOf looks for a story's last event, where the stream is written.
 func (p *project) lastOf(ctx context.Context, subject string) (LastEvent, storyEnd, error) {
 	r, err := p.log.look(ctx, streamName(p.id), ask{Last: subject})

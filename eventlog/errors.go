@@ -68,7 +68,7 @@ func fault(ctx context.Context, err error) error {
 		e := sdk.Errorf(sdk.CodePayloadTooLarge, "the event is larger than the event log keeps; make it smaller")
 		e.Cause = err
 		return e
-	case isCode(err, codeStoreFull, codeAccountFull, codeNoResources, codeNoStorage):
+	case NoRoom(err):
 		message = "the event log has no room; its operator has to give it more"
 	case isCode(err, codeTooManyBatches) || errors.Is(err, jetstream.ErrTooManyStalledMsgs) || strings.Contains(err.Error(), tooManyPulls):
 		message = "the event log has too much to do; try again"
@@ -84,6 +84,11 @@ func fault(ctx context.Context, err error) error {
 	e := unavailable(message)
 	e.Cause = err
 	return e
+}
+
+// NoRoom reports whether an error says that there is no room for what was to be kept.
+func NoRoom(err error) bool {
+	return isCode(err, codeStoreFull, codeAccountFull, codeNoResources, codeNoStorage)
 }
 
 // codeOf is JetStream's own code of an error; 0 when it has none.

@@ -41,6 +41,7 @@ type Log struct {
 	mu       sync.Mutex
 	projects map[string]*project
 	made     map[string]bool // the streams beside the projects' own
+	buckets  map[string]jetstream.KeyValue
 	online   context.Context // ends when the connection is lost
 	offline  context.CancelFunc
 	since    time.Time // when the connection was made; zero while there is none
@@ -54,7 +55,10 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		return nil, fmt.Errorf("the event log's configuration: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	l := &Log{cfg: cfg, log: cfg.Logger, stop: func() error { return nil }, idle: readerIdle, projects: map[string]*project{}, made: map[string]bool{}}
+	l := &Log{
+		cfg: cfg, log: cfg.Logger, stop: func() error { return nil }, idle: readerIdle,
+		projects: map[string]*project{}, made: map[string]bool{}, buckets: map[string]jetstream.KeyValue{},
+	}
 	l.life, l.end = context.WithCancel(context.Background())
 	l.online, l.offline = context.WithCancel(context.Background())
 	open := l.openExternal

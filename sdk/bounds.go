@@ -40,6 +40,8 @@ const (
 	MaxJSONDepth     = 64
 	MaxBody          = 1 << 20
 	MaxWaitMs        = 60_000
+	MaxDepth         = 5   // parents above a task
+	MaxDescendants   = 200 // tasks below one root
 )
 
 // The shapes of names. An id is refused before it reaches an engine.

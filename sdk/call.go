@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -27,6 +29,18 @@ type call struct {
 	key        string        // the Idempotency-Key; "" for none
 	repeatable bool          // sending it twice is the same as once
 	wait       time.Duration // how long the service was asked to wait
+	secret     string        // what of the url no error may show; "" for nothing
+}
+
+// name is the url as errors show it.
+func (cl call) name() string { return cl.hide(cl.url) }
+
+// hide is s without the call's secret.
+func (cl call) hide(s string) string {
+	if cl.secret == "" {
+		return s
+	}
+	return strings.NewReplacer(cl.secret, "…", url.PathEscape(cl.secret), "…").Replace(s)
 }
 
 // do sends the call, repeatedly when that is allowed and the service was not there, and reads the answer into out.
@@ -49,7 +63,7 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 			return err
 		}
 		if stopped := sleep(ctx, pause); stopped != nil {
-			return fmt.Errorf("%s %s: %w (last: %w)", cl.method, cl.url, stopped, err)
+			return fmt.Errorf("%s %s: %w (last: %w)", cl.method, cl.name(), stopped, err)
 		}
 	}
 }
@@ -60,7 +74,7 @@ func (c *Client) send(ctx context.Context, cl call, body []byte, out any) error 
 	defer cancel()
 	req, err := http.NewRequestWithContext(once, cl.method, cl.url, bytes.NewReader(body))
 	if err != nil {
-		return Errorf(CodeInvalidInput, "%v", err)
+		return Errorf(CodeInvalidInput, "%s", cl.hide(err.Error()))
 	}
 	c.headers(req.Header)
 	if body != nil {
@@ -75,7 +89,10 @@ func (c *Client) send(ctx context.Context, cl call, body []byte, out any) error 
 	}
 	defer func() { _ = resp.Body.Close() }() // the answer was read; there is nobody left to tell
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return refusal(resp)
+		return refusal(cl, resp)
+	}
+	if resp.StatusCode == http.StatusNoContent {
+		return nil
 	}
 	return c.read(ctx, cl, resp.Body, out)
 }
@@ -87,13 +104,13 @@ func (c *Client) read(ctx context.Context, cl call, body io.Reader, out any) err
 		return c.unreachable(ctx, cl, err)
 	}
 	if len(raw) > maxAnswer {
-		return Errorf(CodePayloadTooLarge, "the answer of %s is larger than %d bytes", cl.url, maxAnswer)
+		return Errorf(CodePayloadTooLarge, "the answer of %s is larger than %d bytes", cl.name(), maxAnswer)
 	}
 	if out == nil {
 		return nil
 	}
 	if err := json.Unmarshal(raw, out); err != nil {
-		return &Error{Code: CodeInternal, Message: fmt.Sprintf("%s did not answer like rolecall; look at EVENTS_SERVICE_URL", cl.url), Cause: err}
+		return &Error{Code: CodeInternal, Message: fmt.Sprintf("%s did not answer like rolecall; look at EVENTS_SERVICE_URL", cl.name()), Cause: err}
 	}
 	return nil
 }
@@ -101,7 +118,10 @@ func (c *Client) read(ctx context.Context, cl call, body io.Reader, out any) err
 // unreachable is the error of a call that got no whole answer: the context's own when that ended, else unavailable.
 func (c *Client) unreachable(ctx context.Context, cl call, err error) error {
 	if ended := ctx.Err(); ended != nil {
-		return fmt.Errorf("%s %s: %w", cl.method, cl.url, ended)
+		return fmt.Errorf("%s %s: %w", cl.method, cl.name(), ended)
+	}
+	if cl.secret != "" {
+		err = cause(err) // net/http puts the url before it
 	}
 	return &Error{
 		Code:    CodeUnavailable,
@@ -111,11 +131,11 @@ func (c *Client) unreachable(ctx context.Context, cl call, err error) error {
 }
 
 // refusal is an answer that is not a success as an error. A redirect is one, too: it is never followed.
-func refusal(resp *http.Response) error {
+func refusal(cl call, resp *http.Response) error {
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return &Error{
 			Code: CodeInternal, Status: resp.StatusCode,
-			Message: fmt.Sprintf("redirected to %q, which is not followed; set EVENTS_SERVICE_URL to the service itself", resp.Header.Get("Location")),
+			Message: fmt.Sprintf("redirected to %q, which is not followed; set EVENTS_SERVICE_URL to the service itself", cl.hide(resp.Header.Get("Location"))),
 		}
 	}
 	return ErrorFromResponse(resp)

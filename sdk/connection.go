@@ -58,7 +58,7 @@ func (c *Client) connect(ctx context.Context, address, lastID string) (_ *connec
 	case http.StatusNoContent:
 		return nil, errTold
 	default:
-		return nil, refusal(resp)
+		return nil, refusal(cl, resp)
 	}
 	if !isEventStream(resp.Header.Get("Content-Type")) {
 		return nil, &Error{Code: CodeInternal, Message: fmt.Sprintf("%s did not answer with a stream of events; look at EVENTS_SERVICE_URL", cl.url)}

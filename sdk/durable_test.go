@@ -111,7 +111,7 @@ func TestWrongDurableCallsAreNotSent(t *testing.T) {
 		"$.delayMs":       func() error { _, err := d.Nack(t.Context(), 13*time.Hour, "a"); return err },
 		"concurrency":     func() error { return d.Run(t.Context(), nil, sdk.Concurrency(101)) },
 		"OnEvent":         func() error { return sdk.NewService(c, "n").Run(t.Context()) },
-		"leases over HTTP": func() error {
+		"a handler": func() error {
 			s := sdk.NewService(c, "n")
 			s.OnTask(sdk.TypeCodeReview, nil)
 			return s.Run(t.Context())

@@ -79,7 +79,7 @@ type Event struct {
 	CausationID     string          `json:"causationid,omitempty" doc:"The id of the event that led to this one."`
 	OriginSource    string          `json:"originsource,omitempty" doc:"The source that a published CloudEvent came with."`
 	Dropped         Code            `json:"dropped,omitempty" doc:"Why the log took the event without its data."`
-	Seq             int             `json:"seq,omitempty" doc:"1, 2, 3 … within the task, session or plan whose workflow wrote it, without gaps."`
+	Seq             int             `json:"seq,omitempty" doc:"1, 2, 3 … within the task, session or plan whose workflow wrote it, or the agent that it is about, without gaps."`
 	Data            json.RawMessage `json:"data,omitempty"`
 	Sequence        string          `json:"sequence,omitempty" doc:"Its position in the project's log: decimal, zero-padded to 20 digits."`
 }

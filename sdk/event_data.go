@@ -23,9 +23,27 @@ type TaskCreated struct {
 	MaxAttempts   int               `json:"maxAttempts"`
 	Stages        int               `json:"stages" doc:"1, and one for each fallback."`
 	RetryOf       string            `json:"retryOf,omitempty"`
+	ParentID      string            `json:"parentId,omitempty"`
+	RootID        string            `json:"rootId,omitempty" doc:"The topmost of its parents; only of a child."`
 	CorrelationID string            `json:"correlationId,omitempty"`
 	Metadata      map[string]string `json:"metadata,omitempty"`
 	Links         *EventLinks       `json:"links,omitempty"`
+}
+
+// TaskDelegated is the data of ai.delegation in the story of a task: a child of it was created. Where the server captures metadata only,
+// title is left out.
+type TaskDelegated struct {
+	TaskID   string   `json:"taskId" doc:"The parent."`
+	ChildID  string   `json:"childId"`
+	RootID   string   `json:"rootId" doc:"The topmost of the child's parents."`
+	Depth    int      `json:"depth" doc:"How many parents the child has."`
+	Type     TaskType `json:"type"`
+	Role     Role     `json:"role"`
+	Title    string   `json:"title,omitempty"`
+	AgentID  string   `json:"agentId,omitempty" doc:"The agent that the child is addressed to."`
+	Detached bool     `json:"detached,omitempty" doc:"The child outlives its parent."`
+	Stage    int      `json:"stage" doc:"Of the parent, at that time."`
+	Attempt  int      `json:"attempt" doc:"Of the parent, at that time."`
 }
 
 // TaskAssigned is the data of task.assigned: an agent has taken an attempt.

@@ -53,7 +53,10 @@ func eventDataTypes() map[string]any {
 	return map[string]any{
 		"event_task_created": sdk.TaskCreated{
 			TaskID: "t1", Type: r.Type, Role: r.Role, Title: r.Title, Description: r.Description, Input: r.Input, InputOmitted: true, Priority: r.Priority,
-			AgentID: "coder-1", MaxAttempts: 3, Stages: 2, RetryOf: "t0", CorrelationID: "c", Metadata: r.Metadata, Links: links,
+			AgentID: "coder-1", MaxAttempts: 3, Stages: 2, RetryOf: "t0", ParentID: "t9", RootID: "t8", CorrelationID: "c", Metadata: r.Metadata, Links: links,
+		},
+		"event_task_delegated": sdk.TaskDelegated{
+			TaskID: "t1", ChildID: "t2", RootID: "t0", Depth: 2, Type: r.Type, Role: r.Role, Title: r.Title, AgentID: "coder-1", Detached: true, Stage: 1, Attempt: 2,
 		},
 		"event_task_assigned": sdk.TaskAssigned{TaskID: "t1", Role: "coder", AgentID: "coder-1", Model: "small", Stage: 1, Attempt: 2},
 		"event_task_started":  sdk.TaskStarted{TaskID: "t1", AgentID: "coder-1", StartedAt: noon(1)},

@@ -114,6 +114,8 @@ func wireTypes() map[string]any {
 	}
 	maps.Copy(all, eventCallTypes())
 	maps.Copy(all, eventDataTypes())
+	maps.Copy(all, leaseTypes())
+	maps.Copy(all, agentTypes())
 	return all
 }
 

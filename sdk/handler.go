@@ -25,8 +25,8 @@ func (f HandlerFunc) Handle(ctx context.Context, a *Assignment, r Reporter) (*Re
 
 // Reporter tells the caller how an attempt gets on. Its methods never block, and are safe for concurrent use.
 type Reporter interface {
-	// Progress reports where the work stands; the newest wins. Fields over their bounds are cut, not refused. At, Stage,
-	// Attempt and Overall are filled in.
+	// Progress reports where the work stands; the newest wins, and its Percentage counts as it is, 0 too. Fields over their bounds are cut, not
+	// refused. At, Stage, Attempt and Overall are filled in.
 	Progress(p Progress)
 	// Resume keeps data for the next attempt should this one not end well; the newest wins. It refuses what is not JSON and
 	// what is larger than [MaxResume] with an [Error] of code invalid_input or payload_too_large, and keeps what it had.

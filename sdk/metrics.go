@@ -1,6 +1,9 @@
 package sdk
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Plus is m with the tokens and the cost of o added; what neither has stays away. A count below zero, and a cost that is less than
 // zero or no number, adds nothing; a sum stops at the largest number there is. The duration stays m's: attempts have pauses between
@@ -42,4 +45,13 @@ func plusCost(a, b *float64) *float64 {
 		}
 	}
 	return &sum
+}
+
+// Or is m, with the tokens and the cost of o where m says nothing of them.
+func (m Metrics) Or(o Metrics) Metrics {
+	m.TokensUsed = cmp.Or(m.TokensUsed, o.TokensUsed)
+	m.InputTokens = cmp.Or(m.InputTokens, o.InputTokens)
+	m.OutputTokens = cmp.Or(m.OutputTokens, o.OutputTokens)
+	m.CostUSD = cmp.Or(m.CostUSD, o.CostUSD)
+	return m
 }

@@ -21,7 +21,13 @@ type Service struct {
 	request SubscriptionRequest
 
 	handlers []patternHandler
-	tasks    []TaskType
+	tasks    []taskHandler
+	work     WorkerConfig
+}
+
+type taskHandler struct {
+	kind   TaskType
+	handle Handler
 }
 
 type patternHandler struct {
@@ -65,20 +71,33 @@ func (s *Service) OnEvent(pattern EventPattern, handler EventHandler) {
 	s.handlers = append(s.handlers, patternHandler{pattern, handler})
 }
 
-// OnTask has a handler do the tasks of a type. The service has no leases over HTTP yet, which it needs: [Service.Run] refuses
-// it, and a role worker does such tasks instead.
-func (s *Service) OnTask(kind TaskType, _ Handler) { s.tasks = append(s.tasks, kind) }
+// OnTask has a handler do the tasks of a type, over leases as a [Worker] does. The service then works for the type's own role, and for those
+// of [ServeTasks]; a task of such a role that has no handler here fails with unsupported_type, so that its next stage is tried. Call it
+// before [Service.Run].
+func (s *Service) OnTask(kind TaskType, h Handler) { s.tasks = append(s.tasks, taskHandler{kind, h}) }
+
+// ServeTasks says how a service does the tasks of [Service.OnTask]: as which agent, how many at once, and for which roles beside the types'
+// own.
+func ServeTasks(cfg WorkerConfig) ServiceOption {
+	return serviceOption(func(s *Service) { s.work = cfg })
+}
 
 // Run makes the service's subscription, or changes it to the present handlers and options, and reacts to events until ctx ends, as [Durable.Run]
-// does. All instances of a service should have the same handlers: the subscription has the types of the one that was started last. While
+// does, and does the tasks of its types, as [Worker.StartProcessing] does. All instances of a service should have the same handlers: the subscription has the types of the one that was started last. While
 // a new version with more of them takes over, an old instance gives back what it has no handler for.
 func (s *Service) Run(ctx context.Context) error {
-	if len(s.tasks) > 0 {
-		return Errorf(CodeInvalidInput, "tasks such as %s can not be served by a Service yet: that needs leases over HTTP. Run a role worker for them: workers.RunRole, or rolecall worker", s.tasks[0])
+	switch {
+	case len(s.tasks) > 0:
+		return s.runWithTasks(ctx)
+	case len(s.handlers) == 0:
+		return Errorf(CodeInvalidInput, "the service %q has nothing to do: add handlers with OnEvent or OnTask", s.durable.name)
+	default:
+		return s.runEvents(ctx)
 	}
-	if len(s.handlers) == 0 {
-		return Errorf(CodeInvalidInput, "the service %q has nothing to do: add handlers with OnEvent", s.durable.name)
-	}
+}
+
+// runEvents reacts to events until ctx ends.
+func (s *Service) runEvents(ctx context.Context) error {
 	how, err := receivingOf(s.run)
 	if err != nil {
 		return err

@@ -15,10 +15,10 @@ type TaskRequest struct {
 	Input         json.RawMessage   `json:"input,omitempty" doc:"Any JSON for the agent, at most 512 KiB."`
 	Priority      Priority          `json:"priority,omitempty" enum:"low,medium,normal,high,critical,urgent" doc:"Default medium (normal is the same; urgent is critical)."`
 	AgentID       string            `json:"agentId,omitempty" doc:"Address one agent of the role."`
-	Capabilities  []string          `json:"capabilities,omitempty" maxItems:"50" doc:"What an agent must be able to do; all are needed. This version refuses it."`
+	Capabilities  []string          `json:"capabilities,omitempty" maxItems:"50" doc:"What an agent must be able to do; all are needed. It goes to an agent that registered as addressable and has them."`
 	Metadata      map[string]string `json:"metadata,omitempty" doc:"At most 50 pairs: key 64, value 1024 bytes."`
-	ParentID      string            `json:"parentId,omitempty" doc:"The running task that this one becomes a child of. This version refuses it."`
-	Detached      bool              `json:"detached,omitempty" doc:"With parentId: outlive the parent. This version refuses true."`
+	ParentID      string            `json:"parentId,omitempty" doc:"The running task that this one becomes a child of: it is cancelled when that one ends."`
+	Detached      bool              `json:"detached,omitempty" doc:"With parentId: outlive the parent."`
 	CorrelationID string            `json:"correlationId,omitempty" maxLength:"256" doc:"The caller's own id, carried through to events."`
 	FairnessKey   string            `json:"fairnessKey,omitempty" maxLength:"64" doc:"Tasks of different keys take turns within a priority."`
 	Budget        json.RawMessage   `json:"budget,omitempty" doc:"Reserved. This version refuses it."`
@@ -89,7 +89,7 @@ type Task struct {
 	Fallback        []Stage           `json:"fallback"`
 	FairnessKey     string            `json:"fairnessKey,omitempty"`
 	ParentID        string            `json:"parentId,omitempty"`
-	RootID          string            `json:"rootId,omitempty"`
+	RootID          string            `json:"rootId,omitempty" doc:"The topmost of its parents, itself where it has none."`
 	SessionID       string            `json:"sessionId,omitempty"`
 	PlanID          string            `json:"planId,omitempty"`
 	RetryOf         string            `json:"retryOf,omitempty"`

@@ -4,6 +4,7 @@ package sdk
 const (
 	WaitingForAgent   = "waiting_for_agent" // an attempt waits for an agent to take it
 	WaitingNoAgent    = "no_agent"          // it does, and nobody asks for work of its role
+	WaitingNoCapable  = "no_capable_agent"  // nobody is there who has the capabilities that the task needs
 	WaitingAgentAway  = "agent_away"        // it does, and the agent that it addresses asks for no work
 	WaitingBehind     = "behind_others"     // it does, and others wait before it
 	WaitingForSlot    = "waiting_for_slot"  // an agent has taken it and has no free slot yet

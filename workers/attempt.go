@@ -159,7 +159,7 @@ func (a *attempt) waitForSlot() bool {
 	wait, stop := context.WithTimeout(a.ctx, slotWait)
 	defer stop()
 	defer context.AfterFunc(a.w.draining, stop)()
-	if a.w.draining.Err() != nil || a.w.slots.take(wait) != nil {
+	if a.w.draining.Err() != nil || a.w.slots.take(wait, a.w.isOwn(a.ref.queue)) != nil {
 		if errors.Is(wait.Err(), context.DeadlineExceeded) {
 			a.log.Info("no slot became free; the attempt is given back", "after", slotWait)
 		}
@@ -172,6 +172,7 @@ func (a *attempt) waitForSlot() bool {
 
 // work runs the handler and answers once it has returned.
 func (a *attempt) work(info activity.Info) {
+	defer a.w.presence.Begin(a.task.Task.ID)()
 	began := time.Now()
 	returned := make(chan struct{})
 	told := make(chan struct{})

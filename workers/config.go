@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +21,8 @@ const (
 	MaxSlots          = 1000
 	DefaultDrainGrace = 30 * time.Second
 	MaxDrainGrace     = time.Hour
+
+	defaultHeartbeatMs = 30_000 // of the registry of agents
 )
 
 // Config is a role worker. Only Roles is required; every other zero value means its default.
@@ -36,6 +36,10 @@ type Config struct {
 	Roles []sdk.Role `env:"ROLECALL_ROLES" doc:"Roles to work for, comma-separated; --role wins."`
 	// AgentID names the agent in a task's attempts and is the worker's identity in Temporal. Default: host name and process id.
 	AgentID string `env:"AGENT_ID" doc:"The id this agent works as. Default: host name and process id."`
+	// Name is what people call the agent in the registry. Default: AgentID.
+	Name string `env:"ROLECALL_AGENT_NAME" doc:"What people call the agent in the registry. Default: its id."`
+	// Capabilities is what the agent can do, for tasks that ask for it; at most 50.
+	Capabilities []string `env:"ROLECALL_CAPABILITIES" doc:"What the agent can do, comma-separated, for tasks that ask for it; --capability wins."`
 	// Slots is how many tasks run at once, over all roles; 1 to 1000. Default 1.
 	Slots int `env:"ROLECALL_SLOTS" envDefault:"1" doc:"How many tasks run at once, over all roles, 1 to 1000; --slots wins."`
 	// Addressable also serves tasks that ask for this very AgentID, which should then be one that stays.
@@ -51,10 +55,15 @@ type Config struct {
 	// empty is the common formats, "off" is none, and anything else are regular expressions beside them, as [redact.Parse] reads it. A
 	// result's output stays as it is.
 	Redact string `env:"ROLECALL_REDACT" secret:"true" doc:"What is taken out of prompts, progress, errors, live output, events and logs before they are stored. Empty: the common formats of keys and passwords. off: nothing. Else regular expressions beside those, separated by newlines or ;;."`
-	// ServiceURL is the API that live output of agents goes to, for whoever follows a task. Default "": it goes nowhere.
+	// ServiceURL is the API that live output of agents goes to, for whoever follows a task, and where the worker is registered as an agent of
+	// its first role. Default "": output goes nowhere, and the worker is not registered.
 	ServiceURL string `env:"EVENTS_SERVICE_URL" doc:"Where the rolecall API is."`
 	// APIKey is the worker's own key of the API at ServiceURL, with the scope work. Default "": none.
 	APIKey string `env:"EVENTS_API_KEY" secret:"true" json:"-" doc:"The API key; none where the service has no keys."`
+
+	// HeartbeatIntervalMs is how often the worker says at ServiceURL that it is there, more often where the service asks for it; 1000 to
+	// 3600000. Default 30000.
+	HeartbeatIntervalMs int64 `env:"AGENT_HEARTBEAT_INTERVAL" envDefault:"30000" doc:"Milliseconds, 1000 to 3600000: how often an agent says that it is there."`
 
 	// Temporal says where Temporal is; make it with [TemporalFromEnv]. Its DataConverter is used for everything. Identity is
 	// replaced by AgentID.
@@ -98,6 +107,10 @@ func (c Config) Validate() error {
 	if _, err := redact.Parse(c.Redact); err != nil {
 		fault("ROLECALL_REDACT: %w", err)
 	}
+	if ms := c.HeartbeatIntervalMs; ms < sdk.MinHeartbeatIntervalMs || ms > sdk.MaxHeartbeatIntervalMs {
+		fault("heartbeat interval %d: must be from %d to %d milliseconds (AGENT_HEARTBEAT_INTERVAL)", ms, sdk.MinHeartbeatIntervalMs, sdk.MaxHeartbeatIntervalMs)
+	}
+	faults = append(faults, c.registryFaults()...)
 	if _, err := c.service(); err != nil {
 		faults = append(faults, err)
 	}
@@ -105,6 +118,23 @@ func (c Config) Validate() error {
 		return nil
 	}
 	return fmt.Errorf("the role worker's configuration is not valid:\n%w", errors.Join(faults...))
+}
+
+// registryFaults are what the registry of agents would refuse of the worker's name and capabilities.
+func (c Config) registryFaults() (faults []error) {
+	e, _ := errors.AsType[*sdk.Error](c.registration().Validate())
+	if e == nil {
+		return nil
+	}
+	for _, f := range e.Faults {
+		switch {
+		case f.Path == "$.name":
+			faults = append(faults, fmt.Errorf("agent name: %s (ROLECALL_AGENT_NAME)", f.Message))
+		case strings.HasPrefix(f.Path, "$.capabilities"):
+			faults = append(faults, fmt.Errorf("capabilities%s: %s (--capability or ROLECALL_CAPABILITIES)", strings.TrimPrefix(f.Path, "$.capabilities"), f.Message))
+		}
+	}
+	return faults
 }
 
 // service is a client of the API at ServiceURL, or nil without one.
@@ -125,6 +155,9 @@ func (c Config) withDefaults() Config {
 	if c.Slots == 0 {
 		c.Slots = DefaultSlots
 	}
+	if c.HeartbeatIntervalMs == 0 {
+		c.HeartbeatIntervalMs = defaultHeartbeatMs
+	}
 	switch {
 	case c.DrainGrace == 0:
 		c.DrainGrace = DefaultDrainGrace
@@ -138,29 +171,4 @@ func (c Config) withDefaults() Config {
 }
 
 // DefaultAgentID is the agent id of a worker that is given none: host name and process id.
-func DefaultAgentID() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "agent"
-	}
-	return defaultAgentID(host, os.Getpid())
-}
-
-// defaultAgentID makes an id out of any host name: what an id cannot hold becomes a hyphen.
-func defaultAgentID(host string, pid int) string {
-	const room = 100
-	id := strings.Map(func(r rune) rune {
-		if r < 128 && sdk.ValidID("x"+string(r)) {
-			return r
-		}
-		return '-'
-	}, host)
-	id = strings.Trim(id, "-_")
-	if len(id) > room {
-		id = id[:room]
-	}
-	if id == "" {
-		id = "agent"
-	}
-	return id + "-" + strconv.Itoa(pid)
-}
+func DefaultAgentID() string { return sdk.DefaultAgentID() }

@@ -34,6 +34,8 @@ type ControlConfig struct {
 	FailOnPanic bool `env:"-"`
 	// Stories keeps the events of tasks. Nil: none are published.
 	Stories activities.StoryLog `env:"-"`
+	// Agents are looked at for tasks that need capabilities. Nil: such tasks wait in vain.
+	Agents activities.Agents `env:"-"`
 	// AfterEvents is told of events that are kept, before the run that told them hears of it. For tests.
 	AfterEvents func(activities.PublishEventsInput) `env:"-"`
 	// Temporal says where Temporal is; make it with [TemporalFromEnv].
@@ -96,6 +98,7 @@ func RunControl(ctx context.Context, cfg ControlConfig) error {
 func (c ControlConfig) registerActivities(w worker.ActivityRegistry) {
 	p := &activities.Publisher{Stories: c.Stories, Before: c.Redaction.Event, After: c.AfterEvents}
 	w.RegisterActivityWithOptions(p.PublishEvents, activity.RegisterOptions{Name: activities.PublishEventsName})
+	w.RegisterActivityWithOptions(activities.NewFinder(c.Agents).FindAgent, activity.RegisterOptions{Name: activities.FindAgentName})
 	w.RegisterActivityWithOptions(p.PublishEventsLocally, activity.RegisterOptions{Name: activities.PublishEventsLocallyName})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -47,16 +48,17 @@ func RunRole(ctx context.Context, cfg Config, h sdk.Handler) error {
 
 // roleWorker is a process that serves roles: what its attempts share.
 type roleWorker struct {
-	cfg     Config
-	handler sdk.Handler
-	port    temporalPort
-	base    context.Context // the values of the caller's context; never ends
-	slots   *slots
-	metrics *metrics
-	polls   *polls
-	pace    pace
-	clean   *redact.Redactor
-	outputs outputPort // nil without a service
+	cfg      Config
+	handler  sdk.Handler
+	port     temporalPort
+	base     context.Context // the values of the caller's context; never ends
+	slots    *slots
+	metrics  *metrics
+	polls    *polls
+	pace     pace
+	clean    *redact.Redactor
+	outputs  outputPort // nil without a service
+	presence *sdk.Presence
 	*drain
 }
 
@@ -71,9 +73,11 @@ func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporal
 		cfg: cfg, handler: h, port: port, base: base, clean: clean,
 		slots: newSlots(cfg.Slots), metrics: newMetrics(cfg), polls: newPolls(), drain: newDrain(base),
 	}
+	var registry sdk.Registry
 	if c, err := cfg.service(); err == nil && c != nil {
-		w.outputs = c
+		w.outputs, registry = c, c
 	}
+	w.presence = newPresence(cfg, registry)
 	return w
 }
 
@@ -81,16 +85,20 @@ func newRoleWorker(ctx context.Context, cfg Config, h sdk.Handler, port temporal
 func (w *roleWorker) serve(ctx context.Context, c client.Client, pollsEnd bool) error {
 	fatal := make(chan error, 1)
 	var running []worker.Worker
-	for _, queue := range w.queues() {
-		tw, err := w.queueWorker(c, queue, fatal)
-		if err == nil {
-			err = tw.Start()
+	workers := make([]worker.Worker, len(w.queues())) // all of them, before one polls: they know of each other
+	for i, queue := range w.queues() {
+		var err error
+		if workers[i], err = w.queueWorker(c, queue, fatal); err != nil {
+			return fmt.Errorf("poll the queue %s: %w", queue, err)
 		}
-		if err != nil {
+	}
+	for i, queue := range w.queues() {
+		if err := workers[i].Start(); err != nil {
 			return errors.Join(fmt.Errorf("poll the queue %s: %w", queue, err), w.stop(running, pollsEnd))
 		}
-		running = append(running, tw)
+		running = append(running, workers[i])
 	}
+	defer w.presence.Keep(w.base)() // and says at the end that it goes
 	w.cfg.Logger.Info("role worker runs", "agent", w.cfg.AgentID, "queues", w.queues(), "slots", w.cfg.Slots)
 	var failed error
 	select {
@@ -98,6 +106,7 @@ func (w *roleWorker) serve(ctx context.Context, c client.Client, pollsEnd bool) 
 	case err := <-fatal:
 		failed = fmt.Errorf("the role worker stopped: %w", err)
 	}
+	w.presence.Drain()
 	return errors.Join(failed, w.stop(running, pollsEnd))
 }
 
@@ -113,9 +122,20 @@ func (w *roleWorker) queues() []string {
 	return list
 }
 
+// isOwn reports whether a queue is that of this very agent.
+func (w *roleWorker) isOwn(queue string) bool {
+	return slices.ContainsFunc(w.cfg.Roles, func(role sdk.Role) bool {
+		return queue == workflows.AgentQueue(w.cfg.Project, role, w.cfg.AgentID)
+	})
+}
+
 // queueWorker is the Temporal worker of one queue. It has no deployment options: see [Config].
 func (w *roleWorker) queueWorker(c client.Client, queue string, fatal chan<- error) (worker.Worker, error) {
-	tuner, err := (&queueSlots{shared: w.slots}).tuner()
+	permits, pollers := &queueSlots{shared: w.slots}, min(w.cfg.Slots, maxPollers)
+	if w.isOwn(queue) {
+		permits, pollers = w.slots.newOwnSlots(), 1
+	}
+	tuner, err := permits.tuner()
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +143,7 @@ func (w *roleWorker) queueWorker(c client.Client, queue string, fatal chan<- err
 		Identity:                         w.cfg.AgentID,
 		DisableWorkflowWorker:            true,
 		Tuner:                            tuner,
-		MaxConcurrentActivityTaskPollers: min(w.cfg.Slots, maxPollers),
+		MaxConcurrentActivityTaskPollers: pollers,
 		WorkerStopTimeout:                w.cfg.DrainGrace + handlerStop + answerStop,
 		OnFatalError:                     first(fatal),
 	})

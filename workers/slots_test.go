@@ -69,7 +69,7 @@ func TestWhoWaitsInsideGoesBeforeThePolls(t *testing.T) {
 		var order []int
 		for i := range 3 {
 			go func() {
-				if s.take(t.Context()) == nil {
+				if s.take(t.Context(), false) == nil {
 					order = append(order, i)
 					s.release()
 				}
@@ -94,7 +94,7 @@ func TestGivingUpTheWaitLosesNoSlot(t *testing.T) {
 		s.tryTake()
 		ctx, cancel := context.WithCancelCause(t.Context())
 		got := make(chan error, 1)
-		go func() { got <- s.take(ctx) }()
+		go func() { got <- s.take(ctx, false) }()
 		synctest.Wait()
 		cancel(gaveUp)
 		if err := <-got; !errors.Is(err, gaveUp) {

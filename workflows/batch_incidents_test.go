@@ -36,7 +36,10 @@ type batch struct {
 	n         int // of the last progress signal of the attempt
 	at        time.Time
 	activity  int64 // event of the open attempt
+	look      int64 // event of the open look for an agent
 	timer     int64 // event of the open timer
+	child     int64 // event of the child that was asked for
+	childID   string
 	timerName string
 }
 
@@ -61,9 +64,12 @@ func (b *batch) signal(name string, v any) {
 }
 
 // taken adds that a worker took the attempt.
-func (b *batch) taken() int64 {
+func (b *batch) taken() int64 { return b.begins(b.activity) }
+
+// begins adds that a worker took an activity.
+func (b *batch) begins(activity int64) int64 {
 	return b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED, Attributes: &historypb.HistoryEvent_ActivityTaskStartedEventAttributes{
-		ActivityTaskStartedEventAttributes: &historypb.ActivityTaskStartedEventAttributes{ScheduledEventId: b.activity, Attempt: 1},
+		ActivityTaskStartedEventAttributes: &historypb.ActivityTaskStartedEventAttributes{ScheduledEventId: activity, Attempt: 1},
 	}})
 }
 
@@ -166,11 +172,85 @@ func late(in incident) incident {
 	return in
 }
 
+// finds is that somebody was found.
+func finds() incident {
+	return incident{name: "found", event: func(b *batch) {
+		b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
+			ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{
+				ScheduledEventId: b.look, StartedEventId: b.begins(b.look), Result: b.payloads(activities.FindAgentOutput{AgentID: "agent-2"}),
+			},
+		}})
+	}}
+}
+
+// findsNobody is that nobody was found in time.
+func findsNobody() incident {
+	return incident{name: "found nobody", event: func(b *batch) {
+		b.timesOut(b.look, b.begins(b.look), enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE)
+	}}
+}
+
+// isNotTaken is that nobody took the attempt for as long as it was in its queue.
+func isNotTaken() incident {
+	return incident{name: "not taken", end: true, event: func(b *batch) { b.timesOut(b.activity, 0, enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START) }}
+}
+
+// timesOut adds the timeout of an activity.
+func (b *batch) timesOut(scheduled, started int64, kind enumspb.TimeoutType) {
+	b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT, Attributes: &historypb.HistoryEvent_ActivityTaskTimedOutEventAttributes{
+		ActivityTaskTimedOutEventAttributes: &historypb.ActivityTaskTimedOutEventAttributes{
+			ScheduledEventId: scheduled, StartedEventId: started, RetryState: enumspb.RETRY_STATE_TIMEOUT,
+			Failure: &failurepb.Failure{Message: "late", FailureInfo: &failurepb.Failure_TimeoutFailureInfo{
+				TimeoutFailureInfo: &failurepb.TimeoutFailureInfo{TimeoutType: kind},
+			}},
+		},
+	}})
+}
+
 func stops() incident {
 	return incident{name: "stopped", end: true, event: func(b *batch) {
 		b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_CANCELED, Attributes: &historypb.HistoryEvent_ActivityTaskCanceledEventAttributes{
 			ActivityTaskCanceledEventAttributes: &historypb.ActivityTaskCanceledEventAttributes{ScheduledEventId: b.activity, StartedEventId: b.taken(), Details: b.payloads(b.report())},
 		}})
+	}}
+}
+
+// childType is the type of a task's child.
+func childType() *commonpb.WorkflowType { return &commonpb.WorkflowType{Name: workflows.TaskWorkflow} }
+
+func childStarts() incident {
+	return incident{name: "child starts", event: func(b *batch) {
+		b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED, Attributes: &historypb.HistoryEvent_ChildWorkflowExecutionStartedEventAttributes{
+			ChildWorkflowExecutionStartedEventAttributes: &historypb.ChildWorkflowExecutionStartedEventAttributes{
+				InitiatedEventId: b.child, WorkflowType: childType(), WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: b.childID, RunId: "run-c"},
+			},
+		}})
+	}}
+}
+
+func childDoesNot() incident {
+	return incident{name: "child does not start", event: func(b *batch) {
+		b.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED, Attributes: &historypb.HistoryEvent_StartChildWorkflowExecutionFailedEventAttributes{
+			StartChildWorkflowExecutionFailedEventAttributes: &historypb.StartChildWorkflowExecutionFailedEventAttributes{
+				InitiatedEventId: b.child, WorkflowType: childType(), WorkflowId: b.childID,
+				Cause: enumspb.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS,
+			},
+		}})
+	}}
+}
+
+// delegates asks for a child of the run, which is that of its first event.
+func delegates() incident {
+	return incident{name: "delegation", update: true, event: func(b *batch) {
+		project, id, _ := workflows.ParseTaskWorkflowID(b.events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId())
+		in := childOf(id, "c9", func(in *workflows.DelegateTaskInput) { in.Child.Project = project })
+		body, err := anypb.New(&updatepb.Request{
+			Meta: &updatepb.Meta{UpdateId: "c9"}, Input: &updatepb.Input{Name: workflows.DelegateTask.Name, Args: b.payloads(in)},
+		})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.messages = append(b.messages, &protocolpb.Message{Id: "m", ProtocolInstanceId: "c9", Body: body})
 	}}
 }
 

@@ -47,14 +47,39 @@ func TestALongerBatchTellsNoOtherStory(t *testing.T) {
 			}
 			return append(sets, []incident{began(), progress(1), cancelReason(), cancels()})
 		}()},
+		"a child is asked for": {"success", ofType(enumspb.EVENT_TYPE_MARKER_RECORDED), func() (sets [][]incident) {
+			for _, end := range ends {
+				sets = append(sets, []incident{progress(1), end, cancels(), delegates()}, []incident{progress(1), end, delegates()})
+			}
+			return append(sets, []incident{began(), progress(1), delegates()}, []incident{late(lost()), delegates()})
+		}()},
+		"a child is being started": {"delegate", ofType(enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED), func() (sets [][]incident) {
+			for _, end := range ends {
+				for _, child := range []incident{childStarts(), childDoesNot()} {
+					sets = append(sets, []incident{progress(1), child, end, cancels()}, []incident{progress(1), child, delegates()})
+				}
+			}
+			return sets
+		}()},
+		"an agent is looked for": {"capabilities", ofType(enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED), [][]incident{
+			{finds(), cancels(), stale()}, {finds(), delegates()}, {findsNobody(), cancelReason(), cancels()}, {late(findsNobody()), stale(), delegates()},
+		}},
+		"an agent is asked again, and another one is looked for": {"capabilities", besideAnAsk, func() (sets [][]incident) {
+			for _, end := range ends {
+				sets = append(sets, []incident{began(), progress(1), finds(), end}, []incident{progress(1), finds(), end, cancels()},
+					[]incident{progress(1), findsNobody(), end, delegates()})
+			}
+			return append(sets, []incident{began(), finds(), cancelReason(), cancels()}, []incident{progress(1), finds(), delegates()},
+				[]incident{isNotTaken(), finds(), cancels()}, []incident{isNotTaken(), findsNobody(), stale(), delegates()})
+		}()},
 		"an attempt is being stopped": {"cancel", ofType(enumspb.EVENT_TYPE_TIMER_STARTED), func() (sets [][]incident) {
 			for _, end := range append(ends, stops()) {
 				sets = append(sets, []incident{began(), progress(1), end, fires()})
 			}
 			return append(sets, []incident{began(), progress(1), progress(2), fires()})
 		}()},
-		"the task backs off": {"retry", ofType(enumspb.EVENT_TYPE_TIMER_STARTED), [][]incident{{cancelReason(), cancels(), fires(), stale()}}},
-		"a question is open": {"input", ofType(enumspb.EVENT_TYPE_TIMER_STARTED), [][]incident{{cancels(), fires(), stale(), answers()}}},
+		"the task backs off": {"retry", ofType(enumspb.EVENT_TYPE_TIMER_STARTED), [][]incident{{cancelReason(), cancels(), fires(), stale()}, {fires(), stale(), delegates()}}},
+		"a question is open": {"input", ofType(enumspb.EVENT_TYPE_TIMER_STARTED), [][]incident{{cancels(), fires(), stale(), answers()}, {fires(), stale(), delegates()}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,6 +150,11 @@ func ofType(typ enumspb.EventType) func(*historypb.HistoryEvent) bool {
 	return func(e *historypb.HistoryEvent) bool { return e.GetEventType() == typ }
 }
 
+// besideAnAsk chooses a look for an agent while one is asked.
+func besideAnAsk(e *historypb.HistoryEvent) bool {
+	return strings.HasPrefix(e.GetActivityTaskScheduledEventAttributes().GetActivityId(), "another-")
+}
+
 // player gives a worker workflow tasks that begin with a kept history.
 type player struct {
 	t    *testing.T
@@ -177,8 +207,14 @@ func (p *player) story(known map[string][]string, incidents []incident) []string
 		if e.GetWorkflowTaskStartedEventAttributes() != nil {
 			previous = e.GetEventId()
 		}
-		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
+		switch e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() {
+		case activities.ExecuteTaskName:
 			b.activity = e.GetEventId()
+		case activities.FindAgentName:
+			b.look = e.GetEventId()
+		}
+		if a := e.GetStartChildWorkflowExecutionInitiatedEventAttributes(); a != nil {
+			b.child, b.childID = e.GetEventId(), a.GetWorkflowId()
 		}
 		if a := e.GetTimerStartedEventAttributes(); a != nil {
 			b.timer, b.timerName = e.GetEventId(), a.GetTimerId()

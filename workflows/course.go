@@ -37,6 +37,7 @@ type Course struct {
 	closed    bool
 	seq       int // of the last event
 	events    []sdk.Event
+	family    family
 }
 
 // StepKind says what is to be done next.

@@ -20,6 +20,8 @@ type AttemptOutcome struct {
 	Cancelled bool
 	// Unconfirmed says that it was, and that the agent has not stopped within [CancelGrace]: nothing else is known.
 	Unconfirmed bool
+	// NotFound says that nobody was there in time who has what the task needs, so that nobody was asked.
+	NotFound bool
 	// Progressed are signals that have come and were not yet taken. Those of which the report does not know are dropped.
 	Progressed []TaskProgressedInput
 }
@@ -48,7 +50,7 @@ func (c *Course) beginAttempt(now time.Time) Step {
 	if c.left(now) <= 0 {
 		return c.notMade(now, sdk.CodeTotalTimeout, "the task's time was used up")
 	}
-	if c.written += c.weight(); c.written > maxWritten {
+	if c.written += c.weight(); c.written+c.family.results > maxWritten {
 		return c.notMade(now, sdk.CodeBudgetExceeded, "the task's attempts have filled the history that one run may have")
 	}
 	return Step{Kind: StepAttempt}
@@ -91,6 +93,10 @@ func (c *Course) AttemptEnded(now time.Time, o AttemptOutcome) Step {
 	if o.Unconfirmed {
 		c.cancelConfirmed(false)
 		return c.after(now, c.ended(now, attemptEnd{outcome: sdk.OutcomeCancelled}, activities.AttemptReport{}), true)
+	}
+	if o.NotFound {
+		end := c.notFound(now)
+		return c.after(now, c.ended(now, end, activities.AttemptReport{}), o.Cancelled)
 	}
 	end, report := readEnd(o.Report, o.Err, c.left(now) <= 0, o.Cancelled)
 	report = trimReport(report, c.task.Stage, c.task.Attempt)

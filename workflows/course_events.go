@@ -11,10 +11,16 @@ import (
 const eventWeight = 1 << 10
 
 // TakeEvents answers the events of the task since the last call, in order: their seq goes on from 1 without gaps. Nothing but code.*
-// follows task.completed, and nothing task.failed and task.cancelled.
+// follows task.completed, and nothing task.failed and task.cancelled. Those from a delegation on that is not decided yet are held back.
 func (c *Course) TakeEvents() []sdk.Event {
-	events := c.events
-	c.events = nil
+	n := len(c.events)
+	if open := c.family.undecided; len(open) > 0 {
+		n -= c.seq - open[0].seq + 1
+	}
+	events := c.events[:n:n]
+	if c.events = c.events[n:]; len(c.events) == 0 {
+		c.events = nil
+	}
 	return events
 }
 

@@ -45,7 +45,11 @@ func (c *Course) Close(now time.Time, s Step) {
 			c.cancelConfirmed(true)
 		}
 		reason := c.reason
-		if reason == "" {
+		switch {
+		case reason != "":
+		case c.in.Request.ParentID != "" && !c.in.Request.Detached:
+			reason = "its parent task ended, or no reason was given"
+		default:
 			reason = "no reason was given"
 		}
 		c.task.Result = c.result(&sdk.TaskError{Code: sdk.CodeCancelled, Message: reason})

@@ -43,8 +43,11 @@ func taskLinks(in TaskInput) *sdk.EventLinks { return &sdk.EventLinks{Task: "/v1
 func createdData(in TaskInput, task sdk.Task) sdk.TaskCreated {
 	d := sdk.TaskCreated{
 		TaskID: in.ID, Type: task.Type, Role: task.Role, Title: task.Title, Description: task.Description, Input: task.Input, Priority: task.Priority,
-		AgentID: task.AgentID, MaxAttempts: task.MaxAttempts, Stages: 1 + len(task.Fallback), RetryOf: task.RetryOf,
+		AgentID: task.AgentID, MaxAttempts: task.MaxAttempts, Stages: 1 + len(task.Fallback), RetryOf: task.RetryOf, ParentID: task.ParentID,
 		CorrelationID: task.CorrelationID, Metadata: task.Metadata,
+	}
+	if task.ParentID != "" {
+		d.RootID = task.RootID
 	}
 	size, err := EncodedSize(d) // text that is written with escapes can be larger there than it is
 	if len(d.Description)+len(d.Input) > sdk.MaxEventOutput || err != nil || size > sdk.MaxEventData {

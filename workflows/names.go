@@ -27,6 +27,8 @@ var (
 	CancelRequested = Signal[CancelRequestedInput]{"cancel-requested"}
 	// ProvideInput answers the open question of a task; its validator refuses what does not fit.
 	ProvideInput = Update[ProvideInputInput, ProvideInputOutput]{"provide-input"}
+	// DelegateTask starts a child of the task, or enters one of a task below it in its count.
+	DelegateTask = Update[DelegateTaskInput, DelegateTaskOutput]{"delegate-task"}
 	// DescribeTask answers the task as its run sees it, without input, description and links.
 	DescribeTask = Query[sdk.Task]{"describe-task"}
 	// ListProgress answers the progress the run has recorded.

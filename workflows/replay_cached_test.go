@@ -185,14 +185,14 @@ func nextStart(events []*historypb.HistoryEvent) time.Time {
 func publishesLater(answer *workflowservice.RespondWorkflowTaskCompletedRequest) bool {
 	return slices.ContainsFunc(answer.GetCommands(), func(c *commandpb.Command) bool {
 		return c.GetScheduleActivityTaskCommandAttributes().GetActivityType().GetName() == activities.PublishEventsName ||
-			c.GetStartChildWorkflowExecutionCommandAttributes() != nil
+			c.GetStartChildWorkflowExecutionCommandAttributes().GetWorkflowType().GetName() == workflows.PublishEventsWorkflow
 	})
 }
 
 // isPublishedLater reports whether an event is that of a command by which publishing was left to later.
 func isPublishedLater(e *historypb.HistoryEvent) bool {
 	return e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == activities.PublishEventsName ||
-		e.GetStartChildWorkflowExecutionInitiatedEventAttributes() != nil
+		e.GetStartChildWorkflowExecutionInitiatedEventAttributes().GetWorkflowType().GetName() == workflows.PublishEventsWorkflow
 }
 
 // workflowTask is the workflow task that is started by event number upTo, for a worker that has had the events before. Updates that

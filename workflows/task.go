@@ -25,9 +25,11 @@ type taskRun struct {
 	course   *Course
 	signals  signals
 	outbox   *outbox
-	open     workflow.Future // of the attempt that runs; nil where none does
-	question *question       // the open one
-	reasoned bool            // the reason of a cancellation has come, or comes no more
+	open     workflow.Future   // of the attempt that runs; nil where none does
+	begun    workflow.Settable // is settled when the attempt is seen to have begun; nil where nobody waits for that
+	awaited  []workflow.Future // what the run waits for; the first of them that is there is what it goes on from
+	question *question         // the open one
+	reasoned bool              // the reason of a cancellation has come, or comes no more
 	shown    shown
 }
 
@@ -90,7 +92,7 @@ func (r *taskRun) rest(ctx workflow.Context, d time.Duration) bool {
 	}
 	over, stop := deadline(ctx, d, "backing off")
 	defer stop()
-	return race(ctx, over) == cancelled
+	return r.race(ctx, over) == cancelled
 }
 
 // ask waits for the answer to the open question, until it is late; true says that the run was asked to cancel before. One that is late from
@@ -105,7 +107,7 @@ func (r *taskRun) ask(ctx workflow.Context, atMost time.Duration) bool {
 	defer stop()
 	r.question = &question{ctx: ctx, settle: settle, late: late}
 	r.moved(ctx)
-	first := race(ctx, answered, late)
+	first := r.race(ctx, answered, late)
 	r.question = nil
 	return first == cancelled
 }
@@ -120,6 +122,9 @@ func (r *taskRun) close(ctx workflow.Context, last Step) (sdk.Task, error) {
 	}
 	r.course.Close(workflow.Now(ctx), last)
 	r.upsert(ctx, nil)
+	if err := r.childrenStarted(ctx); err != nil {
+		return sdk.Task{}, err
+	}
 	r.outbox.finish(ctx)
 	r.drain()
 	record := r.course.Record()

@@ -12,9 +12,22 @@ import (
 // attempt asks for one attempt and waits for its end; a cancelled one is given time to stop. What came first counts: an end that was
 // there before the cancellation is the attempt's own.
 func (r *taskRun) attempt(ctx workflow.Context) AttemptOutcome {
-	future := activities.ExecuteTask(ctx, attemptOptions(r.course.Terms(workflow.Now(ctx))), r.course.Assignment())
-	r.open = future
-	asked := race(ctx, future) == cancelled
+	if len(r.course.Needs()) > 0 {
+		return r.seek(ctx)
+	}
+	return r.make(ctx, r.course.Terms(workflow.Now(ctx)))
+}
+
+// make asks for the attempt once.
+func (r *taskRun) make(ctx workflow.Context, terms AttemptTerms) AttemptOutcome {
+	r.open = activities.ExecuteTask(ctx, attemptOptions(terms), r.course.Assignment())
+	asked := r.race(ctx, r.open) == cancelled
+	return r.ended(ctx, asked)
+}
+
+// ended takes the end of the attempt that is open. asked says that the run's cancellation came before it: then it is waited for.
+func (r *taskRun) ended(ctx workflow.Context, asked bool) AttemptOutcome {
+	future := r.open
 	if asked && !r.stopped(ctx, future) {
 		return AttemptOutcome{Cancelled: true, Unconfirmed: true}
 	}
@@ -35,7 +48,7 @@ func (r *taskRun) stopped(ctx workflow.Context, future workflow.Future) bool {
 	late, stop := deadline(ctx, CancelGrace, "waiting for the agent to stop")
 	defer stop()
 	calm, _ := workflow.NewDisconnectedContext(ctx)
-	if race(calm, future, late) == 0 {
+	if r.race(calm, future, late) == 0 {
 		return true
 	}
 	// No report says which signals stand before the end of the grace. So all are taken that this workflow task has, and the next one,

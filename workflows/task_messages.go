@@ -13,6 +13,9 @@ func (r *taskRun) handleMessages(ctx workflow.Context) error {
 	if err := ProvideInput.Handle(ctx, r.provideInput, r.checkInput); err != nil {
 		return err
 	}
+	if err := r.handleDelegation(ctx); err != nil {
+		return err
+	}
 	if err := DescribeTask.Handle(ctx, func() (sdk.Task, error) { return r.course.Record(), nil }); err != nil {
 		return err
 	}

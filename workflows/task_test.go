@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -73,6 +74,12 @@ func (l noErrors) Error(message string, fields ...any) {
 
 func newEnv(t *testing.T, s *script) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
+	return newEnvOf(t, s, workflows.Task)
+}
+
+// newEnvOf is newEnv with another workflow in the place of Task.
+func newEnvOf(t *testing.T, s *script, task func(workflow.Context, workflows.TaskInput) (sdk.Task, error)) *testsuite.TestWorkflowEnvironment {
+	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(noErrors{t})
 	env := suite.NewTestWorkflowEnvironment()
@@ -81,7 +88,8 @@ func newEnv(t *testing.T, s *script) *testsuite.TestWorkflowEnvironment {
 	env.SetDataConverter(workflows.DataConverter())
 	env.RegisterActivityWithOptions(s.execute, activity.RegisterOptions{Name: activities.ExecuteTaskName})
 	s.log.serve(env)
-	workflows.Register(env)
+	env.RegisterWorkflowWithOptions(task, workflow.RegisterOptions{Name: workflows.TaskWorkflow})
+	env.RegisterWorkflowWithOptions(workflows.PublishEvents, workflow.RegisterOptions{Name: workflows.PublishEventsWorkflow})
 	return env
 }
 
@@ -96,7 +104,13 @@ func input(r sdk.TaskRequest) workflows.TaskInput {
 // run executes a task to its end and answers its record, however it ended.
 func run(t *testing.T, env *testsuite.TestWorkflowEnvironment, r sdk.TaskRequest) (sdk.Task, error) {
 	t.Helper()
-	env.ExecuteWorkflow(workflows.TaskWorkflow, input(r))
+	return runWith(t, env, input(r))
+}
+
+// runWith is run of a whole input.
+func runWith(t *testing.T, env *testsuite.TestWorkflowEnvironment, in workflows.TaskInput) (sdk.Task, error) {
+	t.Helper()
+	env.ExecuteWorkflow(workflows.TaskWorkflow, in)
 	if !env.IsWorkflowCompleted() {
 		t.Fatal("the run did not end")
 	}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -27,7 +28,14 @@ const cancelled = -1
 // race waits for the first of the futures, or the end of ctx, and says which it was. It is exact where it has to wait: what comes first in
 // history wins, however much more has come by the time the run goes on. So an answer does not change when a workflow task is run again
 // with more in it. Of what is there already the end of ctx wins, then the first future.
-func race(ctx workflow.Context, futures ...workflow.Future) int {
+func (r *taskRun) race(ctx workflow.Context, futures ...workflow.Future) int {
+	r.awaited = futures
+	defer func() { r.awaited = nil }()
+	return first(ctx, futures...)
+}
+
+// first is race of what the run does not go on from at once.
+func first(ctx workflow.Context, futures ...workflow.Future) int {
 	first := cancelled
 	s := workflow.NewSelector(ctx)
 	s.AddReceive(ctx.Done(), func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
@@ -63,16 +71,23 @@ func (r *taskRun) hears() bool {
 	return r.open != nil && !r.open.IsReady() && r.signals.started.Len()+r.signals.progressed.Len() > 0
 }
 
+// unheard reports whether something has come that the run is about to tell of: handlers of updates are called before it goes on from there.
+func (r *taskRun) unheard() bool {
+	return r.open != nil && r.signals.started.Len()+r.signals.progressed.Len() > 0 || slices.ContainsFunc(r.awaited, workflow.Future.IsReady)
+}
+
 // hear takes one signal; that an attempt has begun comes before its progress.
 func (r *taskRun) hear(ctx workflow.Context) {
 	if in, ok := r.signals.started.ReceiveAsync(); ok {
 		if r.course.AttemptStarted(workflow.Now(ctx), in) {
 			r.upsert(ctx, nil)
 		}
-		return
-	}
-	if in, ok := r.signals.progressed.ReceiveAsync(); ok {
+	} else if in, ok := r.signals.progressed.ReceiveAsync(); ok {
 		r.course.TaskProgressed(workflow.Now(ctx), in)
+	}
+	if r.begun != nil && r.course.assigned {
+		r.begun.SetValue(true)
+		r.begun = nil
 	}
 }
 

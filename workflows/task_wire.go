@@ -18,6 +18,11 @@ type TaskInput struct {
 	RetryOf      string          `json:"retryOf,omitempty"`
 	FairnessKey  string          `json:"fairnessKey,omitempty"` // of a request that names none: who asked for the task
 
+	// RootID and Depth say where the task stands: the id of the topmost of its parents, "" where it has none, and how many it has. The run
+	// that starts a child sets them from its own.
+	RootID string `json:"rootId,omitempty"`
+	Depth  int    `json:"depth,omitempty"`
+
 	// CreatedAt is when the task was created by the clock of whoever created it; zero is when its run started. It is shown, and the keys of
 	// the task's attempts expire no later than its time after it. Nothing of the run counts from it: a clock that is off neither lengthens
 	// nor shortens the task's time.
@@ -55,6 +60,26 @@ type ProvideInputInput struct {
 // ProvideInputOutput is the task after the answer was taken, as [DescribeTask] answers it.
 type ProvideInputOutput struct {
 	Task sdk.Task `json:"task"`
+}
+
+// DelegateTaskInput asks a run for a child of its task. The child's request names the task as its parent; the run fills in where the
+// child stands. A child whose parent is not the root is first entered in the count of the root's run, by CountOnly: that starts nothing,
+// and needs the child's id alone.
+type DelegateTaskInput struct {
+	Child     TaskInput `json:"child"`
+	Digest    string    `json:"digest,omitempty"` // of the canonical request, with an idempotency key
+	CountOnly bool      `json:"countOnly,omitempty"`
+	Nonce     string    `json:"nonce,omitempty"` // of this very asking; the answer repeats it
+}
+
+// DelegateTaskOutput is where the child stands, and its run; what was counted only has none. Digest and Nonce are those of the asking that
+// was taken: another one with the same id is given this very answer.
+type DelegateTaskOutput struct {
+	RootID string `json:"rootId"`
+	Depth  int    `json:"depth"`
+	RunID  string `json:"runId,omitempty"`
+	Digest string `json:"digest,omitempty"`
+	Nonce  string `json:"nonce,omitempty"`
 }
 
 // ListProgressOutput is the recorded progress, oldest first: the first 20 and the newest 200.

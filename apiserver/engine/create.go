@@ -17,13 +17,17 @@ import (
 
 // CreateTask starts the run of a task whose request is valid. With a digest, which is that of the canonical request, a task of
 // the same id and digest is answered as replayed and one of another digest is refused as idempotency_mismatch; without one an id
-// that is taken is a conflict. A task is created at the time of the engine's own clock.
+// that is taken is a conflict. A task is created at the time of the engine's own clock. One whose request names a parent is created by
+// the run of that task.
 func (e *Engine) CreateTask(ctx context.Context, in workflows.TaskInput, digest string) (task sdk.Task, replayed bool, err error) {
 	born := time.Now()
 	in.Request, in.CreatedAt = in.Request.Resolve(), born.UTC().Round(0)
-	created := withLists(workflows.NewTask(in, in.CreatedAt))
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
+	if in.Request.ParentID != "" {
+		return e.createChild(ctx, in, digest, born)
+	}
+	created := withLists(workflows.NewTask(in, in.CreatedAt))
 	run, err := e.temporal.ExecuteWorkflow(ctx, StartOptions(in, created, digest), workflows.TaskWorkflow, in)
 	if _, taken := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); taken {
 		task, err = e.replay(ctx, in.Project, in.ID, digest)
@@ -32,10 +36,15 @@ func (e *Engine) CreateTask(ctx context.Context, in workflows.TaskInput, digest 
 	if err != nil {
 		return sdk.Task{}, false, fault(err)
 	}
-	e.keepTexts(run.GetRunID(), requestTexts{Input: created.Input, Description: created.Description})
-	created.Links = e.links(in.Project, in.ID, run.GetRunID())
-	e.remember(sighting{task: created, born: born}, in.Project)
-	return created, false, nil
+	return e.begun(in.Project, created, run.GetRunID(), born), false, nil
+}
+
+// begun is a task whose run has just started, kept for the next readers.
+func (e *Engine) begun(project string, created sdk.Task, runID string, born time.Time) sdk.Task {
+	e.keepTexts(runID, requestTexts{Input: created.Input, Description: created.Description})
+	created.Links = e.links(project, created.ID, runID)
+	e.remember(sighting{task: created, born: born}, project)
+	return created
 }
 
 // remember lets the next readers have a task that was created just now, unless one has read it already.
@@ -48,28 +57,13 @@ func (e *Engine) remember(created sighting, project string) {
 
 // StartOptions are how the run of a task is started: t is the task as it is created, digest as in [Engine.CreateTask]. The run's input is in.
 func StartOptions(in workflows.TaskInput, t sdk.Task, digest string) client.StartWorkflowOptions {
-	attributes := []temporal.SearchAttributeUpdate{
-		workflows.AttrProject.ValueSet(in.Project),
-		workflows.AttrRole.ValueSet(string(t.Role)),
-		workflows.AttrTaskType.ValueSet(string(t.Type)),
-		workflows.AttrStatus.ValueSet(string(sdk.StatusQueued)),
-		workflows.AttrPriority.ValueSet(int64(workflows.PriorityKey(t.Priority))),
-		workflows.AttrDegraded.ValueSet(false),
-	}
-	if t.AgentID != "" {
-		attributes = append(attributes, workflows.AttrAgent.ValueSet(t.AgentID))
-	}
-	memo := map[string]any{workflows.MemoTask: workflows.NewTaskMemo(t)}
-	if digest != "" {
-		memo[workflows.MemoDigest] = digest
-	}
 	return client.StartWorkflowOptions{
 		ID:                       workflows.TaskWorkflowID(in.Project, in.ID),
 		TaskQueue:                workflows.ControlQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
-		Memo:                     memo,
-		TypedSearchAttributes:    temporal.NewSearchAttributes(attributes...),
+		Memo:                     workflows.StartMemo(in, t, digest),
+		TypedSearchAttributes:    workflows.StartAttributes(in.Project, t),
 		StaticSummary:            workflows.TaskSummary(t),
 		Priority:                 temporal.Priority{PriorityKey: workflows.PriorityKey(t.Priority), FairnessKey: t.FairnessKey},
 

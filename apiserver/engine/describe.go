@@ -24,6 +24,14 @@ type run struct {
 	memo               *workflows.TaskMemo // nil for a run that was started without one
 	state              *workflows.TaskState
 	pending            *attempt
+	finding            *finding
+}
+
+// finding is the look for an agent that a run waits for.
+type finding struct {
+	stage, number int
+	since         time.Time
+	nobody        bool // there was none when it looked
 }
 
 // attempt is the attempt a run waits for, as its pending activity shows it.
@@ -35,6 +43,7 @@ type attempt struct {
 	takenAt       time.Time
 	worker        string
 	report        *activities.AttemptReport // of the last heartbeat
+	queue         string                    // "" when it is not known
 }
 
 func (e *Engine) decodeRun(resp *workflowservice.DescribeWorkflowExecutionResponse) (run, error) {
@@ -60,6 +69,8 @@ func (e *Engine) decodeRun(resp *workflowservice.DescribeWorkflowExecutionRespon
 	for _, activity := range resp.GetPendingActivities() {
 		if a, ok := e.decodeAttempt(activity); ok {
 			r.pending = a
+		} else if f, ok := e.decodeFinding(activity); ok {
+			r.finding = f
 		}
 	}
 	return r, nil
@@ -86,7 +97,7 @@ func (e *Engine) decodeAttempt(p *workflowpb.PendingActivityInfo) (*attempt, boo
 		return nil, false
 	}
 	a := &attempt{
-		stage: stage, number: number, scheduled: p.GetScheduledTime().AsTime(), worker: p.GetLastWorkerIdentity(),
+		stage: stage, number: number, queue: p.GetActivityOptions().GetTaskQueue().GetName(), scheduled: p.GetScheduledTime().AsTime(), worker: p.GetLastWorkerIdentity(),
 		paused: p.GetState() == enumspb.PENDING_ACTIVITY_STATE_PAUSED,
 		taken: p.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED ||
 			p.GetState() == enumspb.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED ||
@@ -103,5 +114,24 @@ func (e *Engine) decodeAttempt(p *workflowpb.PendingActivityInfo) (*attempt, boo
 			a.report = &report
 		}
 	}
+	if a.report == nil && a.worker == leaseIdentity { // polled for agents; none has it before its heartbeat is there
+		a.taken = false
+	}
 	return a, true
+}
+
+func (e *Engine) decodeFinding(p *workflowpb.PendingActivityInfo) (*finding, bool) {
+	if p.GetActivityType().GetName() != activities.FindAgentName {
+		return nil, false
+	}
+	stage, number, ok := activities.ParseFindID(p.GetActivityId())
+	if !ok {
+		return nil, false
+	}
+	f := &finding{stage: stage, number: number, since: p.GetScheduledTime().AsTime()}
+	var report activities.FindAgentReport
+	if details := p.GetHeartbeatDetails(); len(details.GetPayloads()) > 0 && e.cfg.DataConverter.FromPayloads(details, &report) == nil {
+		f.nobody = report.Nobody
+	}
+	return f, true
 }

@@ -49,6 +49,9 @@ type Config struct {
 	Before func(sdk.Event) sdk.Event
 	// SweepInterval is between two looks for runs that were ended from outside. Default 10 s.
 	SweepInterval time.Duration
+	// SharedLeases says that other engines may be asked about the leases of this one, as where several servers have the same sealing keys.
+	// Then Temporal is asked what has been said of an attempt. Default false.
+	SharedLeases bool
 	// Metrics takes the engine's metrics; one serves one engine. Default nil: they are not shown.
 	Metrics prometheus.Registerer
 	// Logger is where the engine says what nobody asked for. Default [slog.Default].
@@ -136,11 +139,15 @@ type Engine struct {
 	lookingAt singleflight.Group // by task queue: one look at a time
 	queues    *cache[queueSeen]  // by task queue
 
+	lookingForRoles singleflight.Group // by project: one look at a time
+	openRoles       *cache[[]sdk.Role] // by project
+
 	lists   *cache[turns] // by project
 	listing chan struct{} // holds one of Config.MaxLists for each call under way
 
 	stories   *stories
 	bellTimes bellTimes
+	leases    *leases
 
 	life  context.Context // ends with Close
 	close context.CancelFunc
@@ -161,6 +168,7 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 	e := &Engine{
 		temporal: api,
 		stories:  newStories(cfg),
+		leases:   newLeases(),
 		cfg:      cfg,
 		failures: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: cfg.DataConverter}),
 		running:  newCache[sighting](runningBytes, cfg.DescribeTTL),
@@ -176,7 +184,7 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		lists:   newCache[turns](turnBytes, turnTTL),
 		listing: make(chan struct{}, cfg.MaxLists),
 
-		queues: newCache[queueSeen](queueBytes, queueTTL),
+		queues: newCache[queueSeen](queueBytes, queueTTL), openRoles: newCache[[]sdk.Role](openRolesBytes, openRolesTTL),
 
 		life:    life,
 		close:   stop,
@@ -186,8 +194,10 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		bellTimes: bellTimes{start: bellStart, look: quickLook},
 	}
 	if cfg.Metrics != nil {
-		if err := cfg.Metrics.Register(e.stories.ended); err != nil {
-			cfg.Logger.Warn("a metric of the engine is not shown", "error", err)
+		for _, c := range append(e.leases.metrics.collectors(), e.stories.ended) {
+			if err := cfg.Metrics.Register(c); err != nil {
+				cfg.Logger.Warn("a metric of the engine is not shown", "error", err)
+			}
 		}
 	}
 	if cfg.Events != nil {

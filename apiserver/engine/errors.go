@@ -26,6 +26,11 @@ func NoSuchTask() *sdk.Error {
 	return sdk.Errorf(sdk.CodeNotFound, "there is no such task in this project, or it is older than what is kept")
 }
 
+// NoSuchParent is the answer to a parent's id that the project does not have.
+func NoSuchParent(id string) *sdk.Error {
+	return sdk.Errorf(sdk.CodeNotFound, "there is no task %s in this project that could be the parent, or it is older than what is kept", id)
+}
+
 // Taken is the answer to a creation whose id is taken: by a task of another request when it has a digest.
 func Taken(digest string) *sdk.Error {
 	if digest == "" {
@@ -135,12 +140,16 @@ func refusal(err error) (*sdk.Error, bool) {
 		return nil, false
 	}
 	code := sdk.Code(app.Type())
-	if code != sdk.CodeInvalidInput && code != sdk.CodeConflict && code != sdk.CodePayloadTooLarge {
+	if code != sdk.CodeInvalidInput && code != sdk.CodeConflict && code != sdk.CodePayloadTooLarge && code != sdk.CodeDelegationLimit &&
+		code != sdk.CodeUnavailable {
 		return nil, false
 	}
 	e := sdk.Errorf(code, "%s", strings.TrimPrefix(app.Message(), string(code)+": "))
 	if !app.HasDetails() || app.Details(&e.Faults) != nil {
 		e.Faults = nil
+	}
+	if code == sdk.CodeUnavailable {
+		e.RetryAfter = retryAfter
 	}
 	return Refused(e), true
 }

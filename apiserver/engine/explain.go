@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -33,6 +35,8 @@ type queueSeen struct {
 	polled   bool            // somebody asked it for work lately who is given any
 	passedBy bool            // somebody asked it lately who is given none, being of another version
 	waiting  map[int32]int64 // by priority key; about, and up to 5 s old
+	oldest   time.Duration   // for how long the oldest waits
+	pollers  []sdk.Poller    // who asked it lately, by identity
 }
 
 // ahead is about how many others wait before one of this priority, or beside it.
@@ -59,6 +63,12 @@ type stand struct {
 
 // stand is where a task of this run stands; t is as [run.openTask] made it.
 func (r run) stand(t sdk.Task) stand {
+	if r.finding != nil && r.pending == nil {
+		if t.WaitingFor == nil || t.WaitingFor.Reason != sdk.WaitingForAgent {
+			return stand{}
+		}
+		return stand{queue: workflows.ControlQueue, kind: enumspb.TASK_QUEUE_TYPE_WORKFLOW, since: r.finding.since}
+	}
 	if r.pending != nil {
 		if t.Status != sdk.StatusQueued || t.WaitingFor == nil || t.WaitingFor.Reason != sdk.WaitingForAgent {
 			return stand{}
@@ -143,10 +153,14 @@ func notTaken(role sdk.Role, agentID string) string {
 // addressee is whose queue the pending attempt stands in: a role's, or that of one agent of it.
 func (r run) addressee() (sdk.Role, string) {
 	t := r.memo.Task
+	role, agentID := t.Role, t.AgentID
 	if s := r.pending.stage; s > 0 && s <= len(t.Fallback) {
-		return t.Fallback[s-1].Role, t.Fallback[s-1].AgentID
+		role, agentID = t.Fallback[s-1].Role, t.Fallback[s-1].AgentID
 	}
-	return t.Role, t.AgentID
+	if found, ok := strings.CutPrefix(r.pending.queue, workflows.RoleQueue(r.project, role)+"."); ok && agentID == "" { // for its capabilities
+		agentID = found
+	}
+	return role, agentID
 }
 
 // queue looks at a task queue; whoever asks within queueTTL shares the look, be it one that failed. It ends with the engine.
@@ -159,7 +173,7 @@ func (e *Engine) queue(ctx context.Context, name string, kind enumspb.TaskQueueT
 			return q, nil
 		}
 		q := e.lookAt(name, kind)
-		e.queues.put(name, q, 512+len(name), time.Now())
+		e.queues.put(name, q, 512+len(name)+128*len(q.pollers), time.Now())
 		return q, nil
 	}))
 	select {
@@ -186,8 +200,11 @@ func (e *Engine) lookAt(name string, kind enumspb.TaskQueueType) queueSeen {
 		if time.Since(p.GetLastAccessTime().AsTime()) <= freshPoll {
 			given := serves(p, resp.GetVersioningInfo())
 			q.polled, q.passedBy = q.polled || given, q.passedBy || !given
+			q.note(p.GetIdentity(), p.GetLastAccessTime().AsTime())
 		}
 	}
+	q.oldest = resp.GetStats().GetApproximateBacklogAge().AsDuration()
+	slices.SortFunc(q.pollers, func(a, b sdk.Poller) int { return strings.Compare(a.Identity, b.Identity) })
 	for key, stats := range resp.GetStatsByPriorityKey() {
 		q.waiting[key] = stats.GetApproximateBacklogCount()
 	}

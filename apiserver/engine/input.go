@@ -67,7 +67,7 @@ func mayAsk(task sdk.Task, requestID string) bool {
 
 // answer gives the run an answer, once.
 func (e *Engine) answer(ctx context.Context, task sdk.Task, workflowID string, in workflows.ProvideInputInput) error {
-	err := e.update(ctx, workflowID, in)
+	_, err := update(ctx, e.temporal, workflows.ProvideInput, client.UpdateWorkflowOptions{WorkflowID: workflowID}, in)
 	if err == nil {
 		return nil
 	}
@@ -78,15 +78,4 @@ func (e *Engine) answer(ctx context.Context, task sdk.Task, workflowID string, i
 		return HasEnded(task)
 	}
 	return fault(err)
-}
-
-func (e *Engine) update(ctx context.Context, workflowID string, in workflows.ProvideInputInput) error {
-	handle, err := e.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: workflowID, UpdateName: workflows.ProvideInput.Name, Args: []any{in}, WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err != nil {
-		return err
-	}
-	var out workflows.ProvideInputOutput
-	return handle.Get(ctx, &out)
 }

@@ -27,6 +27,8 @@ type Pending struct {
 	TakenAt       time.Time                 // zero while nobody has it
 	Report        *activities.AttemptReport // the newest; nil before the first
 	Queue         Queue
+	// Nobody says that nobody is there who has the capabilities that it needs.
+	Nobody bool
 }
 
 // Queue is how the queue of a pending attempt stands.
@@ -62,7 +64,9 @@ func (k Kept) run() run {
 		project: k.Project, id: k.Created.ID, started: k.Created.CreatedAt, cancelRequested: k.CancelRequested,
 		memo: &workflows.TaskMemo{Task: k.Created}, state: k.State,
 	}
-	if p := k.Pending; p != nil {
+	if p := k.Pending; p != nil && p.Nobody {
+		r.finding = &finding{stage: p.Stage, number: p.Number, since: p.Scheduled, nobody: true}
+	} else if p != nil {
 		r.pending = &attempt{
 			stage: p.Stage, number: p.Number, scheduled: p.Scheduled, taken: !p.TakenAt.IsZero(), takenAt: p.TakenAt, report: p.Report,
 		}

@@ -95,6 +95,7 @@ type visibility struct {
 	failure error
 	token   string // "" is the index of the next
 	takes   time.Duration
+	chosen  func(query string, run *workflowpb.WorkflowExecutionInfo) bool // nil is every run
 
 	mu    sync.Mutex
 	asked []int
@@ -114,13 +115,17 @@ func (v *visibility) ListWorkflowExecutions(ctx context.Context, in *workflowser
 	if v.failure != nil {
 		return nil, v.failure
 	}
+	runs := v.runs
+	if v.chosen != nil {
+		runs = slices.DeleteFunc(slices.Clone(runs), func(r *workflowpb.WorkflowExecutionInfo) bool { return !v.chosen(in.GetQuery(), r) })
+	}
 	from, _ := strconv.Atoi(string(in.GetNextPageToken()))
-	to := min(from+int(in.GetPageSize()), len(v.runs))
+	to := min(from+int(in.GetPageSize()), len(runs))
 	if v.largest > 0 && to-from > v.largest {
 		return nil, serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_UNSPECIFIED, "grpc: received message larger than max (5000000 vs. 4194304)")
 	}
-	out := &workflowservice.ListWorkflowExecutionsResponse{Executions: v.runs[from:to]}
-	if to < len(v.runs) {
+	out := &workflowservice.ListWorkflowExecutionsResponse{Executions: runs[from:to]}
+	if to < len(runs) {
 		out.NextPageToken = []byte(cmp.Or(v.token, strconv.Itoa(to)))
 	}
 	return out, nil

@@ -163,7 +163,7 @@ func (e *Engine) completeRequest(ctx context.Context, seen *run) error {
 		texts = requestTexts{Input: task.Input, Description: task.Description}
 		e.keepTexts(seen.runID, texts)
 		if seen.memo == nil { // started by somebody else than this engine
-			seen.memo = &workflows.TaskMemo{Task: task}
+			seen.memo = &workflows.TaskMemo{Task: task, Depth: in.Depth}
 		}
 	}
 	seen.memo.Task.Input, seen.memo.Task.Description = texts.Input, texts.Description

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 // openTask is the task of a run that is open.
@@ -13,6 +14,8 @@ func (r run) openTask(links sdk.Links) sdk.Task {
 	switch {
 	case r.pending != nil:
 		r.pending.applyTo(&t, r.overall())
+	case r.finding != nil:
+		r.finding.applyTo(&t)
 	case r.state != nil && r.state.Status == sdk.StatusInputRequired && r.state.InputRequest != nil:
 		t.Status = sdk.StatusInputRequired
 	}
@@ -77,20 +80,35 @@ func (r run) overall() float64 {
 	return r.state.Overall
 }
 
-// applyTo enters the attempt that the run waits for: who has it, since when, and how far it is.
-func (a *attempt) applyTo(t *sdk.Task, overall float64) {
-	role, model := t.Role, ""
-	if a.stage > 0 && a.stage <= len(t.Fallback) {
-		stage := t.Fallback[a.stage-1]
-		role, model = stage.Role, stage.Model
-		t.Role, t.Degraded = role, true
-		if t.Stage != a.stage { // the memo still speaks of the stage before
-			t.AgentID = stage.AgentID
-			if stage.Retry != nil {
-				t.MaxAttempts = stage.Retry.MaxAttempts
-			}
+// inStage puts a task into the stage of its current attempt, which its memo may not know yet, and answers the stage's role and model.
+func inStage(t *sdk.Task, number int) (role sdk.Role, model string) {
+	if number < 1 || number > len(t.Fallback) {
+		return t.Role, ""
+	}
+	stage := t.Fallback[number-1]
+	t.Role, t.Degraded = stage.Role, true
+	if t.Stage != number { // the memo still speaks of the stage before
+		t.AgentID = stage.AgentID
+		if stage.Retry != nil {
+			t.MaxAttempts = stage.Retry.MaxAttempts
 		}
 	}
+	return stage.Role, stage.Model
+}
+
+// applyTo enters that an agent is looked for.
+func (f *finding) applyTo(t *sdk.Task) {
+	role, _ := inStage(t, f.stage)
+	t.Stage, t.Attempt = f.stage, f.number
+	t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingForAgent, Since: f.since, Detail: "an agent that has what it needs is looked for"}
+	if f.nobody {
+		t.WaitingFor.Reason, t.WaitingFor.Detail = sdk.WaitingNoCapable, workflows.NobodyHas(role, t.Capabilities)
+	}
+}
+
+// applyTo enters the attempt that the run waits for: who has it, since when, and how far it is.
+func (a *attempt) applyTo(t *sdk.Task, overall float64) {
+	role, model := inStage(t, a.stage)
 	t.Stage, t.Attempt = a.stage, a.number
 	if a.paused {
 		t.WaitingFor = &sdk.WaitingFor{Reason: sdk.WaitingPaused, Since: a.scheduled, Detail: "an operator paused the attempt in Temporal"}

@@ -20,6 +20,9 @@ type examination struct {
 	Versions   []versionSeen `json:"versions,omitempty"`
 	Roles      []queueSeen   `json:"roles"`
 	RolesNamed bool          `json:"-"` // the roles were asked for by name
+	Agents     []sdk.Agent   `json:"agents,omitempty"`
+
+	now time.Time // when it looked at the agents
 
 	ProjectGuessed bool `json:"-"` // the key has a project of its own, which it does not tell
 }
@@ -125,6 +128,7 @@ func diagnose(e examination) []finding {
 	}
 	found = append(found, versionFaults(e.Versions)...)
 	found = append(found, clockFaults(e, clockWrong, 0)...)
+	found = append(found, agentFaults(e)...)
 	for _, q := range e.Roles {
 		start := fmt.Sprintf("start an agent with: PROJECT_ID=%s rolecall worker --role %s --agent command -- <program>", e.Project, q.Role)
 		switch {
@@ -142,6 +146,7 @@ func diagnose(e examination) []finding {
 func remarks(e examination) []finding {
 	found := append([]finding{}, clockFaults(e, clockWarns, clockWrong)...)
 	found = append(found, versionRemarks(e.Versions)...)
+	found = append(found, agentRemarks(e)...)
 	if e.ProjectGuessed && len(e.Roles) > 0 {
 		found = append(found, finding{
 			"the roles looked at are those of project " + e.Project + ", which need not be the key's", "set PROJECT_ID to the project of the key in EVENTS_API_KEY",
@@ -190,6 +195,9 @@ func examinationText(e examination, findings []finding) string {
 	}
 	if e.Control != nil {
 		row("control worker", e.Control.Queue, pollersText(*e.Control))
+	}
+	if len(e.Agents) > 0 {
+		row("agents", "", agentsText(e.Agents))
 	}
 	for _, q := range e.Roles {
 		row(string(q.Role), q.Queue, pollersText(q))

@@ -38,15 +38,14 @@ Temporal answers and does not let everything be looked at, that is something to 
 			if err != nil {
 				return err
 			}
-			seen, err := examine(cmd.Context(), wanted)
+			seen, err := examine(cmd.Context(), wanted, len(roles) > 0)
 			if err != nil {
 				return err
 			}
-			seen.RolesNamed = len(roles) > 0
 			return c.report(seen)
 		},
 	}
-	cmd.Flags().StringSliceVar(&roles, "role", nil, "roles to look at, comma-separated (default the ten built-in ones)")
+	cmd.Flags().StringSliceVar(&roles, "role", nil, "roles to look at, comma-separated (default the ten built-in ones, and the others that the API has tasks or agents for)")
 	return cmd
 }
 
@@ -67,14 +66,14 @@ func rolesToExamine(names []string) ([]sdk.Role, error) {
 	return roles, nil
 }
 
-// examine looks at everything; what cannot be reached, or not in time, is part of what it has seen. Its error is that the
+// examine looks at everything, named says that the roles were asked for by name; what cannot be reached, or not in time, is part of what it has seen. Its error is that the
 // environment is wrong or that ctx ended.
-func examine(ctx context.Context, roles []sdk.Role) (examination, error) {
+func examine(ctx context.Context, roles []sdk.Role, named bool) (examination, error) {
 	service, err := connect()
 	if err != nil {
 		return examination{}, err
 	}
-	seen := examination{Service: serviceSeen{URL: service.Config().URL}}
+	seen := examination{Service: serviceSeen{URL: service.Config().URL}, RolesNamed: named}
 	opts, err := workers.TemporalFromEnv()
 	if err != nil {
 		return seen, usagef("%w", err)
@@ -109,6 +108,12 @@ func (e *examination) look(ctx context.Context, service *sdk.Client, opts client
 	if e.Service.Ready {
 		_, err := service.GetTask(asked, noTask)
 		e.Service.takeKey(err)
+		if e.Service.Key == "" {
+			e.lookAtAgents(asked, service)
+			if !e.RolesNamed {
+				roles = withOtherRoles(asked, service, roles)
+			}
+		}
 	}
 	err := e.lookAtTemporal(ctx, opts, roles)
 	switch {

@@ -37,6 +37,9 @@ func summary(e *sdk.Event) string {
 	if said, ok := taskSummary(e); ok {
 		return said
 	}
+	if said, ok := agentSummary(e); ok {
+		return said
+	}
 	var b bytes.Buffer
 	if len(e.Data) == 0 || json.Compact(&b, e.Data) != nil {
 		return ""
@@ -72,6 +75,24 @@ func taskSummary(e *sdk.Event) (text string, ok bool) {
 		})
 	case sdk.EventTaskCompleted, sdk.EventTaskFailed, sdk.EventTaskCancelled:
 		return said(e, endedSummary)
+	default:
+		return "", false
+	}
+}
+
+// agentSummary is the short of what happened to an agent; ok is false for other events.
+func agentSummary(e *sdk.Event) (text string, ok bool) {
+	switch e.Type {
+	case sdk.EventAgentRegistered:
+		return said(e, func(d sdk.AgentRegistered) string { return fmt.Sprintf("%s for %s", d.Name, d.Role) })
+	case sdk.EventAgentStatusChanged:
+		return said(e, func(d sdk.AgentStatusChanged) string {
+			return fmt.Sprintf("%s: from %s to %s, %s", d.Role, d.From, d.To, words(d.Reason))
+		})
+	case sdk.EventAgentHeartbeat:
+		return said(e, func(d sdk.AgentSeen) string {
+			return strings.TrimSpace(fmt.Sprintf("%s: %s %s", d.Role, d.Status, strings.Join(d.CurrentTasks, " ")))
+		})
 	default:
 		return "", false
 	}

@@ -212,16 +212,19 @@ func TestSummaries(t *testing.T) {
 		data any
 		want string
 	}{
-		sdk.EventTaskCreated:       {sdk.TaskCreated{Type: "code.write", Role: "coder", Priority: "high", Title: "Write it"}, "code.write for coder, high · Write it"},
-		sdk.EventTaskAssigned:      {sdk.TaskAssigned{Role: "coder", AgentID: "c1", Model: "big", Stage: 1, Attempt: 2}, "stage 1 attempt 2  coder at c1 (big)"},
-		sdk.EventTaskStarted:       {sdk.TaskStarted{AgentID: "c1"}, "at c1"},
-		sdk.EventTaskProgress:      {sdk.TaskProgressed{Progress: sdk.Progress{Percentage: 40, Phase: "writing", Message: "a.go"}}, "40 %  writing · a.go"},
-		sdk.EventTaskInputRequired: {sdk.TaskInputRequired{Prompt: "Which?"}, "asks: Which?"},
-		sdk.EventTaskRetrying:      {sdk.TaskRetrying{Attempt: 1, MaxAttempts: 3, Outcome: "timed_out", DelayMs: 2000, Error: failed}, "attempt 1 of 3 timed out: agent_failed: no ink, again in 2s"},
-		sdk.EventTaskFallback:      {sdk.TaskFellBack{FromRole: "coder", ToRole: "debugger", ToModel: "big", Outcome: "failed"}, "from coder to debugger (big): failed"},
-		sdk.EventTaskCompleted:     {sdk.TaskEnded{Type: "code.write", Role: "coder", AgentID: "c1", Attempts: 2, Degraded: true, Stage: 1}, "code.write for coder at c1, attempts 2, degraded (stage 1 answered)"},
-		sdk.EventTaskCancelled:     {sdk.TaskEnded{Type: "code.write", Role: "coder", Attempts: 1, Error: &sdk.TaskError{Code: "cancelled"}}, "code.write for coder, attempts 1: cancelled"},
-		"shop.sold":                {map[string]any{"n": 1}, `{"n":1}`},
+		sdk.EventTaskCreated:        {sdk.TaskCreated{Type: "code.write", Role: "coder", Priority: "high", Title: "Write it"}, "code.write for coder, high · Write it"},
+		sdk.EventTaskAssigned:       {sdk.TaskAssigned{Role: "coder", AgentID: "c1", Model: "big", Stage: 1, Attempt: 2}, "stage 1 attempt 2  coder at c1 (big)"},
+		sdk.EventTaskStarted:        {sdk.TaskStarted{AgentID: "c1"}, "at c1"},
+		sdk.EventTaskProgress:       {sdk.TaskProgressed{Progress: sdk.Progress{Percentage: 40, Phase: "writing", Message: "a.go"}}, "40 %  writing · a.go"},
+		sdk.EventTaskInputRequired:  {sdk.TaskInputRequired{Prompt: "Which?"}, "asks: Which?"},
+		sdk.EventTaskRetrying:       {sdk.TaskRetrying{Attempt: 1, MaxAttempts: 3, Outcome: "timed_out", DelayMs: 2000, Error: failed}, "attempt 1 of 3 timed out: agent_failed: no ink, again in 2s"},
+		sdk.EventTaskFallback:       {sdk.TaskFellBack{FromRole: "coder", ToRole: "debugger", ToModel: "big", Outcome: "failed"}, "from coder to debugger (big): failed"},
+		sdk.EventTaskCompleted:      {sdk.TaskEnded{Type: "code.write", Role: "coder", AgentID: "c1", Attempts: 2, Degraded: true, Stage: 1}, "code.write for coder at c1, attempts 2, degraded (stage 1 answered)"},
+		sdk.EventAgentRegistered:    {sdk.AgentRegistered{Name: "Bob", Role: "coder"}, "Bob for coder"},
+		sdk.EventAgentStatusChanged: {sdk.AgentStatusChanged{Role: "coder", From: "idle", To: "offline", Reason: "heartbeats_missed"}, "coder: from idle to offline, heartbeats missed"},
+		sdk.EventAgentHeartbeat:     {sdk.AgentSeen{Role: "coder", Status: "busy", CurrentTasks: []string{"t1", "t2"}}, "coder: busy t1 t2"},
+		sdk.EventTaskCancelled:      {sdk.TaskEnded{Type: "code.write", Role: "coder", Attempts: 1, Error: &sdk.TaskError{Code: "cancelled"}}, "code.write for coder, attempts 1: cancelled"},
+		"shop.sold":                 {map[string]any{"n": 1}, `{"n":1}`},
 	} {
 		raw, err := json.Marshal(tc.data)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/rolecall-dev/rolecall/apiserver/engine"
 	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/registry"
 	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workflows"
@@ -62,6 +63,8 @@ type serve struct {
 	apiConfig     apiserver.Config
 	controlConfig workers.ControlConfig
 	events        eventlog.Config
+	agents        registry.Config
+	registry      *registry.Registry // of agents; there once it runs
 	shows         telemetry.Config
 	temporal      client.Options
 	log           *slog.Logger
@@ -71,7 +74,7 @@ type serve struct {
 func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 	s := &serve{api: api, control: control, ready: announcer{c, readyFile}}
 	var logging logConfig
-	err := readEnvironment(&logging, &s.apiConfig, &s.controlConfig, &s.events, &s.shows)
+	err := readEnvironment(&logging, &s.apiConfig, &s.controlConfig, &s.events, &s.agents, &s.shows)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +97,9 @@ func newServe(c *console, api, control bool, readyFile string) (*serve, error) {
 		s.temporal.Identity = processIdentity("rolecall-serve")
 	}
 	s.controlConfig.Logger, s.events.Logger = s.log, s.log.With("part", "events")
+	s.agents.Logger, s.agents.Before = s.log.With("part", "agents"), redaction.Event
 	s.events.Dir = filepath.Join(s.apiConfig.DataDir, eventsDir)
-	err = errors.Join(s.shows.Validate(), s.events.Validate())
+	err = errors.Join(s.shows.Validate(), s.events.Validate(), s.agents.Validate())
 	if s.events.URL == "" && !(api && control) {
 		err = errors.Join(err, errors.New("serve --api and serve --control write and read one event log: set ROLECALL_NATS_URL to a NATS with JetStream, "+
 			"the same for both, or run both in one process with rolecall serve, which has a log of its own"))
@@ -142,7 +146,9 @@ func (s *serve) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, events.Close()) }()
+	s.registry = registry.New(events, s.agents)
 	s.apiConfig.Events, s.controlConfig.Stories = events, events
+	s.apiConfig.Agents, s.controlConfig.Agents = s.registry, s.registry
 	now := readiness{MetricsURL: shown.MetricsURL()}
 	var listener net.Listener
 	if s.api {
@@ -176,13 +182,18 @@ func (s *serve) serveAPI(ctx context.Context, listener net.Listener) error {
 	tasks := engine.New(temporal, engine.Config{
 		Namespace: s.temporal.Namespace, UIURL: s.apiConfig.TemporalUIURL, DataConverter: s.temporal.DataConverter,
 		Metrics: s.apiConfig.Metrics, Logger: s.log, Events: s.apiConfig.Events, Before: s.controlConfig.Redaction.Event,
+		SharedLeases: s.apiConfig.SharesLeases(s.events),
 	})
 	defer tasks.Close()
+	s.apiConfig.Leases = tasks
 	server, err := apiserver.New(s.apiConfig, tasks, s.log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	return server.Serve(ctx, listener)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Serve(ctx, listener) })
+	group.Go(func() error { s.registry.Run(ctx); return nil })
+	return group.Wait()
 }
 
 // announceControl announces once more when the control worker asks for work.

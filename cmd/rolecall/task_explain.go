@@ -85,6 +85,8 @@ func explainWaiting(t *sdk.Task, w sdk.WaitingFor) []string {
 	switch w.Reason {
 	case sdk.WaitingNoAgent:
 		return []string{what, "Either no agent of the role is there, or all are busy.", "Start one with: rolecall worker --role " + role + " --agent command -- <program>"}
+	case sdk.WaitingNoCapable:
+		return []string{what, "rolecall agents shows who is registered; an agent has to be addressable, and say what it can do.", anyAgent}
 	case sdk.WaitingAgentAway:
 		return []string{what, "It is away, busy, or was started without --addressable.", anyAgent}
 	case sdk.WaitingBehind:

@@ -27,8 +27,9 @@ func TestTaskExplain(t *testing.T) {
 			t.Stage, t.Fallback = 1, []sdk.Stage{{Role: "debugger"}}
 			t.WaitingFor = &sdk.WaitingFor{Reason: "no_agent"}
 		}), []string{"No agent.", "rolecall worker --role debugger"}},
-		"an agent away": {waitingFor("agent_away", "agent bob of role coder does not ask for tasks addressed to it"), []string{"Agent bob of role coder does not ask", "--addressable"}},
-		"behind others": {waitingFor("behind_others", "behind up to 30 others of role coder"), []string{"Behind up to 30 others of role coder.", "--priority"}},
+		"nobody is able": {waitingFor("no_capable_agent", "no agent of role coder is there that can be addressed and has go"), []string{"No agent of role coder is there", "addressable"}},
+		"an agent away":  {waitingFor("agent_away", "agent bob of role coder does not ask for tasks addressed to it"), []string{"Agent bob of role coder does not ask", "--addressable"}},
+		"behind others":  {waitingFor("behind_others", "behind up to 30 others of role coder"), []string{"Behind up to 30 others of role coder.", "--priority"}},
 		"behind others of an agent": {taskIn("queued", func(t *sdk.Task) {
 			t.AgentID = "bob"
 			t.WaitingFor = &sdk.WaitingFor{Reason: "behind_others", AgentID: "bob", Detail: "behind up to 8 others addressed to agent bob"}

@@ -14,8 +14,9 @@ import (
 // runFlags are what is said of a task on the command line.
 type runFlags struct {
 	kind, role, title, description, input, priority string
-	agent, correlation, fairness, key               string
-	meta, fallback                                  []string
+	agent, parent, correlation, fairness, key       string
+	detached                                        bool
+	meta, fallback, needs                           []string
 	maxAttempts                                     int
 	timeouts                                        map[string]*time.Duration
 	waiting                                         waiting
@@ -50,6 +51,9 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	s.StringArrayVar(&f.meta, "meta", nil, "key=value that goes with the task; repeatable")
 	s.StringArrayVar(&f.fallback, "fallback", nil, "role that is tried when the one before is used up; repeatable, in order")
 	s.StringVar(&f.agent, "agent-id", "", "address one agent of the role")
+	s.StringArrayVar(&f.needs, "capability", nil, "what an agent must be able to do, which must have registered as addressable; repeatable, all are needed")
+	s.StringVar(&f.parent, "parent-id", "", "make it a child of this running task: it is cancelled when that one ends")
+	s.BoolVar(&f.detached, "detached", false, "with --parent-id: it outlives its parent")
 	s.StringVar(&f.correlation, "correlation-id", "", "your own id, carried through to events")
 	s.StringVar(&f.fairness, "fairness-key", "", "tasks of different keys take turns")
 	s.StringVar(&f.key, "idempotency-key", "", "the same key is the same task, however often it is run")
@@ -93,7 +97,7 @@ func (f *runFlags) run(cmd *cobra.Command, c *console) error {
 func (f *runFlags) request(cmd *cobra.Command, c *console) (sdk.TaskRequest, error) {
 	r := sdk.TaskRequest{
 		Type: sdk.TaskType(f.kind), Role: sdk.Role(f.role), Title: f.title, Description: f.description, Priority: sdk.Priority(f.priority),
-		AgentID: f.agent, CorrelationID: f.correlation, FairnessKey: f.fairness,
+		AgentID: f.agent, Capabilities: f.needs, ParentID: f.parent, Detached: f.detached, CorrelationID: f.correlation, FairnessKey: f.fairness,
 	}
 	if f.kind == "" || f.title == "" {
 		return r, usagef("task run needs --type and --title; see rolecall task run --help")

@@ -15,9 +15,9 @@ func TestWrongFlagsSendNothing(t *testing.T) {
 		"a negative wait":         {runIt("--wait", "--wait-timeout", "-1s"), "--wait-timeout"},
 		"a negative wait alone":   {runIt("--wait-timeout", "-1s"), "--wait-timeout"},
 		"a negative wait, cancel": {[]string{"task", "cancel", "t1", "--wait-timeout", "-1s"}, "--wait-timeout"},
-		"a capability":            {runIt("--capability", "go"), "--capability"},
-		"a parent":                {runIt("--parent", "p1"), "--parent"},
-		"a detached task":         {runIt("--detached"), "--detached"},
+		"a capability":            {runIt("--capability", ""), "$.capabilities[0]"},
+		"no parent's id":          {runIt("--parent-id", "a b"), "$.parentId"},
+		"detached from nothing":   {runIt("--detached"), "$.detached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

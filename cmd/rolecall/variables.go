@@ -9,6 +9,7 @@ import (
 	"github.com/rolecall-dev/rolecall/apiserver"
 	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/registry"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
@@ -74,6 +75,7 @@ func sections() []section {
 		{"serve", reflect.TypeFor[apiserver.Config]()},
 		{"serve", reflect.TypeFor[workers.ControlConfig]()},
 		{"serve", reflect.TypeFor[eventlog.Config]()},
+		{"serve", reflect.TypeFor[registry.Config]()},
 		{"worker", reflect.TypeFor[workers.Config]()},
 		{"worker", reflect.TypeFor[command.Config]()},
 		{"worker", reflect.TypeFor[pi.Config]()},
@@ -88,6 +90,7 @@ func sections() []section {
 		{"worker", reflect.TypeFor[temporalVariables]()},
 		{"dev", reflect.TypeFor[apiserver.Config]()},
 		{"dev", reflect.TypeFor[eventlog.Config]()},
+		{"dev", reflect.TypeFor[registry.Config]()},
 		{"keys", reflect.TypeFor[keysConfig]()},
 		{"dev", reflect.TypeFor[logConfig]()},
 		{"dev", reflect.TypeFor[devVariables]()},

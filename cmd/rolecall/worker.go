@@ -28,13 +28,21 @@ const (
 	adapterPi      = "pi"
 )
 
+// How a worker takes its tasks: from Temporal itself, or over the HTTP API.
+const (
+	overTemporal = "temporal"
+	overHTTP     = "http"
+)
+
 // workerFlags are what is said of a worker on the command line; each wins over its variable.
 type workerFlags struct {
 	roles       []string
 	adapter     string
+	over        string
 	slots       int
 	workdir     string
 	agentID     string
+	can         []string
 	addressable bool
 	readyFile   string
 }
@@ -49,7 +57,10 @@ and what still runs after it is handed to another worker; a second signal ends t
 
 The adapter "command" starts the given program once per attempt, without a shell: it reads the task as JSON on standard input and
 writes progress and result as lines of JSON. The adapter "pi" runs the pi coding agent; what stands after -- are further arguments of
-pi.`,
+pi.
+
+With --over http the worker needs nothing but the API at EVENTS_SERVICE_URL and a key with the scope work, and takes its tasks by leases. By
+default it needs Temporal (TEMPORAL_*), which lets it at every project of the namespace.`,
 		Example: `  rolecall worker --role tester --agent command -- ./my-agent --flag
   rolecall worker --role coder --agent pi --workdir ~/src/project -- --no-extensions`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,9 +74,11 @@ pi.`,
 	s := cmd.Flags()
 	s.StringSliceVar(&f.roles, "role", nil, "roles to work for, comma-separated (required; or ROLECALL_ROLES)")
 	s.StringVar(&f.adapter, "agent", "", "how the agent is run: command or pi (required)")
+	s.StringVar(&f.over, "over", overTemporal, "how tasks are taken: temporal, or http for the API alone")
 	s.IntVar(&f.slots, "slots", 0, "how many tasks run at once (default 1; or ROLECALL_SLOTS)")
 	s.StringVar(&f.workdir, "workdir", "", "directory the program runs in, locked for one task at a time (default a fresh one per attempt)")
 	s.StringVar(&f.agentID, "agent-id", "", "the id this agent works as (default host name and process id; or AGENT_ID)")
+	s.StringSliceVar(&f.can, "capability", nil, "what the agent can do, comma-separated, for tasks that ask for it (or ROLECALL_CAPABILITIES)")
 	s.BoolVar(&f.addressable, "addressable", false, "also take tasks that address this agent's id")
 	readyFlag(cmd, &f.readyFile)
 	return cmd
@@ -76,6 +89,7 @@ type roleWorker struct {
 	config  workers.Config
 	shows   telemetry.Config
 	adapter string
+	over    string
 	agent   command.Config
 	pi      pi.Config // beside agent
 	log     *slog.Logger
@@ -91,7 +105,10 @@ func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) 
 	if f.adapter == adapterCommand && len(program) == 0 {
 		return nil, usagef("worker needs the agent's program after --, such as: rolecall worker --role tester --agent command -- ./my-agent")
 	}
-	w := &roleWorker{adapter: f.adapter, ready: announcer{c, f.readyFile}}
+	if f.over != overTemporal && f.over != overHTTP {
+		return nil, usagef("--over must be temporal or http")
+	}
+	w := &roleWorker{adapter: f.adapter, over: f.over, ready: announcer{c, f.readyFile}}
 	var logging logConfig
 	err := readEnvironment(&logging, &w.config, &w.agent, &w.pi, &w.shows)
 	if err != nil {
@@ -105,8 +122,10 @@ func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) 
 		return nil, usagef("ROLECALL_REDACT: %w", err)
 	}
 	w.log = clean.Logger(w.log)
-	if w.config.Temporal, err = workers.TemporalFromEnv(); err != nil {
-		return nil, usagef("%w", err)
+	if f.over == overTemporal {
+		if w.config.Temporal, err = workers.TemporalFromEnv(); err != nil {
+			return nil, usagef("%w", err)
+		}
 	}
 	w.config.Temporal.Logger, w.config.Logger, w.agent.Logger = log.NewStructuredLogger(w.log), w.log, w.log
 	f.apply(cmd, w)
@@ -128,6 +147,9 @@ func (f workerFlags) apply(cmd *cobra.Command, w *roleWorker) {
 	}
 	if cmd.Flags().Changed("addressable") {
 		w.config.Addressable = f.addressable
+	}
+	if len(f.can) > 0 {
+		w.config.Capabilities = f.can
 	}
 	if f.agentID != "" {
 		w.config.AgentID = f.agentID
@@ -176,6 +198,9 @@ func (w *roleWorker) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, shown.Close()) }()
 	w.config.Temporal, w.config.Metrics = shown.Instrument(w.config.Temporal), shown.Registerer()
 	w.metricsURL = shown.MetricsURL()
+	if w.over == overHTTP {
+		return w.runOverHTTP(ctx, agent)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return workers.RunRole(ctx, w.config, agent) })
 	if w.ready.wanted() {

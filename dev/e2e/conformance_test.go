@@ -36,14 +36,19 @@ func (r *stackTarget) Client() *sdk.Client { return r.client }
 // Pass implements [conformance.Target]: time passes by itself, and every case waits for what it brings.
 func (r *stackTarget) Pass(time.Duration) {}
 
-// Agent implements [conformance.Target]. It returns when the agent asks for work.
-func (r *stackTarget) Agent(role sdk.Role, id string, h sdk.Handler) (stop func()) {
+// Agent implements [conformance.Target]. It returns when the agent asks for work, and where it can do something when it is registered.
+func (r *stackTarget) Agent(role sdk.Role, id string, h sdk.Handler, can ...string) (stop func()) {
+	service := ""
+	if len(can) > 0 {
+		service = r.stack.URL()
+	}
 	ctx, cancel := context.WithCancel(r.t.Context())
 	stopped := make(chan error, 1)
 	began := time.Now()
 	go func() {
 		stopped <- workers.RunRole(ctx, workers.Config{
 			Project: r.project, Roles: []sdk.Role{role}, AgentID: id, Addressable: true, DrainGrace: -1,
+			Capabilities: can, ServiceURL: service,
 			Temporal: client.Options{HostPort: r.stack.TemporalAddr(), DataConverter: workflows.DataConverter()}, Logger: slog.New(slog.DiscardHandler),
 		}, h)
 	}()
@@ -59,5 +64,13 @@ func (r *stackTarget) Agent(role sdk.Role, id string, h sdk.Handler) (stop func(
 			return dev.Polled(r.t.Context(), r.stack.Temporal(), queue, enumspb.TASK_QUEUE_TYPE_ACTIVITY, began)
 		})
 	}
+	r.registers(id, can)
 	return stop
+}
+
+// registers waits until an agent that can do something is registered.
+func (r *stackTarget) registers(id string, can []string) {
+	if len(can) > 0 {
+		r.agentIs(r.client, id, func(a *sdk.Agent) bool { return a.Status == sdk.AgentIdle && a.Addressable })
+	}
 }

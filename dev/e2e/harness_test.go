@@ -24,14 +24,18 @@ import (
 // patience bounds every wait that has no bound of its own: long enough for a loaded machine, and never a measure of anything.
 const patience = 60 * time.Second
 
-// sharing is the stack of all tests that end no process but their own workers.
+// sharing is the stacks of all tests that end no process but their own workers, the newest last.
 type sharing struct {
-	mu    sync.Mutex
-	stack *dev.Stack
-	err   error
+	mu     sync.Mutex
+	stacks []*dev.Stack
+	err    error
 }
 
-//nolint:gochecknoglobals // one stack for the tests of this package, and numbers that keep them apart
+// scenesPerStack is after how many scenes the tests that begin get another stack: a server without keys has at most 100 projects, and
+// those that have begun may still make some.
+const scenesPerStack = 60
+
+//nolint:gochecknoglobals // stacks for the tests of this package, and numbers that keep them apart
 var (
 	shared sharing
 	scenes atomic.Int64
@@ -61,32 +65,51 @@ func TestMain(m *testing.M) {
 		}
 	}
 	code := m.Run()
-	if shared.stack != nil {
-		if err := shared.stack.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "close the shared stack:", err)
+	for _, stack := range shared.stacks {
+		if err := stack.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "close a shared stack:", err)
 			code = 1
 		}
 	}
 	os.Exit(code)
 }
 
-// sharedStack is the stack of all tests that end no process but their own workers. It is started by the first that asks.
+// sharedStack is the stack of tests that end no process but their own workers. It is started by the first that asks.
 func sharedStack(t *testing.T) *dev.Stack {
 	t.Helper()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	if shared.stack == nil && shared.err == nil {
-		shared.stack, shared.err = dev.Start(context.WithoutCancel(t.Context()), dev.Options{})
+	if scenes.Load() >= int64(scenesPerStack*len(shared.stacks)) && shared.err == nil {
+		stack, err := dev.Start(context.WithoutCancel(t.Context()), dev.Options{})
+		if shared.err = err; err == nil {
+			shared.stacks = append(shared.stacks, stack)
+		}
 	}
 	if shared.err != nil {
-		t.Fatalf("start the shared stack: %v", shared.err)
+		t.Fatalf("start a shared stack: %v", shared.err)
 	}
+	stack := shared.stacks[len(shared.stacks)-1]
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("API: %s\ncontrol worker: %s", shared.stack.API.LogTail(20), shared.stack.Control.LogTail(20))
+			t.Logf("API: %s\ncontrol worker: %s", stack.API.LogTail(20), stack.Control.LogTail(20))
 		}
 	})
-	return shared.stack
+	return stack
+}
+
+// ownStack is a stack of one test.
+func ownStack(t *testing.T) *dev.Stack {
+	t.Helper()
+	stack, err := dev.Start(t.Context(), dev.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stack.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return stack
 }
 
 // scene is a project of its own on a stack, with a name that no other test process uses: its workers, its tasks, and the folder where its agents leave their facts.
@@ -96,7 +119,8 @@ type scene struct {
 	project string
 	client  *sdk.Client
 	dir     string
-	agent   string // the scripted agent
+	agent   string                         // the scripted agent
+	able    func(id string, can ...string) // registers an agent that a scenario of kept histories needs; nil elsewhere
 }
 
 func newScene(t *testing.T, stack *dev.Stack) *scene {

@@ -4,23 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"log/slog"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 
-	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/apiserver/engine"
 	"github.com/rolecall-dev/rolecall/dev"
 	"github.com/rolecall-dev/rolecall/sdk"
-	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -31,6 +27,7 @@ type scenario struct {
 	steps script
 	with  func(*sdk.TaskRequest)
 	act   func(s *scene, id string, worker *dev.Process) // what happens to the task meanwhile
+	flags []string                                       // of its worker
 	away  bool                                           // the event log is, until the run has ended; the run that publishes then is kept as well
 	want  sdk.Status
 	chain []string
@@ -93,6 +90,38 @@ func scenarios() map[string]scenario {
 			},
 			want: sdk.StatusFailed, chain: []string{"0.1 timed_out", "0.2 timed_out"},
 		},
+		"delegate": {
+			steps: script{"*": {"until:go", `result:{"ok":true}`}},
+			act: func(s *scene, id string, _ *dev.Process) {
+				s.signalled(id, 1) // it runs
+				for i, r := range []sdk.TaskRequest{{Title: "A child"}, {Title: "A child that outlives it", Detached: true}} {
+					r.Type, r.Role, r.ParentID = sdk.TypeCodeTest, "nobody", id
+					child, err := s.client.CreateTask(s.t.Context(), r, sdk.IdempotencyKey(fmt.Sprintf("child-%d", i)))
+					s.do(err)
+					if i == 0 {
+						_, err = s.client.CancelTask(s.t.Context(), child.ID, "not needed")
+						s.do(err)
+						s.ended(child.ID)
+					}
+				}
+				s.touch("go")
+			},
+			want: sdk.StatusCompleted, chain: []string{"0.1 completed"},
+		},
+		"capabilities": { // found by nobody, then one who does not take it, who is asked again, and then another one who comes
+			steps: script{"*": {`result:{"ok":true}`}},
+			with: func(r *sdk.TaskRequest) {
+				r.Capabilities, r.Timeouts.QueueMs = []string{"sql"}, 600_000
+			},
+			flags: []string{"--addressable"},
+			act: func(s *scene, id string, _ *dev.Process) {
+				s.waitsFor(id, sdk.WaitingNoCapable, "sql")
+				s.able("ghost", "sql")
+				s.looksBesideAnAsk(id)
+				s.able("worker-1", "sql")
+			},
+			want: sdk.StatusCompleted, chain: []string{"0.1 completed"},
+		},
 		"input": {
 			steps: script{"0.1": {`ask:Which port?|{"type":"integer"}`}, "*": {"echo"}},
 			act: func(s *scene, id string, _ *dev.Process) {
@@ -115,11 +144,14 @@ func TestHistories(t *testing.T) {
 			t.Skip("the names of sticky queues hold the machine's name")
 		}
 		stack := dev.ForTest(t, dev.Options{NoAPI: true})
-		h := histories(t, stack, func(away bool) error {
-			if away {
-				return stack.Events.Kill()
-			}
-			return stack.Events.Restart(t.Context())
+		h := histories(t, stack, surroundings{
+			away: func(away bool) error {
+				if away {
+					return stack.Events.Kill()
+				}
+				return stack.Events.Restart(t.Context())
+			},
+			able: func(project, id string, can ...string) error { return registerAgent(t, stack, project, id, can) },
 		})
 		for name, history := range h {
 			if sticky(history) == 0 {
@@ -130,9 +162,12 @@ func TestHistories(t *testing.T) {
 	t.Run("without", func(t *testing.T) {
 		t.Parallel()
 		stack := dev.ForTest(t, dev.Options{NoAPI: true, NoControl: true})
-		log := &awayLog{}
-		controlWithoutCache(t, stack, log)
-		h := histories(t, stack, log.set)
+		log, agents := &awayLog{}, &registered{can: map[string][]string{}}
+		controlWithoutCache(t, stack, log, agents)
+		h := histories(t, stack, surroundings{away: log.set, able: func(_, id string, can ...string) error {
+			agents.add(id, can...)
+			return nil
+		}})
 		for name, history := range h {
 			if sticky(history) != 0 {
 				t.Errorf("%s: a workflow task of the run was handed to a worker's cache", name)
@@ -144,24 +179,8 @@ func TestHistories(t *testing.T) {
 	})
 }
 
-// awayLog is an event log that keeps nothing, and may be away.
-type awayLog struct{ away atomic.Bool }
-
-func (l *awayLog) set(away bool) error {
-	l.away.Store(away)
-	return nil
-}
-
-// Tell acknowledges everything unless it is away.
-func (l *awayLog) Tell(context.Context, string, string, string, int, []sdk.Event) error {
-	if l.away.Load() {
-		return sdk.Errorf(sdk.CodeUnavailable, "the event log can not be reached; try again")
-	}
-	return nil
-}
-
-// histories runs every scenario on a stack and answers the histories by name. away lets the stack's event log go away, and come back.
-func histories(t *testing.T, stack *dev.Stack, away func(bool) error) map[string]*historypb.History {
+// histories runs every scenario on a stack and answers the histories by name.
+func histories(t *testing.T, stack *dev.Stack, around surroundings) map[string]*historypb.History {
 	t.Helper()
 	url, _ := serveHere(t, stack, &reads{}, engine.Config{})
 	h := map[string]*historypb.History{}
@@ -169,16 +188,17 @@ func histories(t *testing.T, stack *dev.Stack, away func(bool) error) map[string
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, stack)
 			s.project = name
+			s.able = func(id string, can ...string) { s.do(around.able(name, id, can...)) }
 			var err error
 			s.client, err = sdk.NewClient(sdk.Config{URL: url, ProjectID: name})
 			s.do(err)
 			if sc.away {
-				s.do(away(true))
+				s.do(around.away(true))
 			}
 			id := s.play(sc)
 			h[name] = s.replayed(workflows.TaskWorkflowID(name, id))
 			if sc.away {
-				s.do(away(false))
+				s.do(around.away(false))
 				events := workflows.EventsWorkflowID(name, id)
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
@@ -193,7 +213,7 @@ func histories(t *testing.T, stack *dev.Stack, away func(bool) error) map[string
 // play runs a scenario and answers the id of its task, which has ended.
 func (s *scene) play(sc scenario) string {
 	s.t.Helper()
-	first := s.recorded("worker-1")
+	first := s.recorded("worker-1", sc.flags...)
 	input, err := json.Marshal(map[string]any{"dir": ".", "attempts": sc.steps})
 	s.do(err)
 	request := sdk.TaskRequest{
@@ -229,44 +249,9 @@ func (s *scene) replayed(workflowID string) *historypb.History {
 }
 
 // recorded starts a worker for both roles whose agents run in the scene's folder, so that a script need not name it.
-func (s *scene) recorded(name string) *dev.Process {
+func (s *scene) recorded(name string, flags ...string) *dev.Process {
 	s.t.Helper()
-	return s.worker(name, dev.Worker{Roles: []sdk.Role{sdk.RoleCoder, sdk.RoleTester}, Flags: []string{"--workdir", s.dir}})
-}
-
-// signalled waits until a run has had n signals.
-func (s *scene) signalled(id string, n int) {
-	s.t.Helper()
-	s.eventually("signals of the run", patience, func() error {
-		return atLeast(n, s.history(id)[enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED])
-	})
-}
-
-// controlWithoutCache runs a control worker in this process, where TestMain sees to it that no run is kept in memory. It fails a run
-// that does not replay instead of waiting for a mended worker.
-func controlWithoutCache(t *testing.T, stack *dev.Stack, log activities.StoryLog) {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() {
-		stopped <- workers.RunControl(ctx, workers.ControlConfig{
-			FailOnPanic: true, Stories: log, Logger: slog.New(slog.DiscardHandler),
-			Temporal: client.Options{
-				HostPort: stack.TemporalAddr(), Identity: "control", Logger: slog.New(slog.DiscardHandler), DataConverter: workflows.DataConverter(),
-			},
-		})
-	}()
-	t.Cleanup(func() {
-		stop()
-		if err := <-stopped; err != nil {
-			t.Errorf("the control worker: %v", err)
-		}
-	})
-	if err := dev.Until(t.Context(), patience, func(ctx context.Context) error {
-		return dev.Polled(ctx, stack.Temporal(), workflows.ControlQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW, time.Time{})
-	}); err != nil {
-		t.Fatal(err)
-	}
+	return s.worker(name, dev.Worker{Roles: []sdk.Role{sdk.RoleCoder, sdk.RoleTester}, Flags: append([]string{"--workdir", s.dir}, flags...)})
 }
 
 // sticky is how many workflow tasks of a run were handed to the worker that had it in its cache.

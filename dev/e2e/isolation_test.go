@@ -77,8 +77,8 @@ func (s *scene) probes(task *sdk.Task) map[string]probe {
 		"role": {string(task.Role), true}, "type": {string(task.Type), true}, "status": {"running", true}, "priority": {string(task.Priority), true},
 		"agentId": {"w", true}, "since": {task.CreatedAt.Add(-time.Minute).Format(time.RFC3339Nano), true}, "limit": {"200", true},
 		"parentId": {task.ID, false}, "sessionId": {task.ID, false}, "planId": {task.ID, false}, "cursor": {cursor, false},
-		"waitMs": {"1000", true},
-		"types":  {"*", false}, "subject": {"task/" + task.ID, false}, "after": {"0", false}, "until": {time.Now().Format(time.RFC3339), false}, "output": {"1", false},
+		"waitMs": {"1000", true}, "capability": {"go", true},
+		"types": {"*", false}, "subject": {"task/" + task.ID, false}, "after": {"0", false}, "until": {time.Now().Format(time.RFC3339), false}, "output": {"1", false},
 	}
 }
 
@@ -87,12 +87,16 @@ func (s *scene) probes(task *sdk.Task) map[string]probe {
 func (s *scene) unguessed(task *sdk.Task, own, foreign string) {
 	s.t.Helper()
 	victim := s.delegate(nil, func(r *sdk.TaskRequest) { r.Role = sdk.RoleTester })
+	s.namesake(victim.ID)
 	probes := s.probes(task)
 	for _, o := range s.operations() {
 		for _, name := range o.query {
 			p, known := probes[name]
 			if !known {
 				s.t.Fatalf("%s %s has the parameter %s: give it a value here", o.method, o.path, name)
+			}
+			if o.path == "/v1/agents" {
+				p = s.agentProbe(name, p)
 			}
 			if o.ofEvents() {
 				if p.hits = o.path == "/v1/events" && name != "until"; name == "cursor" {
@@ -104,12 +108,39 @@ func (s *scene) unguessed(task *sdk.Task, own, foreign string) {
 		if o.aboutOne() {
 			s.disguised(o, task.ID, foreign)
 		}
-		if status, body := s.ask(o.route, victim.ID, own, ""); slices.Contains([]int{401, 403, 404, 405, 422}, status) && !strings.HasSuffix(o.path, "/input") || status >= 500 {
+		if status, body := s.ask(o.route, victim.ID, own, ""); slices.Contains([]int{401, 403, 404, 405, 422}, status) && !strings.HasSuffix(o.path, "/input") && !o.ofLease() || status >= 500 {
 			s.t.Errorf("%s %s with its own key: %d %s", o.method, o.path, status, body)
 		}
 	}
 	s.waitsForNobody(task.ID, foreign)
 	s.keysApart(own, foreign)
+}
+
+// namesake registers an agent with the id of a task, so that what asks a route about that id finds it.
+func (s *scene) namesake(id string) {
+	s.t.Helper()
+	_, err := s.client.RegisterAgent(s.t.Context(), sdk.AgentRequest{ID: id, Name: "x", Role: sdk.RoleCoder, Capabilities: []string{"go"}})
+	s.do(err)
+}
+
+// agentProbe is a value of a parameter for the list of agents, in which the task has a namesake.
+func (s *scene) agentProbe(name string, p probe) probe {
+	s.t.Helper()
+	switch name {
+	case "role":
+		return probe{string(sdk.RoleCoder), true}
+	case "status":
+		return probe{string(sdk.AgentIdle), false} // it says nothing more, and is offline some day
+	case "cursor":
+		page, err := s.client.ListAgents(s.t.Context(), sdk.AgentFilter{Limit: 1}, "")
+		s.do(err)
+		if page.NextCursor == "" {
+			s.t.Error("one page holds all agents")
+		}
+		return probe{page.NextCursor, false}
+	default:
+		return p
+	}
 }
 
 // probed sends a request with one parameter, with both keys.

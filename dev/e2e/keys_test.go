@@ -83,6 +83,7 @@ func TestTwoProjectsTwoKeys(t *testing.T) {
 		t.Errorf("the fairness key is %q, want %s", task.FairnessKey, shop.ID)
 	}
 	s.wantOrganization(task.ID, "acme")
+	s.namesake(task.ID)
 	s.isolated(task.ID, bank.Key)
 	s.unguessed(task, shop.Key, bank.Key)
 	s.eventsApart(shop.Key, bank.Key)
@@ -186,6 +187,8 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 	case r.method != http.MethodPost:
 	case r.path == "/v1/tasks":
 		send = `{"type":"code.write","title":"t"}`
+	case r.path == "/v1/agents":
+		send = `{"name":"Bob","role":"coder"}`
 	case r.path == "/v1/events":
 		send = `{"type":"build.finished"}`
 	case strings.HasSuffix(r.path, "/output"):
@@ -194,6 +197,12 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 		send = `{"requestId":"q","answer":1}`
 	case strings.HasSuffix(r.path, "/ack"), strings.HasSuffix(r.path, "/nack"), strings.HasSuffix(r.path, "/extend"):
 		send = `{"acks":["none"]}`
+	case strings.HasSuffix(r.path, "/claim"):
+		send = `{"agentId":"ada"}`
+	case strings.HasSuffix(r.path, "/fail"):
+		send = `{"error":{"code":"x","message":"x"}}`
+	case strings.HasSuffix(r.path, "/input-required"):
+		send = `{"prompt":"x"}`
 	case strings.HasSuffix(r.path, "/key"):
 		send = `{"stage":0,"attempt":1}`
 	default:
@@ -232,6 +241,9 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 func (r route) ofEvents() bool {
 	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output")
 }
+
+// ofLease reports whether the route is about one lease, which only a claim makes.
+func (r route) ofLease() bool { return strings.HasPrefix(r.path, "/v1/leases/") }
 
 // doctorAndCommands shows the command line with the right key, another's and none.
 func (s *scene) doctorAndCommands(file string, own, foreign madeKey, id string) {

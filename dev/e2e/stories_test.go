@@ -43,7 +43,11 @@ func (s *scene) follow(filter sdk.EventFilter) *follower {
 	return f
 }
 
+// take notes an event that is kept: heartbeats of agents are not.
 func (f *follower) take(e *sdk.Event) {
+	if e.Sequence == "" {
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.events = append(f.events, e)
@@ -67,6 +71,18 @@ func (f *follower) sequences() (list []string) {
 	defer f.mu.Unlock()
 	for _, e := range f.events {
 		list = append(list, e.Sequence)
+	}
+	return list
+}
+
+// ofTasks are the sequences of the events of tasks.
+func (f *follower) ofTasks() (list []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.events {
+		if e.Task != "" {
+			list = append(list, e.Sequence)
+		}
 	}
 	return list
 }

@@ -17,7 +17,7 @@ var (
 	modelHub   = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(hf_[A-Za-z0-9]{30,})`)
 	mailKey    = regexp.MustCompile(`SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}`)
 	groqKey    = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(gsk_[A-Za-z0-9]{20,})`)
-	ownKey     = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(r[ka]_[A-Za-z0-9_.=-]{20,})`)
+	ownKey     = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(r[kal]_[A-Za-z0-9_.=-]{20,})`)
 	webToken   = regexp.MustCompile(`(?:^|[^A-Za-z0-9_-])(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*)`)
 	keyEnd     = regexp.MustCompile(`(?:(?:(?m:^)[A-Za-z0-9+/=]+\r?\n)+|(?:[A-Za-z0-9+/=]+(?:\\r)?\\n)+)-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----`)
 )
@@ -49,7 +49,7 @@ func common() []rule {
 		{re: stripeKey, needles: []string{"k_live_", "k_test_", "whsec_"}},
 		{re: packageKey, needles: []string{"npm_", "pypi-"}},
 		{re: modelHub, group: 1, needles: []string{"hf_"}},
-		{re: ownKey, group: 1, needles: []string{"rk_", "ra_"}},
+		{re: ownKey, group: 1, needles: []string{"rk_", "ra_", "rl_"}},
 		{re: webToken, group: 1, needles: []string{"eyJ"}},
 		{re: urlPassword, group: 1, needles: []string{"@"}, secret: isFilledIn},
 		{re: urlToken, group: 1, needles: []string{"@"}, secret: isFilledIn},

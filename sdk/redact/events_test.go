@@ -85,12 +85,12 @@ func TestEveryFieldOfAPayloadIsKnownToCapture(t *testing.T) {
 	t.Parallel()
 	known := strings.Fields(`taskId type role inputOmitted priority agentId maxAttempts stages retryOf correlationId links model stage attempt
 		startedAt percentage phase category tool at overall requestId expiresAt outcome delayMs fingerprint fromStage fromRole toStage toRole toModel
-		status attempts degraded outputOmitted cancelConfirmed metrics`)
+		status attempts degraded outputOmitted cancelConfirmed metrics parentId rootId childId depth detached`)
 	left := strings.Fields("title description input metadata message delta prompt schema output error")
 	for _, payload := range []reflect.Type{
 		reflect.TypeFor[sdk.TaskCreated](), reflect.TypeFor[sdk.TaskAssigned](), reflect.TypeFor[sdk.TaskStarted](), reflect.TypeFor[sdk.TaskProgressed](),
 		reflect.TypeFor[sdk.TaskInputRequired](), reflect.TypeFor[sdk.TaskRetrying](), reflect.TypeFor[sdk.TaskFellBack](), reflect.TypeFor[sdk.TaskEnded](),
-		reflect.TypeFor[sdk.CodeDone](),
+		reflect.TypeFor[sdk.CodeDone](), reflect.TypeFor[sdk.TaskDelegated](),
 	} {
 		for _, f := range reflect.VisibleFields(payload) {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

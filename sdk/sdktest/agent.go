@@ -2,6 +2,7 @@ package sdktest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -22,6 +23,7 @@ type Agent struct {
 	project     string
 	slots       int
 	addressable bool
+	can         []string
 	drainGrace  time.Duration
 	handler     sdk.Handler
 
@@ -47,6 +49,11 @@ func DrainGrace(d time.Duration) AgentOption { return func(a *Agent) { a.drainGr
 
 // Addressable also takes tasks that ask for this very agent.
 func Addressable() AgentOption { return func(a *Agent) { a.addressable = true } }
+
+// Capabilities are what the agent can do, for tasks that ask for it: those go to agents that are [Addressable] as well.
+func Capabilities(can ...string) AgentOption {
+	return func(a *Agent) { a.can = append(a.can, can...) }
+}
 
 // Agent puts an agent to work for a role of the server's project: what waits for it is taken at once. The handler is called as a role worker calls it, in a
 // goroutine of its own for each attempt; where it waits for the test it has to say so, see [Wait]. It is told to stop at the end of the
@@ -135,6 +142,18 @@ func (a *Agent) polls(queue string) bool {
 		a.addressable && queue == workflows.AgentQueue(a.project, a.role, a.id))
 }
 
+// fits tells whether an attempt may go to the agent.
+func (a *Agent) fits(t *attempt) bool {
+	needs := t.assignment.Task.Capabilities
+	if len(needs) == 0 {
+		return a.polls(t.terms.Queue)
+	}
+	if a.stopped || !a.addressable || slices.ContainsFunc(needs, func(c string) bool { return !slices.Contains(a.can, c) }) {
+		return false
+	}
+	return t.terms.Queue == workflows.RoleQueue(a.project, a.role) || a.polls(t.terms.Queue)
+}
+
 // next is the attempt that the agent takes now, or nil.
 func (a *Agent) next() *attempt {
 	if a.stopped || len(a.holds) >= a.slots {
@@ -142,7 +161,7 @@ func (a *Agent) next() *attempt {
 	}
 	var best *attempt
 	for _, waiting := range a.engine.queue {
-		if a.polls(waiting.terms.Queue) && (best == nil || waiting.terms.Priority < best.terms.Priority) {
+		if a.fits(waiting) && (best == nil || waiting.terms.Priority < best.terms.Priority) {
 			best = waiting
 		}
 	}

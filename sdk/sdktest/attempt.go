@@ -38,6 +38,7 @@ type attempt struct {
 	lost     bool                      // its agent is not heard of any more
 	over     bool                      // the task goes on without it
 	waits    map[*waiter]struct{}      // what its handler waits for
+	lease    *lease                    // of an agent over HTTP; nil for others
 }
 
 // due ends the attempt after a time.
@@ -47,7 +48,9 @@ func (a *attempt) due(d time.Duration, kind enumspb.TimeoutType) *timer {
 		if a.report != nil {
 			details = append(details, *a.report)
 		}
-		a.finish(workflows.AttemptOutcome{Err: temporal.NewTimeoutError(kind, nil, details...)})
+		a.finish(workflows.AttemptOutcome{
+			Err: temporal.NewTimeoutError(kind, nil, details...), NotFound: kind == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START && a.finds(),
+		})
 		a.tellToStop(sdk.ErrLeaseLost)
 		a.engine.dispatch()
 	})
@@ -92,6 +95,7 @@ func (e *engine) dispatch() {
 			e.start(a, agent)
 		}
 	}
+	e.dispatchClaims()
 }
 
 // start gives an attempt to an agent.
@@ -171,11 +175,20 @@ func (e *engine) carry(value, into any) error {
 	return e.data.FromPayload(payload, into)
 }
 
+// finds tells whether nobody is there who has what the attempt needs.
+func (a *attempt) finds() bool {
+	return a.agent == nil && len(a.assignment.Task.Capabilities) > 0 &&
+		!slices.ContainsFunc(a.engine.agents, func(agent *Agent) bool { return agent.fits(a) })
+}
+
 // look is how a queue stands.
 func (e *engine) look(queue string) kept.Queue {
 	q := kept.Queue{Waiting: map[int]int{}}
 	for _, agent := range e.agents {
 		q.Polled = q.Polled || agent.polls(queue)
+	}
+	for _, c := range e.claims {
+		q.Polled = q.Polled || c.polls(queue)
 	}
 	for _, a := range e.queue {
 		if a.terms.Queue == queue {

@@ -20,8 +20,8 @@ type memory struct{ srv *sdktest.Server }
 func (m memory) Client() *sdk.Client  { return m.srv.Client() }
 func (m memory) Pass(d time.Duration) { m.srv.Clock().Advance(d) }
 
-func (m memory) Agent(role sdk.Role, id string, h sdk.Handler) (stop func()) {
-	return m.srv.Agent(role, h, sdktest.AgentID(id), sdktest.Addressable(), sdktest.DrainGrace(0)).Stop
+func (m memory) Agent(role sdk.Role, id string, h sdk.Handler, can ...string) (stop func()) {
+	return m.srv.Agent(role, h, sdktest.AgentID(id), sdktest.Addressable(), sdktest.Capabilities(can...), sdktest.DrainGrace(0)).Stop
 }
 
 // TestMeetsTheTable holds the server in memory to the cases that dev/e2e holds the real one to. With -update the whole tasks are those of

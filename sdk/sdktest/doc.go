@@ -17,7 +17,11 @@
 // [Server.AwaitTask] wait until it has got so far.
 //
 // Events are those of the real service, in an event log that the first request about events opens. What led to a state that a caller sees is in
-// it already. The log goes by the machine's time and works with files: in a bubble of testing/synctest it can not be used, all else can.
+// it already. The log goes by the machine's time and works with files: in a bubble of testing/synctest it can not be used, all else can. An
+// [sdk.Worker] registers itself, and so opens the log too; in a bubble claim and end leases instead.
+//
+// The registry of agents is the real one too, by the clock: who has registered over the API and missed three heartbeats is offline once the
+// clock has been moved so far. The agents of [Server.Agent] are not in it, but it is seen that they ask for work.
 //
 // Unlike the real service: an agent takes its work at once and in the order of priority and age, without regard to fairness keys; every
 // progress is recorded; a request is answered before anything has come of it; a list knows every change at once; there are no keys; and

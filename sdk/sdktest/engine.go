@@ -41,8 +41,10 @@ type engine struct {
 	order   int // numbers whatever needs an order
 	runs    map[string]*run
 	agents  []*Agent
-	queue   []*attempt // that nobody has taken, in the order of their creation
-	active  int        // handlers that work and do not wait
+	queue   []*attempt          // that nobody has taken, in the order of their creation
+	claims  []*claimant         // over HTTP that wait, the first gets the next task
+	leases  map[string]*attempt // by the token of their lease
+	active  int                 // handlers that work and do not wait
 	closed  bool
 	keep    int // at most so many runs
 	untold  []part
@@ -51,7 +53,7 @@ type engine struct {
 
 func newEngine(tb TB, o options) *engine {
 	e := &engine{
-		tb: tb, log: o.log, limit: o.limit, skips: o.skips, now: o.start.UTC(), runs: map[string]*run{}, keep: maxTasks, data: workflows.DataConverter(),
+		tb: tb, log: o.log, limit: o.limit, skips: o.skips, now: o.start.UTC(), runs: map[string]*run{}, leases: map[string]*attempt{}, keep: maxTasks, data: workflows.DataConverter(),
 	}
 	e.failures = temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: e.data})
 	e.changed = sync.NewCond(&e.mu)
@@ -72,6 +74,10 @@ func (e *engine) close() {
 	for _, r := range e.runs {
 		r.wakeCallers()
 	}
+	for _, c := range e.claims {
+		close(c.got)
+	}
+	e.claims = nil
 	e.end(sdk.ErrInterruptedAttempt)
 	e.done()
 	ended := make(chan struct{})
@@ -135,7 +141,13 @@ func (e *engine) create(in workflows.TaskInput, digest string) (task sdk.Task, r
 	if err := e.makeRoom(); err != nil {
 		return sdk.Task{}, false, err
 	}
+	in.Request = in.Request.Resolve()
+	in, taken, err := e.adopt(in)
+	if err != nil {
+		return sdk.Task{}, false, err
+	}
 	r := e.newRun(in, digest)
+	taken(r)
 	answer := r.task() // the caller hears of it before anything has come of it
 	r.follow(r.course.Begin(e.now))
 	e.dispatch()

@@ -12,6 +12,7 @@ import (
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/apiserver"
 	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/registry"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
@@ -49,6 +50,7 @@ type events struct {
 	dir    string
 	log    *eventlog.Log
 	teller *activities.Publisher
+	agents *watched
 	closed bool
 	failed error
 }
@@ -65,6 +67,11 @@ func (v *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if api == nil {
 		api = v.plain
 	}
+	if changesAgents(r) {
+		v.agents.heard()
+		defer v.tell()
+		defer v.agents.heard()
+	}
 	api.Handler().ServeHTTP(w, r)
 }
 
@@ -73,7 +80,7 @@ func needsLog(path string) bool {
 	if strings.HasPrefix(path, "/v1/tasks/") {
 		return strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/output")
 	}
-	return path == "/v1/errors" || strings.HasPrefix(path, "/v1/events") || strings.HasPrefix(path, "/v1/subscriptions")
+	return path == "/v1/errors" || path == "/v1/roles" || strings.HasPrefix(path, "/v1/agents") || strings.HasPrefix(path, "/v1/events") || strings.HasPrefix(path, "/v1/subscriptions")
 }
 
 // open opens the log, unless it is open; nil says that this failed, which fails the test, or that the test is over.
@@ -107,9 +114,13 @@ func (v *events) make() (api *apiserver.Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if api, err = v.plain.WithEvents(log); err != nil {
+	agents := registry.New(log, registry.Config{Before: redaction.Event, Now: v.agents.now, Logger: v.engine.log})
+	if api, err = v.plain.WithEvents(log, agents); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
+	v.agents.mu.Lock()
+	v.agents.registry = agents
+	v.agents.mu.Unlock()
 	v.log, v.teller = log, &activities.Publisher{Stories: log, Before: redaction.Event}
 	return api, nil
 }
@@ -125,6 +136,9 @@ func (v *events) tell() {
 		if err := v.tellPart(p); err != nil {
 			v.tb.Errorf("sdktest: the event log did not take events of task %s: %v", p.run.in.ID, err)
 		}
+	}
+	if err := v.agents.look(); err != nil {
+		v.tb.Errorf("sdktest: look at the registry of agents: %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package sdktest_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -53,6 +54,33 @@ func Example() {
 	// Output:
 	// shipped <nil>
 	// the second attempt went on from "half of it"
+}
+
+// A program publishes events, and is called with those of the types that it names.
+func Example_events() {
+	t := &exampleTB{}
+	defer t.end()
+	ctx, client := context.Background(), sdktest.New(t).Client()
+
+	received := make(chan *sdk.Event, 1)
+	unsubscribe, err := client.SubscribeFunc(ctx, sdk.EventFilter{Types: sdk.EventPatterns{"code.generated", "task.failed"}}, func(e *sdk.Event, err error) {
+		if err == nil {
+			received <- e
+		}
+	})
+	if err != nil {
+		t.Fatalf("subscribe: %v", err)
+	}
+	defer unsubscribe()
+	if _, err := client.Publish(ctx, sdk.EventRequest{
+		Type: sdk.EventCodeGenerated,
+		Data: json.RawMessage(`{"files":["src/index.ts"],"linesAdded":50}`),
+	}); err != nil {
+		t.Errorf("publish: %v", err)
+	}
+	e := <-received
+	fmt.Println(e.Type, string(e.Data))
+	// Output: code.generated {"files":["src/index.ts"],"linesAdded":50}
 }
 
 // exampleTB stands for the *testing.T that a test has.

@@ -24,10 +24,12 @@ type run struct {
 	ended   int // the order of the end; 0 while it is open
 
 	cancelled bool
+	reason    string               // of the cancellation
 	pending   *attempt             // with StepAttempt
 	timer     *timer               // with StepRest and StepAsk
 	resume    func(cancelled bool) // what follows then
 	callers   map[*waiter]struct{} // who wait for the end
+	children  []*run               // that end with the task
 }
 
 func (e *engine) newRun(in workflows.TaskInput, digest string) *run {
@@ -64,6 +66,7 @@ func (r *run) follow(step workflows.Step) {
 			r.course.Close(e.now, step)
 			r.ended = e.number()
 			r.wakeCallers()
+			r.release()
 			return
 		}
 	}
@@ -90,6 +93,7 @@ func (r *run) wakeCallers() {
 
 // cancel asks the task, which is marked as cancelled, to stop.
 func (r *run) cancel(reason string) {
+	r.reason = reason
 	r.course.CancelRequested(workflows.CancelRequestedInput{Reason: reason})
 	switch a := r.pending; {
 	case r.resume != nil:
@@ -150,6 +154,8 @@ func (r *run) task() sdk.Task {
 		k.Pending = &kept.Pending{Stage: a.stage, Number: a.number, Scheduled: a.scheduled, TakenAt: a.taken, Report: a.report}
 		if a.agent == nil {
 			k.Pending.Queue = r.engine.look(a.terms.Queue)
+			k.Pending.Queue.Polled = k.Pending.Queue.Polled || len(a.assignment.Task.Capabilities) > 0
+			k.Pending.Nobody = a.finds()
 		}
 	}
 	return k.Open(links)

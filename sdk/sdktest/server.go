@@ -80,11 +80,11 @@ func New(tb TB, opts ...Option) *Server {
 		option(&o)
 	}
 	e := newEngine(tb, o)
-	api, err := apiserver.New(apiserver.Config{Addr: host}, e, o.log)
+	api, err := apiserver.New(apiserver.Config{Addr: host, Leases: e}, e, o.log)
 	if err != nil {
 		tb.Fatalf("sdktest: make the API server: %v", err)
 	}
-	e.events = &events{tb: tb, engine: e, plain: api}
+	e.events = &events{tb: tb, engine: e, plain: api, agents: &watched{engine: e}}
 	s := &Server{tb: tb, engine: e, events: e.events, project: defaultProject, loopback: &loopback{}}
 	s.streams, s.end = context.WithCancel(context.Background())
 	tb.Cleanup(s.close)

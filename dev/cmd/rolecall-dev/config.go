@@ -12,6 +12,7 @@ import (
 	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/dev/temporal"
 	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/registry"
 )
 
 // Config says where the parts listen and keep their state. Port 0 takes a free one.
@@ -20,6 +21,8 @@ type Config struct {
 	API apiserver.Config
 	// Events is the event log: an external NATS, or one in DataDir.
 	Events eventlog.Config
+	// Agents is the registry of agents, in the event log's NATS.
+	Agents registry.Config
 	// Shows is where metrics and traces go.
 	Shows telemetry.Config
 	// TemporalAddr is where Temporal's clients and workers connect; a loopback address.

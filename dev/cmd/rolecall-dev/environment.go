@@ -27,7 +27,7 @@ func parseConfig() (Config, error) {
 		return c, fmt.Errorf("ROLECALL_LOG_FORMAT must be text or json, not %q", c.LogFormat)
 	}
 	c.Events.Dir = c.eventsDir()
-	return c, errors.Join(c.API.Validate(), c.Events.Validate(), c.Shows.Validate())
+	return c, errors.Join(c.API.Validate(), c.Events.Validate(), c.Agents.Validate(), c.Shows.Validate())
 }
 
 // named makes an error of a field one of its variable.

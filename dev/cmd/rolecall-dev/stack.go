@@ -19,6 +19,8 @@ import (
 	"github.com/rolecall-dev/rolecall/cmd/telemetry"
 	"github.com/rolecall-dev/rolecall/dev"
 	"github.com/rolecall-dev/rolecall/dev/temporal"
+	"github.com/rolecall-dev/rolecall/registry"
+	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
@@ -42,6 +44,8 @@ func listenAPI(ctx context.Context, addr string) (net.Listener, error) {
 // parts are the API and the control worker on a Temporal that runs.
 type parts struct {
 	api      apiserver.Config
+	shared   bool // another server may be asked about this one's leases
+	agents   registry.Config
 	listener net.Listener
 	temporal client.Options
 	log      *slog.Logger
@@ -53,7 +57,7 @@ func newParts(c Config, listener net.Listener, server *temporal.Server, shown *t
 	}
 	c.API.Metrics, c.API.TracerProvider = shown.Registerer(), shown.TracerProvider()
 	return &parts{
-		api: c.API, listener: listener, log: logger,
+		api: c.API, shared: c.API.SharesLeases(c.Events), agents: c.Agents, listener: listener, log: logger,
 		temporal: shown.Instrument(client.Options{
 			HostPort: server.FrontendAddr(), Namespace: client.DefaultNamespace, Identity: "rolecall-dev",
 			Logger: log.NewStructuredLogger(logger.With("part", "control")),
@@ -63,15 +67,19 @@ func newParts(c Config, listener net.Listener, server *temporal.Server, shown *t
 
 // run serves until ctx ends or a part fails, and calls ready once tasks are taken.
 func (p *parts) run(ctx context.Context, ready func() error) error {
+	redaction, err := p.api.Redaction()
+	if err != nil {
+		return errors.Join(err, p.listener.Close())
+	}
+	p.agents.Logger, p.agents.Before = p.log.With("part", "agents"), redaction.Event
+	agents := registry.New(p.api.Events, p.agents)
+	p.api.Agents = agents
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return p.serveAPI(ctx) })
+	group.Go(func() error { agents.Run(ctx); return nil })
+	group.Go(func() error { return p.serveAPI(ctx, redaction.Event) })
 	group.Go(func() error {
-		redaction, err := p.api.Redaction()
-		if err != nil {
-			return err
-		}
 		return workers.RunControl(ctx, workers.ControlConfig{
-			Temporal: p.temporal, Redaction: &redaction, Stories: p.api.Events, Logger: p.log.With("part", "control"),
+			Temporal: p.temporal, Redaction: &redaction, Stories: p.api.Events, Agents: agents, Logger: p.log.With("part", "control"),
 		})
 	})
 	group.Go(func() error {
@@ -83,21 +91,18 @@ func (p *parts) run(ctx context.Context, ready func() error) error {
 	return group.Wait()
 }
 
-func (p *parts) serveAPI(ctx context.Context) error {
+func (p *parts) serveAPI(ctx context.Context, before func(sdk.Event) sdk.Event) error {
 	c, err := client.NewLazyClient(p.temporal)
 	if err != nil {
 		return errors.Join(fmt.Errorf("temporal client: %w", err), p.listener.Close())
 	}
 	defer c.Close()
-	redaction, err := p.api.Redaction()
-	if err != nil {
-		return errors.Join(err, p.listener.Close())
-	}
 	tasks := engine.New(c, engine.Config{
 		Namespace: p.temporal.Namespace, UIURL: p.api.TemporalUIURL, Metrics: p.api.Metrics, Logger: p.log.With("part", "api"),
-		Events: p.api.Events, Before: redaction.Event,
+		Events: p.api.Events, Before: before, SharedLeases: p.shared,
 	})
 	defer tasks.Close()
+	p.api.Leases = tasks
 	server, err := apiserver.New(p.api, tasks, p.log.With("part", "api"))
 	if err != nil {
 		return errors.Join(err, p.listener.Close())

@@ -1,7 +1,16 @@
 package conformance
 
+import "maps"
+
 // cases are the table.
 func cases() map[string]func(*scene) {
+	all := tasks()
+	maps.Copy(all, stories())
+	return all
+}
+
+// tasks are the cases of what becomes of tasks, and of what is asked about them.
+func tasks() map[string]func(*scene) {
 	return map[string]func(*scene){
 		"an agent completes":                   completes,
 		"the output stays as it is":            keepsOutput,
@@ -18,6 +27,7 @@ func cases() map[string]func(*scene) {
 		"an agent is stopped":                  isInterrupted,
 		"an output is too large":               answersTooMuch,
 		"an addressed agent has it":            addresses,
+		"an agent that can has it":             needs,
 
 		"an agent asks":                 asks,
 		"the answer to an answer":       takesInput,
@@ -41,17 +51,24 @@ func cases() map[string]func(*scene) {
 		"requests that are refused": refusesRequests,
 		"a wait that ends before":   waitsInVain,
 
-		"progress":                    progresses,
-		"progress over two attempts":  progressesTwice,
-		"progress that is followed":   follows,
-		"lists by every filter":       filters,
-		"lists in their order":        orders,
-		"pages":                       pages,
-		"nobody works for the role":   hasNoAgent,
-		"the addressed agent is away": hasAgentAway,
-		"behind others":               isBehind,
-		"between two attempts":        backsOff,
+		"a child and what is below it": childEnds,
+		"children that are refused":    refusesChildren,
+		"progress":                     progresses,
+		"progress over two attempts":   progressesTwice,
+		"progress that is followed":    follows,
+		"lists by every filter":        filters,
+		"lists in their order":         orders,
+		"pages":                        pages,
+		"nobody works for the role":    hasNoAgent,
+		"the addressed agent is away":  hasAgentAway,
+		"behind others":                isBehind,
+		"between two attempts":         backsOff,
+	}
+}
 
+// stories are the cases of events.
+func stories() map[string]func(*scene) {
+	return map[string]func(*scene){
 		"the story of a success":              tellsSuccess,
 		"the story of a retry and a fallback": tellsFallback,
 		"the story of a question":             tellsQuestion,

@@ -185,3 +185,29 @@ func addresses(s *scene) {
 		}
 	}
 }
+
+// needs lets tasks wait for an agent that has all that they need, addressed or not.
+func needs(s *scene) {
+	s.Agent(sdk.RoleCoder, "ann", completing())
+	s.Agent(sdk.RoleCoder, "bob", completing(), "go")
+	task := s.delegate(func(r *sdk.TaskRequest) { r.Capabilities = []string{"go", "sql"} })
+	if w := s.waits(task.ID, sdk.WaitingNoCapable).WaitingFor; !strings.Contains(w.Detail, "go, sql") {
+		s.Errorf("it waits for %+v", w)
+	}
+	s.Agent(sdk.RoleCoder, "eve", completing(), "sql", "rust", "go")
+	by := func(id, agent string) {
+		s.Helper()
+		got := s.ended(id)
+		s.chained(got, "0.1 completed")
+		if got.AgentID != agent {
+			s.Errorf("%q has done it, want %q", got.AgentID, agent)
+		}
+	}
+	by(task.ID, "eve")
+	by(s.delegate(func(r *sdk.TaskRequest) { r.AgentID, r.Capabilities = "eve", []string{"go"} }).ID, "eve")
+	lacks := s.delegate(func(r *sdk.TaskRequest) {
+		r.AgentID, r.Capabilities, r.Timeouts = "bob", []string{"sql"}, &sdk.Timeouts{QueueMs: 1000}
+	})
+	s.Pass(time.Second)
+	s.chained(s.ended(lacks.ID), "0.1 not_taken no_agent")
+}

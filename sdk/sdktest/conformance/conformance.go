@@ -15,6 +15,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,8 +29,9 @@ import (
 type Target interface {
 	// Client is a client of the project.
 	Client() *sdk.Client
-	// Agent puts an agent with one slot, which can be addressed, to work. stop lets it give back what it has and end.
-	Agent(role sdk.Role, id string, h sdk.Handler) (stop func())
+	// Agent puts an agent with one slot, which can be addressed, to work; tasks that need capabilities find it by can. stop lets it give back
+	// what it has and end.
+	Agent(role sdk.Role, id string, h sdk.Handler, can ...string) (stop func())
 	// Pass lets so much time go by for the service, where that does not pass by itself.
 	Pass(d time.Duration)
 }
@@ -40,12 +42,17 @@ type Options struct {
 	Open func(t *testing.T) Target
 	// Record takes the masked tasks instead of comparing them, to write the files anew. Default nil: compare.
 	Record func(name string, content []byte) error
+	// Skip are cases that the target is not made for. Default none.
+	Skip []string
 }
 
 // Run runs every case, each in a subtest of its own that runs in parallel.
 func Run(t *testing.T, o Options) {
 	t.Helper()
 	for name, run := range cases() {
+		if slices.Contains(o.Skip, name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			target := o.Open(t)
@@ -214,6 +221,9 @@ func masked(task *sdk.Task) ([]byte, error) {
 	text := strings.ReplaceAll(string(raw), task.ID, "ID")
 	if task.RetryOf != "" {
 		text = strings.ReplaceAll(text, task.RetryOf, "FIRST")
+	}
+	if task.ParentID != "" {
+		text = strings.ReplaceAll(text, task.ParentID, "PARENT")
 	}
 	var tree map[string]any
 	if err := json.Unmarshal([]byte(text), &tree); err != nil {

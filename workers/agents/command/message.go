@@ -16,6 +16,7 @@ const maxDescribing = 64 << 10
 // message is what one line of stdout says.
 type message struct {
 	progress *sdk.Progress
+	without  bool // the progress says nothing of its percentage
 	resume   json.RawMessage
 	spent    *sdk.Metrics
 	answer   answer
@@ -82,18 +83,19 @@ const notThatShape = "has not the shape of such a message: the line is taken as 
 
 func (m *message) takeProgress(raw json.RawMessage) (string, bool) {
 	var p *struct {
-		Percentage float64 `json:"percentage"`
-		Phase      string  `json:"phase"`
-		Message    string  `json:"message"`
-		Delta      string  `json:"delta"`
-		Tool       string  `json:"tool"`
-		Category   string  `json:"category"`
+		Percentage *float64 `json:"percentage"`
+		Phase      string   `json:"phase"`
+		Message    string   `json:"message"`
+		Delta      string   `json:"delta"`
+		Tool       string   `json:"tool"`
+		Category   string   `json:"category"`
 	}
 	if json.Unmarshal(raw, &p) != nil || p == nil {
 		return notThatShape, false
 	}
-	m.progress = &sdk.Progress{
-		Percentage: p.Percentage, Phase: p.Phase, Message: p.Message, Delta: p.Delta, Tool: p.Tool, Category: p.Category,
+	m.progress = &sdk.Progress{Phase: p.Phase, Message: p.Message, Delta: p.Delta, Tool: p.Tool, Category: p.Category}
+	if m.without = p.Percentage == nil; !m.without {
+		m.progress.Percentage = *p.Percentage
 	}
 	return "", true
 }

@@ -24,6 +24,7 @@ type stream struct {
 	line     []byte
 	skipping bool // the rest of a line that is longer than maxLine
 	answer   answer
+	reached  float64 // the percentage that the program said last
 	text     []byte
 	textOver bool
 	log      tail
@@ -142,6 +143,10 @@ func (s *stream) message() bool {
 		return false
 	}
 	if m.progress != nil {
+		if m.without {
+			m.progress.Percentage = s.reached
+		}
+		s.reached = m.progress.Percentage
 		s.to.Progress(*m.progress)
 		s.show(sdk.OutputFrame{Tool: m.progress.Tool}, sdk.OutputFrame{Delta: m.progress.Delta})
 	}

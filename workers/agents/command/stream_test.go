@@ -91,9 +91,13 @@ func TestStreamReadsEveryForm(t *testing.T) {
 		in   string
 		want transcript
 	}{
-		"nothing":              {"", transcript{}},
-		"log":                  {"hello\nworld", transcript{Text: "hello\nworld", Log: "hello\nworld"}},
-		"progress":             {`{"progress":{"percentage":12.5,"phase":"p","message":"m","delta":"d","tool":"t","category":"c"}}`, transcript{Said: []string{"progress 12.5 p m d t c"}}},
+		"nothing":  {"", transcript{}},
+		"log":      {"hello\nworld", transcript{Text: "hello\nworld", Log: "hello\nworld"}},
+		"progress": {`{"progress":{"percentage":12.5,"phase":"p","message":"m","delta":"d","tool":"t","category":"c"}}`, transcript{Said: []string{"progress 12.5 p m d t c"}}},
+		"progress that says no percentage keeps the last": {
+			"{\"progress\":{\"message\":\"a\"}}\n{\"progress\":{\"percentage\":40}}\n{\"progress\":{\"message\":\"b\"}}\n{\"progress\":{\"percentage\":null,\"phase\":\"p\"}}\n{\"progress\":{\"percentage\":0}}\n",
+			transcript{Said: []string{"progress 0  a   ", "progress 40     ", "progress 40  b   ", "progress 40 p    ", "progress 0     "}},
+		},
 		"resume":               {`{"resume": {"a": [1, 2]}}`, transcript{Said: []string{`resume {"a":[1,2]}`}}},
 		"resume null and CRLF": {"{\"resume\": null}\r\n", transcript{Said: []string{`resume null`}}},
 		"input":                {`{"inputRequired":{"prompt":"which?","schema":{"type": "string"}}}`, transcript{Input: `which? {"type":"string"}`}},
