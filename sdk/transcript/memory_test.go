@@ -74,10 +74,11 @@ func TestALongStreamTakesLittleMemory(t *testing.T) {
 			return fmt.Sprintf(`{"type":"tool_use","tool_name":"tool %d","tool_id":"call %d %s","parameters":{}}`, i, i, filler[:200])
 		},
 		"tools with structured answers": func(i int) string {
-			return fmt.Sprintf(`{"type":"tool_execution_end","toolCallId":"%d","toolName":"gate","result":{"content":[{"type":"text","text":"%s"}],"details":{"passed":true,"details":"%d"}}}`, i, filler, i)
+			return fmt.Sprintf(`{"type":"tool_execution_end","toolCallId":"%d","toolName":"gate","result":{"details":{"passed":true,"details":"%d"},`, i, i) +
+				`"content":[{"type":"text","text":"` + filler + `"}]}}`
 		},
 		"lines that are too long": func(i int) string {
-			return fmt.Sprintf(`{"type":"tool_result","n":%d,"output":"%s"}`, i, strings.Repeat("x", 3*longest))
+			return fmt.Sprintf(`{"type":"tool_result","n":%d,"output":"`, i) + strings.Repeat("x", 3*longest) + `"}`
 		},
 		"no events": func(i int) string { return fmt.Sprintf("a line of a log %d", i) },
 	} {
