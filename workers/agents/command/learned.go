@@ -18,14 +18,34 @@ func addLearned(res *sdk.Result, plain bool, clean *redact.Redactor) {
 			res.QualityGatePassed = &gate.Passed
 		}
 	}
-	passed, gate, reflection, refs := learned(res.Output, plain, clean).Describe()
-	if res.QualityGatePassed == nil && res.QualityGate == nil {
-		res.QualityGatePassed, res.QualityGate = passed, gate
+	Complete(res, learned(res.Output, plain, clean))
+}
+
+// restOfBody is how much of a request that completes a task is neither output nor what is learned from it.
+const restOfBody = 4 << 10
+
+// Complete puts what was learned from a transcript into a result: gate, reflection and episodes, each where the result has none yet, and as far as
+// result and all may be sent in one request, so that it never costs the output.
+func Complete(res *sdk.Result, learned transcript.Result) {
+	passed, gate, reflection, refs := learned.Describe()
+	room := sdk.MaxBody - restOfBody - len(res.Output) - len(res.QualityGate) - len(res.Reflection) - len(strings.Join(res.EpisodeRefs, `","`))
+	fits := func(bytes int) bool {
+		if bytes > room {
+			return false
+		}
+		room -= bytes
+		return true
 	}
-	if res.Reflection == nil {
+	if res.QualityGatePassed == nil && res.QualityGate == nil {
+		res.QualityGatePassed = passed
+		if fits(len(gate)) {
+			res.QualityGate = gate
+		}
+	}
+	if res.Reflection == nil && fits(len(reflection)) {
 		res.Reflection = reflection
 	}
-	if res.EpisodeRefs == nil {
+	if list, err := json.Marshal(refs); res.EpisodeRefs == nil && err == nil && fits(len(list)) {
 		res.EpisodeRefs = refs
 	}
 }

@@ -74,7 +74,7 @@ func (s *stream) result() (*sdk.Result, error) {
 	if len(s.last.Model) <= sdk.MaxModel {
 		res.Model = s.last.Model
 	}
-	res.QualityGatePassed, res.QualityGate, res.Reflection, res.EpisodeRefs = s.learned.Result(0).Describe()
+	command.Complete(res, s.learned.Result(0))
 	return res, nil
 }
 
