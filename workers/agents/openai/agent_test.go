@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -89,6 +90,28 @@ func TestWhatAnEndpointNeedNotSay(t *testing.T) {
 	}
 	if _, sent := e.requests()[0].Header["Authorization"]; sent {
 		t.Error("a key was sent, and there is none")
+	}
+}
+
+// TestAStreamMayBeLongerThanOneEvent: what a model thinks is passed over, however much it is and whatever ends the lines.
+func TestAStreamMayBeLongerThanOneEvent(t *testing.T) {
+	t.Parallel()
+	thinks := `{"choices":[{"index":0,"delta":{"reasoning":"` + strings.Repeat("hm ", 16<<10) + `"}}]}`
+	for name, end := range map[string]string{"newlines": "\n\n", "with carriage returns": "\r\n\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				for range 2 * maxEvent / len(thinks) {
+					_, _ = io.WriteString(w, "data: "+thinks+end) // the client may have gone
+				}
+				_, _ = io.WriteString(w, ": a comment"+end+"data: "+says("Yes.")+end+"data: "+ends("stop")+end)
+			})
+			res, err := e.agent(t).Handle(t.Context(), task(), newDesk())
+			if err != nil || string(res.Output) != `{"text":"Yes."}` {
+				t.Errorf("%+v, %v", res, err)
+			}
+		})
 	}
 }
 
