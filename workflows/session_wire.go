@@ -1,0 +1,64 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// SessionInput starts a Session run. The server has resolved the models; the run validates once more. The run's result is an
+// [sdk.Session].
+type SessionInput struct {
+	Project      string            `json:"project"`
+	Organization string            `json:"organization,omitempty"`
+	ID           string            `json:"id"`
+	Config       sdk.SessionConfig `json:"config"` // resolved: no zero value but metadata, client and quality gates
+	FairnessKey  string            `json:"fairnessKey,omitempty"`
+	CreatedAt    time.Time         `json:"createdAt,omitzero"`
+	// ModelOverrides are the installation's own, for the stages that a fallback goes down to. They win over every tier.
+	ModelOverrides ModelOverrides `json:"modelOverrides,omitzero"`
+	// Carried is what an earlier run of the session hands over; nil in the first.
+	Carried *SessionCarried `json:"carried,omitempty"`
+}
+
+// ModelOverrides name models for every tier; "" leaves the tier's own.
+type ModelOverrides struct {
+	Orchestrator string `json:"orchestrator,omitempty"`
+	Executor     string `json:"executor,omitempty"`
+}
+
+// SendTaskInput gives a session a task. The id of the task is the id of the update as well.
+type SendTaskInput struct {
+	TaskID  string                 `json:"taskId"`
+	Request sdk.SessionTaskRequest `json:"request"`
+	Digest  string                 `json:"digest,omitempty"` // of the canonical request, with an idempotency key
+}
+
+// SendTaskOutput is the task as it waits for its turn. Digest is that of the asking that was taken: another one with the same id is given
+// this very answer.
+type SendTaskOutput struct {
+	Task   sdk.Task `json:"task"`
+	Digest string   `json:"digest,omitempty"`
+}
+
+// CloseSessionInput closes a session.
+type CloseSessionInput struct{}
+
+// CloseSessionOutput is the session, closing.
+type CloseSessionOutput struct {
+	Session sdk.Session `json:"session"`
+}
+
+// SessionCarried is what a run of a session hands over to the next one.
+type SessionCarried struct {
+	Session sdk.Session     `json:"session"`
+	Queue   []SendTaskInput `json:"queue,omitempty"`
+	Keys    []SessionKey    `json:"keys,omitempty"` // of the newest tasks, so that the same asking is known
+	Seq     int             `json:"seq"`            // of the session's own events
+}
+
+// SessionKey is a task that was sent before, and the digest of its asking.
+type SessionKey struct {
+	TaskID string `json:"taskId"`
+	Digest string `json:"digest,omitempty"`
+}
