@@ -88,6 +88,14 @@ func ParseTaskWorkflowID(workflowID string) (project, id string, ok bool) {
 	return project, id, found && cut && sdk.ValidProject(project) && sdk.ValidID(id)
 }
 
+// The memo of a Session run.
+const (
+	// MemoSession is an [sdk.Session]: the session as it was opened.
+	MemoSession = "session"
+	// MemoSessionState is a [SessionState], written at transitions and when the session goes on in another run; absent before the first.
+	MemoSessionState = "sessionState"
+)
+
 const sessionPrefix = "session:"
 
 // SessionWorkflowID is the workflow id of a session.
