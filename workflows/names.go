@@ -38,6 +38,8 @@ var (
 	CloseSession = Update[CloseSessionInput, CloseSessionOutput]{"close-session"}
 	// DescribeSession answers the session as its run sees it, without links.
 	DescribeSession = Query[sdk.Session]{"describe-session"}
+	// ListQueue answers which tasks of a session wait for their turn.
+	ListQueue = Query[ListQueueOutput]{"list-queue"}
 	// DescribeTask answers the task as its run sees it, without input, description and links.
 	DescribeTask = Query[sdk.Task]{"describe-task"}
 	// ListProgress answers the progress the run has recorded.

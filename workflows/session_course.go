@@ -70,7 +70,7 @@ func newConversation(in SessionInput, started time.Time) *conversation {
 		c.tellStarted()
 		return c
 	}
-	c.session, c.keys, c.seq, c.events = withSessionLists(in.Carried.Session), in.Carried.Keys, in.Carried.Seq, in.Carried.Events
+	c.session, c.keys, c.seq, c.events = WithSessionLists(in.Carried.Session), in.Carried.Keys, in.Carried.Seq, in.Carried.Events
 	for _, sent := range in.Carried.Queue {
 		size, _ := EncodedSize(sent) // it was sent once
 		c.queue = append(c.queue, waitingTask{SendTaskInput: sent, size: size})

@@ -13,6 +13,9 @@ func (r *sessionRun) handleMessages(ctx workflow.Context) error {
 	if err := CloseSession.Handle(ctx, r.closeSession, nil); err != nil {
 		return err
 	}
+	if err := ListQueue.Handle(ctx, func() (ListQueueOutput, error) { return ListQueueOutput{TaskIDs: r.talk.waitingIDs()}, nil }); err != nil {
+		return err
+	}
 	return DescribeSession.Handle(ctx, func() (sdk.Session, error) { return r.talk.record(), nil })
 }
 

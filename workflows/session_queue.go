@@ -132,6 +132,28 @@ func WaitingTask(in TaskInput, now time.Time) sdk.Task {
 	return t
 }
 
+// CarriedTasks are those that an earlier run of a session has handed over to the one that started at the given time, as everybody sees them.
+func CarriedTasks(in SessionInput, started time.Time) []sdk.Task {
+	if in.Carried == nil {
+		return nil
+	}
+	c := newConversation(in, started)
+	tasks := make([]sdk.Task, len(c.queue))
+	for i, w := range c.queue {
+		tasks[i] = c.waitingView(w, started)
+	}
+	return tasks
+}
+
+// waitingIDs are those of the tasks that wait for their turn, the next one first.
+func (c *conversation) waitingIDs() []string {
+	ids := make([]string, 0, len(c.queue)+len(c.dropped))
+	for _, w := range slices.Concat(c.dropped, c.queue) {
+		ids = append(ids, w.TaskID)
+	}
+	return ids
+}
+
 // cancelTask cancels a task that waits for its turn, or has the task stopped that has it; the first reason counts. Of another one it is too late.
 func (c *conversation) cancelTask(in CancelRequestedInput) {
 	reason := sdk.Cut(in.Reason, sdk.MaxReason)

@@ -16,15 +16,15 @@ func NewSession(in SessionInput, started time.Time) sdk.Session {
 	if openedAt.After(started) || openedAt.UTC().Year() < 1 || openedAt.IsZero() {
 		openedAt = started
 	}
-	return withSessionLists(sdk.Session{
+	return WithSessionLists(sdk.Session{
 		ID: in.ID, Status: sdk.SessionOpen, CostTier: config.CostTier, OrchestratorModel: config.OrchestratorModel,
 		ExecutorModel: config.ExecutorModel, QualityGates: config.QualityGates, ClientID: config.ClientID, Metadata: config.Metadata,
 		CreatedAt: openedAt, LastActivityAt: openedAt,
 	})
 }
 
-// withSessionLists makes every list of a session one that is written as [] when it is empty.
-func withSessionLists(s sdk.Session) sdk.Session {
+// WithSessionLists makes every list of a session one that is written as [] when it is empty.
+func WithSessionLists(s sdk.Session) sdk.Session {
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}
 	}

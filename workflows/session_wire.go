@@ -45,6 +45,11 @@ type SendTaskOutput struct {
 	Nonce  string   `json:"nonce,omitempty"`
 }
 
+// ListQueueOutput is the ids of the tasks that wait for their turn, the next one first.
+type ListQueueOutput struct {
+	TaskIDs []string `json:"taskIds"`
+}
+
 // CloseSessionInput closes a session.
 type CloseSessionInput struct{}
 
