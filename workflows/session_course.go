@@ -99,7 +99,7 @@ func (c *conversation) turn(now time.Time) (in TaskInput, digest string, ok bool
 	c.leave(0)
 	in = c.taskInput(first, learnt{c.session.Lessons, c.session.FollowUps, c.session.EpisodeRefs})
 	c.tasks++
-	c.written += sessionTaskWeight + len(in.Request.Input)
+	c.written += sessionTaskWeight + first.size + c.learntBytes()
 	c.session.CurrentTaskID, c.session.LastActivityAt, c.stop = first.TaskID, now, nil
 	return in, first.Digest, true
 }
@@ -113,7 +113,7 @@ func (c *conversation) nextDropped() (in TaskInput, digest string, ok bool) {
 	c.dropped = slices.Clone(c.dropped[1:])
 	in = c.taskInput(first, learnt{})
 	in.Cancelled = &CancelRequestedInput{Reason: first.reason}
-	c.written += sessionTaskWeight + len(in.Request.Input)
+	c.written += sessionTaskWeight + first.size
 	return in, first.Digest, true
 }
 
@@ -124,15 +124,17 @@ func (c *conversation) leave(i int) {
 	c.session.QueuedTasks = len(c.queue)
 }
 
-// ended takes the end of the task that had its turn. record is what its run left, of so many bytes; nil where there is none.
-func (c *conversation) ended(now time.Time, record *sdk.Task, size int) {
+// ended takes the end of the task that had its turn. record is what its run left; nil where there is none.
+func (c *conversation) ended(now time.Time, record *sdk.Task) {
 	c.session.CurrentTaskID, c.session.LastActivityAt, c.stop = "", now, nil
-	c.count(record, size)
+	c.count(record)
 }
 
 // count takes the record of a task.
-func (c *conversation) count(record *sdk.Task, size int) {
-	c.written += size
+func (c *conversation) count(record *sdk.Task) {
+	if record != nil {
+		c.written += recordWeight(*record)
+	}
 	if record == nil || record.Status != sdk.StatusCompleted || record.Result == nil {
 		c.session.FailedTasks++
 		return
@@ -144,6 +146,28 @@ func (c *conversation) count(record *sdk.Task, size int) {
 // skipped says that the task that had its turn has had a run before, long ago, and gets no other one. It is not counted.
 func (c *conversation) skipped(now time.Time) {
 	c.session.CurrentTaskID, c.session.LastActivityAt, c.stop = "", now, nil
+}
+
+// recordWeight is about how many bytes the record of a task takes. What it counts was handed in, so that it stays the same when a shape grows
+// a field: a run that is replayed goes on as another one at the same moment.
+func recordWeight(t sdk.Task) int {
+	const attempt = 1 << 10
+	weight := attempt * len(t.Attempts)
+	for _, a := range t.Answers {
+		weight += len(a.Prompt) + len(a.Answer)
+	}
+	if t.Result != nil {
+		weight += len(t.Result.Output) + len(t.Result.Reflection) + len(t.Result.QualityGate)
+	}
+	return weight
+}
+
+// learntBytes is how much of what the session has learnt goes into a prompt.
+func (c *conversation) learntBytes() (n int) {
+	for _, text := range slices.Concat(c.session.Lessons, c.session.FollowUps, c.session.EpisodeRefs) {
+		n += len(text)
+	}
+	return n
 }
 
 // learn keeps what a finished task has left for those that follow.

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"encoding/json"
 	"errors"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -35,8 +34,8 @@ func (r *sessionRun) perform(ctx workflow.Context, in TaskInput, digest string) 
 		_ = child.SignalChildWorkflow(calm, CancelRequested.Name, reason).Get(calm, nil) // one that has ended meanwhile needs no reason
 		cancel()
 	}
-	record, size := recordOf(calm, child)
-	r.talk.ended(workflow.Now(ctx), record, size)
+	record := recordOf(calm, child)
+	r.talk.ended(workflow.Now(ctx), record)
 	r.describe(ctx)
 }
 
@@ -48,7 +47,7 @@ func (r *sessionRun) notStarted(ctx workflow.Context, id string, err error) {
 		return
 	}
 	workflow.GetLogger(ctx).Error("the run of a session's task was not started", "task", id, "error", err)
-	r.talk.ended(workflow.Now(ctx), nil, 0)
+	r.talk.ended(workflow.Now(ctx), nil)
 }
 
 // recordDropped starts the runs that record the end of tasks which were cancelled before their turn.
@@ -61,8 +60,7 @@ func (r *sessionRun) recordDropped(ctx workflow.Context) {
 		r.open++
 		child := r.start(ctx, in, digest)
 		workflow.Go(ctx, func(ctx workflow.Context) {
-			record, size := recordOf(ctx, child)
-			r.talk.count(record, size)
+			r.talk.count(recordOf(ctx, child))
 			r.open--
 		})
 	}
@@ -80,28 +78,22 @@ func (r *sessionRun) start(ctx workflow.Context, in TaskInput, digest string) wo
 	return workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), TaskWorkflow, in)
 }
 
-// recordOf waits for the end of a task's run and answers the record that it left, and how many bytes that is; nil without one.
-func recordOf(ctx workflow.Context, child workflow.ChildWorkflowFuture) (*sdk.Task, int) {
-	raw := endOfChild(ctx, child)
+// recordOf waits for the end of a task's run and answers the record that it left; nil where it left none, as when it was ended from outside.
+func recordOf(ctx workflow.Context, child workflow.ChildWorkflowFuture) *sdk.Task {
 	var t sdk.Task
-	if len(raw) == 0 || json.Unmarshal(raw, &t) != nil {
-		return nil, len(raw)
-	}
-	return &t, len(raw)
-}
-
-// endOfChild waits for the end of a child and answers its record as it is there; nothing of a run that was ended from outside.
-func endOfChild(ctx workflow.Context, child workflow.ChildWorkflowFuture) json.RawMessage {
-	var record json.RawMessage
-	err := child.Get(ctx, &record)
-	var details func(...any) error
-	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		details = failed.Details
-	} else if canceled, ok := errors.AsType[*temporal.CanceledError](err); ok {
-		details = canceled.Details
-	}
-	if details != nil && details(&record) != nil {
+	if err := readChild(child.Get(ctx, &t), &t); err != nil {
 		return nil
 	}
-	return record
+	return &t
+}
+
+// readChild reads the record of a child into value, which holds it where err, that of its end, is nil. Its own error is that there is none.
+func readChild(err error, value any) error {
+	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return failed.Details(value)
+	}
+	if canceled, ok := errors.AsType[*temporal.CanceledError](err); ok {
+		return canceled.Details(value)
+	}
+	return err
 }

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"encoding/json"
+
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -52,7 +54,11 @@ func (r *taskRun) delegateTask(ctx workflow.Context, in DelegateTaskInput) (Dele
 
 // resultSize waits for the end of a child and answers how many bytes its record has there.
 func resultSize(ctx workflow.Context, child workflow.ChildWorkflowFuture) int {
-	return len(endOfChild(ctx, child))
+	var record json.RawMessage
+	if readChild(child.Get(ctx, &record), &record) != nil { // a run that was ended from outside has none
+		return 0
+	}
+	return len(record)
 }
 
 // childOptions are how the run of a child is started: as any other task's, but that the end of its parent asks it to stop, unless it is
