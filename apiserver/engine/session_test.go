@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
@@ -57,7 +60,7 @@ func TestGetSession(t *testing.T) {
 		want string
 	}{
 		"open": {func(h *heldSession) {
-			h.ask = func(query string) (any, error) {
+			h.ask = func(string) (any, error) {
 				return sdk.Session{ID: "s1", Status: sdk.SessionOpen, CompletedTasks: 8, QueuedTasks: 2}, nil
 			}
 		}, "open 8 2 stale false []"},
@@ -350,5 +353,36 @@ func TestSessionQuery(t *testing.T) {
 		if got := SessionQuery("p", sdk.SessionFilter{Status: status}); got != want {
 			t.Errorf("%q: %s", status, got)
 		}
+	}
+}
+
+// TestATerminatedSessionsStoryIsEnded though nobody reads the session.
+func TestATerminatedSessionsStoryIsEnded(t *testing.T) {
+	t.Parallel()
+	h, l := newHeldSession(t), openLog(t)
+	of := eventlog.Story{Kind: eventlog.KindSession, ID: "s1"}
+	begun := workflows.SessionEvent(h.input, 1, at(0), sdk.EventSessionStarted, sdk.SessionStarted{SessionID: "s1"})
+	if err := l.AppendStory(t.Context(), "p", eventlog.StoryPart{Story: of, Events: []sdk.Event{begun}}); err != nil {
+		t.Fatal(err)
+	}
+	h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
+	h.listed = []*workflowpb.WorkflowExecutionInfo{h.run.WorkflowExecutionInfo}
+	for range 2 {
+		e := newEngine(h, Config{Events: l, SweepInterval: 5 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
+		t.Cleanup(e.Close)
+	}
+	var last sdk.Event
+	eventually(t, "the story's end", func() bool {
+		page, err := l.Read(t.Context(), "p", eventlog.Query{Filter: eventlog.Filter{Story: &of}, Limit: 10})
+		if err != nil || len(page.Records) != 2 {
+			return false
+		}
+		last, err = page.Records[1].Event()
+		return err == nil
+	})
+	var end sdk.SessionEnded
+	if err := json.Unmarshal(last.Data, &end); err != nil || last.Type != sdk.EventSessionClosed || last.Seq != 2 || last.Session != "s1" ||
+		!last.Time.Equal(at(60)) || end.Reason != sdk.CloseFailed {
+		t.Errorf("%+v %+v %v", last, end, err)
 	}
 }
