@@ -34,6 +34,7 @@ func apiConfig() huma.Config {
 			Components: &huma.Components{Schemas: schemas},
 			Tags: []*huma.Tag{
 				{Name: "tasks", Description: "One task is one piece of work, done by an agent of its role."},
+				{Name: "sessions", Description: "A session is a conversation: tasks that are done one after the other, and a stream of what happens."},
 				{Name: "agents", Description: "Who is there, what is seen of the roles, and working over HTTP: an agent claims a task of its role, keeps the lease by reporting, and ends it."},
 				{Name: "events", Description: "The log of a project: what happened to its tasks, and what callers published."},
 			},
@@ -48,6 +49,8 @@ func operation(method, path, id, summary string, status int) huma.Operation {
 	switch {
 	case strings.HasPrefix(path, "/v1/tasks"):
 		tag = "tasks"
+	case strings.HasPrefix(path, "/v1/sessions"), strings.HasPrefix(path, "/v1/clients"):
+		tag = "sessions"
 	case strings.HasPrefix(path, "/v1/agents"), strings.HasPrefix(path, "/v1/roles"), strings.HasPrefix(path, "/v1/leases"):
 		tag = "agents"
 	}
@@ -97,6 +100,7 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	describeLeases(schemas, api.Paths)
 	describeSubscriptions(schemas, api.Paths)
 	describeAgents(schemas, api.Paths)
+	describeSessions(schemas, api.Paths)
 	describeEventData(schemas)
 	describeEvents(schemas, api.Paths)
 	sent := map[string]bool{}
