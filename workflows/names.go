@@ -38,6 +38,8 @@ var (
 	CloseSession = Update[CloseSessionInput, CloseSessionOutput]{"close-session"}
 	// DescribeSession answers the session as its run sees it, without links.
 	DescribeSession = Query[sdk.Session]{"describe-session"}
+	// ListQueue answers which tasks of a session wait for their turn.
+	ListQueue = Query[ListQueueOutput]{"list-queue"}
 	// DescribeTask answers the task as its run sees it, without input, description and links.
 	DescribeTask = Query[sdk.Task]{"describe-task"}
 	// ListProgress answers the progress the run has recorded.
@@ -87,6 +89,14 @@ func ParseTaskWorkflowID(workflowID string) (project, id string, ok bool) {
 	project, id, cut := strings.Cut(rest, ":")
 	return project, id, found && cut && sdk.ValidProject(project) && sdk.ValidID(id)
 }
+
+// The memo of a Session run.
+const (
+	// MemoSession is an [sdk.Session]: the session as it was opened.
+	MemoSession = "session"
+	// MemoSessionState is a [SessionState], written at transitions and when the session goes on in another run; absent before the first.
+	MemoSessionState = "sessionState"
+)
 
 const sessionPrefix = "session:"
 

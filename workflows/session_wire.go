@@ -32,13 +32,22 @@ type SendTaskInput struct {
 	TaskID  string                 `json:"taskId"`
 	Request sdk.SessionTaskRequest `json:"request"`
 	Digest  string                 `json:"digest,omitempty"` // of the canonical request, with an idempotency key
+	Nonce   string                 `json:"nonce,omitempty"`  // of this very asking; the answer repeats it
+	// CreatedAt is when it was sent by the clock of whoever sent it; zero is when it came.
+	CreatedAt time.Time `json:"createdAt,omitzero"`
 }
 
-// SendTaskOutput is the task as it waits for its turn. Digest is that of the asking that was taken: another one with the same id is given
-// this very answer.
+// SendTaskOutput is the task as it waits for its turn: its input is made when that has come. Digest and Nonce are those of the asking that
+// was taken: another one with the same id is given this very answer. Of a task that was sent long before, the id and the digest are known.
 type SendTaskOutput struct {
 	Task   sdk.Task `json:"task"`
 	Digest string   `json:"digest,omitempty"`
+	Nonce  string   `json:"nonce,omitempty"`
+}
+
+// ListQueueOutput is the ids of the tasks that wait for their turn, the next one first.
+type ListQueueOutput struct {
+	TaskIDs []string `json:"taskIds"`
 }
 
 // CloseSessionInput closes a session.
@@ -55,6 +64,19 @@ type SessionCarried struct {
 	Queue   []SendTaskInput `json:"queue,omitempty"`
 	Keys    []SessionKey    `json:"keys,omitempty"` // of the newest tasks, so that the same asking is known
 	Seq     int             `json:"seq"`            // of the session's own events
+	// Events are those that the log has not acknowledged, and Acknowledged is up to which one it has.
+	Events       []sdk.Event `json:"events,omitempty"`
+	Acknowledged int         `json:"acknowledged,omitempty"`
+}
+
+// SessionState is the part of a session that changes, as the memo carries it. While a session is open its run knows more.
+type SessionState struct {
+	Status         sdk.SessionStatus `json:"status"`
+	CompletedTasks int               `json:"completedTasks"`
+	FailedTasks    int               `json:"failedTasks"`
+	LastActivityAt time.Time         `json:"lastActivityAt"`
+	ClosedAt       *time.Time        `json:"closedAt,omitempty"`
+	CloseReason    sdk.CloseReason   `json:"closeReason,omitempty"`
 }
 
 // SessionKey is a task that was sent before, and the digest of its asking.

@@ -97,7 +97,10 @@ const (
 	runningBytes  = 32 << 20
 	finishedBytes = 64 << 20
 	textBytes     = 64 << 20
+	sessionsBytes = 16 << 20
+	sentBytes     = 16 << 20
 	finishedTTL   = time.Minute
+	sentTTL       = time.Hour
 	textTTL       = time.Hour
 
 	openListBytes   = 16 << 20
@@ -125,6 +128,8 @@ type Engine struct {
 
 	flight   singleflight.Group   // by workflow id: one describe at a time
 	running  *cache[sighting]     // by workflow id
+	sessions *cache[sdk.Session]  // by workflow id
+	sent     *cache[sdk.Task]     // by workflow id: what a session was sent, as it waits for its turn
 	finished *cache[sdk.Task]     // by workflow id
 	texts    *cache[requestTexts] // by run id: what a memo was too small for
 
@@ -173,6 +178,8 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		failures: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: cfg.DataConverter}),
 		running:  newCache[sighting](runningBytes, cfg.DescribeTTL),
 		finished: newCache[sdk.Task](finishedBytes, finishedTTL),
+		sessions: newCache[sdk.Session](sessionsBytes, cfg.DescribeTTL),
+		sent:     newCache[sdk.Task](sentBytes, sentTTL),
 		texts:    newCache[requestTexts](textBytes, textTTL),
 
 		queries:     make(chan struct{}, cfg.MaxQueries),

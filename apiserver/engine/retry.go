@@ -19,7 +19,7 @@ func (e *Engine) RetryTask(ctx context.Context, in workflows.TaskInput, digest s
 	if err != nil {
 		return sdk.Task{}, false, err
 	}
-	in.Request = first.Request
+	in.Request, in.Model = first.Request, first.Model
 	if err := in.Request.Validate(); err != nil { // a run that somebody else started
 		return sdk.Task{}, false, err
 	}

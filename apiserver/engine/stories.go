@@ -171,7 +171,7 @@ func (e *Engine) endOf(ctx context.Context, c closedRun) (*storyEnd, error) {
 	if err := e.completeRequest(ctx, &seen); err != nil {
 		return nil, err
 	}
-	event, err := e.closeEvent(ctx, seen.project, seen.id, seen.runID)
+	event, err := e.closeEvent(ctx, workflows.TaskWorkflowID(seen.project, seen.id), seen.runID)
 	if err != nil {
 		return nil, err
 	}
