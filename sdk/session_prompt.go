@@ -12,8 +12,12 @@ type SessionPrompt struct {
 func (p SessionPrompt) Text(tools ...string) string {
 	for _, tool := range tools {
 		if tool != "" && tool == p.Tool {
-			first, rest, _ := strings.Cut(p.Prompt, "\n")
-			return first + "\n" + ToolLine(tool) + "\n" + rest
+			first, rest, more := strings.Cut(p.Prompt, "\n")
+			text := first + "\n" + ToolLine(tool)
+			if more {
+				text += "\n" + rest
+			}
+			return text
 		}
 	}
 	return p.Prompt

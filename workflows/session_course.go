@@ -29,16 +29,10 @@ const (
 	sessionTaskWeight = 24 << 10
 )
 
-// sessionBounds are those of a run; tests lower them.
-type sessionBounds struct {
-	tasks, sent, written int // with how many it goes on as another run
-}
-
 // conversation is how one session goes: all that is decided about it, and what everybody sees of it. It knows no engine and no clock. It is
 // not safe for concurrent use.
 type conversation struct {
 	in      SessionInput
-	bounds  sessionBounds
 	session sdk.Session
 	queue   []waitingTask
 	dropped []waitingTask // cancelled before their turn; their end is to be recorded
@@ -64,7 +58,7 @@ type waitingTask struct {
 // newConversation is that of a run that starts at the given time: the session's first, or one that goes on.
 func newConversation(in SessionInput, started time.Time) *conversation {
 	in.Config = ResolveSession(in.Config, in.ModelOverrides)
-	c := &conversation{in: in, bounds: sessionBounds{tasks: maxSessionTasks, sent: goOnSent, written: goOnWritten}}
+	c := &conversation{in: in}
 	if in.Carried == nil {
 		c.session = NewSession(in, started)
 		c.tellStarted()
@@ -195,8 +189,12 @@ func keepNewest(list, more []string) []string {
 
 // due reports whether the session is to go on as another run, which the server may suggest as well.
 func (c *conversation) due(suggested bool) bool {
+	most := maxSessionTasks
+	if c.in.TasksPerRun > 0 {
+		most = min(most, c.in.TasksPerRun)
+	}
 	return c.session.Status == sdk.SessionOpen && c.sent+c.tasks > 0 &&
-		(suggested || c.tasks >= c.bounds.tasks || c.sent >= c.bounds.sent || c.written >= c.bounds.written)
+		(suggested || c.tasks >= most || c.sent >= goOnSent || c.written >= goOnWritten)
 }
 
 // carried is what the next run of the session starts with.

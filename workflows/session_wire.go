@@ -17,6 +17,8 @@ type SessionInput struct {
 	CreatedAt    time.Time         `json:"createdAt,omitzero"`
 	// ModelOverrides are the installation's own, for the stages that a fallback goes down to. They win over every tier.
 	ModelOverrides ModelOverrides `json:"modelOverrides,omitzero"`
+	// TasksPerRun is after how many tasks the session goes on as another run; 0 is 500, which is the most.
+	TasksPerRun int `json:"tasksPerRun,omitempty"`
 	// Carried is what an earlier run of the session hands over; nil in the first.
 	Carried *SessionCarried `json:"carried,omitempty"`
 }
