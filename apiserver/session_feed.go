@@ -24,6 +24,7 @@ type sessionFeed struct {
 
 	tasks    map[string]toldTask // those that have begun and not ended, by id
 	from     eventlog.Position   // where the next page begins
+	first    uint64              // what the first page has to hold; 0 for nothing
 	reached  uint64              // everything up to here was read
 	page     []*eventlog.Record  // read and not yet told
 	held     *eventlog.Record    // taken, and not yet told
@@ -135,11 +136,17 @@ func (f *sessionFeed) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := f.log.Read(ctx, f.project, eventlog.Query{Filter: f.filter(), From: f.from, Limit: sessionPage, Bytes: sessionPageBytes})
-	leave()
+	defer leave()
+	query := eventlog.Query{Filter: f.filter(), From: f.from, Limit: sessionPage, Bytes: sessionPageBytes}
+	page, err := f.log.Read(ctx, f.project, query)
+	if err == nil && f.first > 0 && page.Begin >= f.first { // the clocks are further apart than was thought
+		query.From = eventlog.After(f.first - 1)
+		page, err = f.log.Read(ctx, f.project, query)
+	}
 	if err != nil {
 		return err
 	}
+	f.first = 0
 	if !page.More {
 		if f.follower, err = f.log.Follow(ctx, f.project, f.filter(), eventlog.After(page.Next)); err != nil {
 			return err

@@ -37,6 +37,7 @@ type sessionStream struct {
 	session sdk.Session
 	last    uint64 // the position to go on after, where resumed
 	resumed bool
+	first   uint64 // where the story begins; 0 where it is not there yet, or not asked for
 }
 
 func (w sessionStream) story() eventlog.Story {
@@ -90,7 +91,7 @@ func (s *Server) streamSessionEvents(ctx context.Context, in *streamSessionEvent
 }
 
 // told looks at the log. Where the beginning of the session's story is wanted and gone it answers history_expired.
-func (w sessionStream) told(ctx context.Context, log *eventlog.Log) (storyState, error) {
+func (w *sessionStream) told(ctx context.Context, log *eventlog.Log) (storyState, error) {
 	story := w.story()
 	if !w.resumed {
 		page, err := log.Read(ctx, w.project, eventlog.Query{Filter: eventlog.Filter{Story: &story}, Limit: 1})
@@ -102,6 +103,7 @@ func (w sessionStream) told(ctx context.Context, log *eventlog.Log) (storyState,
 			e.FirstSequence = first.Sequence
 			return storyMore, e
 		}
+		w.first = page.Records[0].Sequence
 		return storyMore, nil
 	}
 	end, err := log.Terminal(ctx, w.project, story, sdk.EventSessionClosed)
@@ -128,13 +130,17 @@ func (w sessionStream) gone(ctx context.Context, log *eventlog.Log) error {
 	return gone
 }
 
-// from is where the stream begins. Without a position it is when the session was opened, and not its first event: while the log is away an
-// event of a task can come into it before that.
+// from is where the stream begins. Without a position it is when the session was opened, and not its first event alone: while the log is away
+// an event of a task can come into it before that.
 func (w sessionStream) from() eventlog.Position {
 	if w.resumed {
 		return eventlog.After(w.last)
 	}
-	return eventlog.Since(w.session.CreatedAt.Add(-clockMargin))
+	opened := w.session.CreatedAt
+	if now := time.Now(); opened.After(now) { // by a clock that is ahead
+		opened = now
+	}
+	return eventlog.Since(opened.Add(-clockMargin))
 }
 
 func (s *Server) followSession(ctx context.Context, log *eventlog.Log, want sessionStream) (*huma.StreamResponse, error) {
@@ -143,7 +149,7 @@ func (s *Server) followSession(ctx context.Context, log *eventlog.Log, want sess
 		return nil, s.problem(ctx, fault)
 	}
 	feed := &sessionFeed{
-		server: s, log: log, project: want.project, session: want.session.ID, tasks: map[string]toldTask{}, from: want.from(), reached: want.last,
+		server: s, log: log, project: want.project, session: want.session.ID, tasks: map[string]toldTask{}, from: want.from(), first: want.first, reached: want.last,
 	}
 	if err := feed.read(ctx); err != nil {
 		leave()

@@ -118,8 +118,7 @@ func started(task *sdk.Task, prompt string, priority sdk.Priority) sdk.SessionEv
 func (t talk) wantStream(want ...sdk.SessionEvent) []sdk.SessionEvent {
 	t.t.Helper()
 	got := t.stream()
-	session, err := t.Get(t.t.Context())
-	t.do(err)
+	session := t.isNow("closed", func(s *sdk.Session) bool { return s.Status == sdk.SessionClosed })
 	last, sequence, begun := session.CreatedAt.UnixMilli(), "", map[string]int64{}
 	plain := make([]sdk.SessionEvent, len(got))
 	for i, e := range got {
@@ -385,9 +384,8 @@ func TestSessionIdles(t *testing.T) {
 	s := newScene(t, sharedStack(t))
 	session := s.opens(func(c *sdk.SessionConfig) { c.IdleTimeoutMs = 1000 })
 	events := session.stream() // which ends with the session
-	now, err := session.Get(t.Context())
-	s.do(err)
-	if now.Status != sdk.SessionClosed || now.CloseReason != sdk.CloseIdle || now.ClosedAt.Sub(now.CreatedAt) < time.Second {
+	now := session.isNow("closed", func(s *sdk.Session) bool { return s.Status == sdk.SessionClosed })
+	if now.CloseReason != sdk.CloseIdle || now.ClosedAt.Sub(now.CreatedAt) < time.Second {
 		t.Errorf("%+v", now)
 	}
 	if len(events) != 2 || events[1].Type != sdk.SessionCloseEvent {
