@@ -65,8 +65,19 @@ func (e *Engine) CloseSession(ctx context.Context, project, id string) (sdk.Sess
 	defer cancel()
 	out, err := tellSession(ctx, e, workflows.CloseSession, project, id, closeUpdate, workflows.CloseSessionInput{})
 	e.forgetSession(project, id)
-	if errors.Is(err, sdk.ErrConflict) { // it has closed
-		return e.GetSession(ctx, project, id)
+	if err != nil && !errors.Is(err, sdk.ErrConflict) {
+		return sdk.Session{}, err
+	}
+	seen, failed := e.describeSession(ctx, project, id)
+	if failed != nil {
+		return sdk.Session{}, fault(failed)
+	}
+	if !seen.isOpen() { // the answer is that of the first asking
+		s, failed := e.sessionOf(ctx, seen)
+		if failed != nil {
+			return sdk.Session{}, fault(failed)
+		}
+		return s, nil
 	}
 	if err != nil {
 		return sdk.Session{}, err
