@@ -82,9 +82,6 @@ func (e *Engine) CloseSession(ctx context.Context, project, id string) (sdk.Sess
 	if err != nil {
 		return sdk.Session{}, err
 	}
-	if s, err := e.GetSession(ctx, project, id); err == nil && s.Status == sdk.SessionClosed { // the answer is that of the first asking
-		return s, nil
-	}
 	out.Session.Links = e.sessionLinks(project, id, "")
 	return workflows.WithSessionLists(out.Session), nil
 }
