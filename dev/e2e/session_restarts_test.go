@@ -38,12 +38,12 @@ func TestSessionOutlivesRestarts(t *testing.T) {
 	go func() {
 		defer close(done)
 		for n := range sent {
-			if id, err := session.sendsThrough(ctx, n); err != nil {
+			id, err := session.sendsThrough(ctx, n)
+			if err != nil {
 				t.Errorf("task %d: %v", n, err)
 				return
-			} else {
-				sent[n] = id
 			}
+			sent[n] = id
 		}
 	}()
 	every := max(1, *sessionTasks/(*sessionKills+1))
