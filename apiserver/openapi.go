@@ -97,12 +97,12 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 		}
 	}
 	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
-	describeLeases(schemas, api.Paths)
-	describeSubscriptions(schemas, api.Paths)
-	describeAgents(schemas, api.Paths)
-	describeSessions(schemas, api.Paths)
+	for _, describe := range []func(huma.Registry, map[string]*huma.PathItem){
+		describeLeases, describeSubscriptions, describeAgents, describeSessions, describeEvents,
+	} {
+		describe(schemas, api.Paths)
+	}
 	describeEventData(schemas)
-	describeEvents(schemas, api.Paths)
 	sent := map[string]bool{}
 	for _, item := range api.Paths {
 		for _, op := range operationsOf(item) {

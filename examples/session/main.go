@@ -8,7 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,29 +19,28 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Stdout, os.Args[1:]); err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "session:", err)
-		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, args []string) error {
-	prompt := "Check the auth module"
-	if len(args) > 0 {
-		prompt = args[0]
-	}
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	client, err := sdk.FromEnv()
 	if err != nil {
 		return err
 	}
-	return converse(ctx, client, out, prompt)
+	prompt := "Check the auth module"
+	if len(os.Args) > 1 {
+		prompt = os.Args[1]
+	}
+	return converse(ctx, client, log.New(os.Stdout, "", 0), prompt)
 }
 
 // converse is the whole of it.
-func converse(ctx context.Context, client *sdk.Client, out io.Writer, prompt string) (err error) {
+func converse(ctx context.Context, client *sdk.Client, console *log.Logger, prompt string) (err error) {
 	session, err := client.OpenSession(ctx, sdk.SessionConfig{CostTier: sdk.TierHybrid, QualityGates: true})
 	if err != nil {
 		return err
@@ -49,31 +48,31 @@ func converse(ctx context.Context, client *sdk.Client, out io.Writer, prompt str
 	store := transcript.NewProgressStore[sdk.SessionProgress]()
 	throttler := transcript.NewProgressThrottler(func(p sdk.SessionProgress) {
 		store.Record("current-task", p)
-		fmt.Fprintf(out, "[%v%%] %s\n", p.Percentage, p.Phase)
+		console.Printf("[%v%%] %s", p.Percentage, p.Phase)
 	}, 200*time.Millisecond)
 
 	unsubscribe := session.Subscribe(func(event *sdk.SessionEvent, err error) {
 		if err != nil {
-			fmt.Fprintln(out, "The stream has ended:", err)
+			console.Println("The stream has ended:", err)
 			return
 		}
 		switch event.Type {
 		case sdk.SessionStartEvent:
-			fmt.Fprintln(out, "Session started:", event.Payload.SessionID)
+			console.Println("Session started:", event.Payload.SessionID)
 		case sdk.TaskStartEvent:
-			fmt.Fprintln(out, "Task started:", event.Payload.TaskType)
+			console.Println("Task started:", event.Payload.TaskType)
 		case sdk.TaskProgressEvent:
 			if event.Payload.Progress != nil {
 				throttler.Push(*event.Payload.Progress)
 			}
 		case sdk.TaskCompleteEvent:
 			throttler.Flush()
-			fmt.Fprintln(out, "Task completed in", event.Payload.Duration, "ms")
+			console.Println("Task completed in", event.Payload.Duration, "ms")
 		case sdk.TaskErrorEvent:
 			throttler.Cancel()
-			fmt.Fprintln(out, "Task error:", event.Payload.Error)
+			console.Println("Task error:", event.Payload.Error)
 		case sdk.SessionCloseEvent:
-			fmt.Fprintln(out, "Session closed")
+			console.Println("Session closed")
 		}
 	})
 	defer func() {
@@ -86,12 +85,12 @@ func converse(ctx context.Context, client *sdk.Client, out io.Writer, prompt str
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "Result:", result.Text())
+	console.Println("Result:", result.Text())
 	if result.QualityGatePassed != nil {
-		fmt.Fprintln(out, "Quality gates:", *result.QualityGatePassed)
+		console.Println("Quality gates:", *result.QualityGatePassed)
 	}
 	if newest, ok := store.Latest("current-task"); ok {
-		fmt.Fprintf(out, "The last progress was %v%%\n", newest.Percentage)
+		console.Printf("The last progress was %v%%", newest.Percentage)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"log"
 	"regexp"
 	"strings"
 	"sync"
@@ -13,7 +14,7 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk/sdktest"
 )
 
-// lines is what was printed; the throttler prints from a goroutine of its own.
+// lines is what was printed; the handler and the throttler print from goroutines of their own.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -40,7 +41,7 @@ func TestConverse(t *testing.T) {
 		Output: []byte(`{"text":"All is well"}`), QualityGatePassed: new(true),
 	})))
 	var out lines
-	if err := converse(t.Context(), srv.Client(), &out, "Check the auth module"); err != nil {
+	if err := converse(t.Context(), srv.Client(), log.New(&out, "", 0), "Check the auth module"); err != nil {
 		t.Fatal(err)
 	}
 	want := `Session started: …
@@ -62,7 +63,7 @@ func TestConverseFails(t *testing.T) {
 	srv := sdktest.New(t)
 	srv.Agent(sdk.RoleCoordinator, sdktest.Script(sdktest.Attempt().Fail(sdk.Final("broken", &sdk.TaskError{Code: "x", Message: "no ink"}))))
 	var out lines
-	if err := converse(t.Context(), srv.Client(), &out, "Check it"); err == nil || !strings.Contains(err.Error(), "broken") {
+	if err := converse(t.Context(), srv.Client(), log.New(&out, "", 0), "Check it"); err == nil || !strings.Contains(err.Error(), "broken") {
 		t.Errorf("%v", err)
 	}
 	if got := out.text(); !strings.Contains(got, "Task error: ") || !strings.HasSuffix(got, "Session closed") {
