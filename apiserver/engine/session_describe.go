@@ -94,6 +94,7 @@ func (e *Engine) sessionOf(ctx context.Context, r sessionRun) (sdk.Session, erro
 		if record, ok := e.sessionRecord(event); ok {
 			s = record
 		}
+		e.metSession(r)
 	}
 	s.ID, s.Links = r.id, e.sessionLinks(r.project, r.id, r.runID)
 	return workflows.WithSessionLists(s), nil

@@ -107,24 +107,33 @@ func (e *Engine) sentHere(ctx context.Context, seen sessionRun, id string) (t sd
 
 // keepCarried keeps the tasks that a run of the session was handed over, for their readers.
 func (e *Engine) keepCarried(ctx context.Context, seen sessionRun) error {
-	resp, err := e.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
-		Namespace: e.cfg.Namespace, Execution: seen.execution(), MaximumPageSize: 1,
-	})
+	in, err := e.firstSessionInput(ctx, seen)
 	if err != nil {
 		return err
-	}
-	events := resp.GetHistory().GetEvents()
-	if len(events) == 0 {
-		return nil
-	}
-	var in workflows.SessionInput
-	if err := e.cfg.DataConverter.FromPayloads(events[0].GetWorkflowExecutionStartedEventAttributes().GetInput(), &in); err != nil {
-		return sdk.Errorf(sdk.CodeInternal, "the input of run %s can not be read: %v", seen.runID, err)
 	}
 	for _, t := range workflows.CarriedTasks(in, seen.started) {
 		e.sentNow(seen.project, t)
 	}
 	return nil
+}
+
+// firstSessionInput is what a run of a session was started with.
+func (e *Engine) firstSessionInput(ctx context.Context, seen sessionRun) (in workflows.SessionInput, err error) {
+	resp, err := e.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
+		Namespace: e.cfg.Namespace, Execution: seen.execution(), MaximumPageSize: 1,
+	})
+	if err != nil {
+		return in, err
+	}
+	events := resp.GetHistory().GetEvents()
+	if len(events) == 0 {
+		return in, sdk.Errorf(sdk.CodeInternal, "the run %s has no first event", seen.runID)
+	}
+	if err := e.cfg.DataConverter.FromPayloads(events[0].GetWorkflowExecutionStartedEventAttributes().GetInput(), &in); err != nil {
+		return in, sdk.Errorf(sdk.CodeInternal, "the input of run %s can not be read: %v", seen.runID, err)
+	}
+	in.Project, in.ID = seen.project, seen.id
+	return in, nil
 }
 
 func (r sessionRun) execution() *commonpb.WorkflowExecution {
