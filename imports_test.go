@@ -23,6 +23,11 @@ var rules = []rule{
 		why:     "whoever imports sdk must not get an engine or a web framework with it",
 	},
 	{
+		from: []string{"@/sdk/transcript"},
+		only: []string{"@/sdk/transcript"},
+		why:  "reading what agents print needs nothing but the standard library, wherever it is done",
+	},
+	{
 		from: []string{"@/sdk/sdktest/..."},
 		only: []string{
 			"@/sdk/...", "@/activities", "@/workflows", "@/workers", "@/apiserver", "@/apiserver/engine", "@/eventlog", "@/registry",

@@ -98,6 +98,12 @@ func wantPiAnswer(t *testing.T, task *sdk.Task) {
 	if err := json.Unmarshal(task.Result.Output, &out); err != nil || out.Text != piAnswer || task.Result.Model != "scripted" {
 		t.Errorf("the output is %s of %q (%v)", task.Result.Output, task.Result.Model, err)
 	}
+	r := task.Result // what the answer says beside
+	if r.QualityGatePassed == nil || !*r.QualityGatePassed || !slices.Equal(r.EpisodeRefs, []string{"ep-041x"}) ||
+		!sameJSON(t, r.QualityGate, `{"passed":true,"details":"Quality gate: passed.","evidence":"statement"}`) ||
+		!sameJSON(t, r.Reflection, `{"lessons":["Keep inputs validated"],"followUps":["add tests for ep-041x"]}`) {
+		t.Errorf("learned: the gate %s, the reflection %s, the episodes %q", r.QualityGate, r.Reflection, r.EpisodeRefs)
+	}
 }
 
 func TestPiAnswers(t *testing.T) {

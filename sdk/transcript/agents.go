@@ -135,6 +135,6 @@ func orError(e Event, c Category) Category {
 
 // spoken reports whether an event is a complete text that the agent says, and does not only think.
 func spoken(e Event, c Category) bool {
-	return c == CategoryMessage && e.Text != "" && !e.Failed && e.Role != roleUser && e.Role != roleToolResult &&
+	return c == CategoryMessage && (e.Text != "" || len(e.Data) > 0) && !e.Failed && e.Role != roleUser && e.Role != roleToolResult &&
 		e.Type != "reasoning" && e.Subtype != "reasoning" && e.Subtype != "thinking" && e.Subtype != "redacted_thinking"
 }

@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +11,18 @@ import (
 type Reflection struct {
 	Lessons   []string `json:"lessons"`
 	FollowUps []string `json:"followUps"`
+}
+
+// MarshalJSON implements json.Marshaler: what there is none of is an empty list.
+func (r Reflection) MarshalJSON() ([]byte, error) {
+	type plain Reflection
+	p := plain(r)
+	for _, list := range []*[]string{&p.Lessons, &p.FollowUps} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
+	return json.Marshal(p)
 }
 
 // ExtractReflection reads bullet points; ok is false where there are none.

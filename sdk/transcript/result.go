@@ -79,7 +79,7 @@ func (c *Collector) Add(e Event) {
 			c.pieces = append(c.pieces, cut(e.Delta, room)...)
 		}
 		return
-	case kind == CategoryMessage && e.Text != "" && (!c.options.careful || spoken(e, kind)):
+	case kind == CategoryMessage && (spoken(e, kind) || (!c.options.careful && e.Text != "")):
 		c.pieces = c.pieces[:0]
 		c.answer = cut(e.Text, maxAnswer)
 	case kind == CategoryMessage: // it begins or ends one

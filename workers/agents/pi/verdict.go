@@ -74,6 +74,7 @@ func (s *stream) result() (*sdk.Result, error) {
 	if len(s.last.Model) <= sdk.MaxModel {
 		res.Model = s.last.Model
 	}
+	command.Complete(res, s.learned.Result(0))
 	return res, nil
 }
 
