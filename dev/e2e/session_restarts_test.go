@@ -170,6 +170,7 @@ func (f *sessionFollower) check(t *testing.T, sent []string) {
 				t.Fatalf("event %d: task %s completed; of those that were sent, %d have ended, and one is open: %v", i, e.Payload.TaskID, at, open)
 			}
 			open, at = false, at+1
+		default:
 		}
 	}
 	if at != len(sent) || open {

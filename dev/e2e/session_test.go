@@ -140,6 +140,7 @@ func (t talk) wantStream(want ...sdk.SessionEvent) []sdk.SessionEvent {
 				t.t.Errorf("event %d: an attempt of %d ms, %d ms after the task's start", i, p.Duration, took)
 			}
 			p.Duration = 0
+		default:
 		}
 		e.Timestamp, e.Sequence = 0, ""
 		plain[i] = e
@@ -434,6 +435,7 @@ func TestTwoSendersOneSession(t *testing.T) {
 			open = e.Payload.TaskID
 		case sdk.TaskCompleteEvent:
 			open, done = "", done+1
+		default:
 		}
 	}
 	if done != 3 {
