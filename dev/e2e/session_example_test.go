@@ -72,3 +72,52 @@ func TestSessionExample(t *testing.T) {
 		t.Errorf("what it printed (-want +got):\n%s", diff)
 	}
 }
+
+// TestSessionOfPi holds a session with the pi coding agent, as it was recorded: it fails twice, then works. What its answer says beside the text
+// is in the result, and is kept for the next task.
+func TestSessionOfPi(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sharedStack(t))
+	s.piWorker("pi", "http500", "http500", "write")
+	session := s.opens(func(c *sdk.SessionConfig) { c.QualityGates = true })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	const prompt = "Add input validation to the forms"
+	result, err := session.SendTask(ctx, sdk.TypeExecute, prompt)
+	s.do(err)
+	task, err := s.client.GetTask(t.Context(), result.TaskID)
+	s.do(err)
+	wantChain(t, task, "0.1 failed", "0.2 failed", "0.3 completed")
+	wantPiAnswer(t, task)
+	if result.Text() != piAnswer || result.QualityGatePassed == nil || !*result.QualityGatePassed || result.Degraded || result.Reflection == nil ||
+		!cmp.Equal(*result.Reflection, sdk.Reflection{Lessons: []string{"Keep inputs validated"}, FollowUps: []string{"add tests for ep-041x"}}) {
+		t.Errorf("the result is %+v", result)
+	}
+	now := session.isNow("what was learnt", func(s *sdk.Session) bool { return s.CompletedTasks == 1 })
+	if diff := cmp.Diff([][]string{{"Keep inputs validated"}, {"add tests for ep-041x"}, {"ep-041x"}}, [][]string{now.Lessons, now.FollowUps, now.EpisodeRefs}); diff != "" {
+		t.Error(diff)
+	}
+	session.closes()
+	var last sdk.SessionPayload
+	progress := func(e sdk.SessionEvent) bool {
+		if e.Type != sdk.TaskProgressEvent {
+			return false
+		}
+		if last = e.Payload; last.Category == "" || last.Progress == nil || last.TaskID != task.ID || last.TaskType != sdk.TypeExecute {
+			t.Errorf("a progress of %+v", last)
+		}
+		return true
+	}
+	failed := func(n int) sdk.SessionEvent {
+		return of(task, sdk.TaskErrorEvent, sdk.SessionPayload{
+			Error: "500 scripted failure", Operation: "sendTask(execute)", Attempt: n, MaxAttempts: 3, ErrorCount: n,
+		})
+	}
+	session.wantBut(progress,
+		session.began(sdk.TierFree, "ollama", "ollama"), started(task, prompt, sdk.PriorityMedium), failed(1), failed(2),
+		of(task, sdk.TaskCompleteEvent, sdk.SessionPayload{}), session.ended(),
+	)
+	if last.Category != "message" || last.Message != piAnswer {
+		t.Errorf("the last progress is %+v", last)
+	}
+}
