@@ -90,12 +90,7 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	alsoOK(api.Paths["/v1/tasks"].Post, "The same task as before: the Idempotency-Key was used already.")
 	alsoOK(api.Paths["/v1/tasks/{id}/retry"].Post, "The same task as before: the Idempotency-Key was used already.")
 	alsoOK(api.Paths["/v1/tasks/{id}/cancel"].Post, "The task had ended; nothing is changed.")
-	for _, p := range api.Paths["/v1/tasks/{id}"].Get.Parameters {
-		if p.Name == "waitMs" {
-			low, high := 0.0, float64(sdk.MaxWaitMs)
-			p.Schema = &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high}
-		}
-	}
+	describeWait(api.Paths["/v1/tasks/{id}"].Get.Parameters)
 	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
 	for _, describe := range []func(huma.Registry, map[string]*huma.PathItem){
 		describeLeases, describeSubscriptions, describeAgents, describeSessions, describeEvents,
@@ -122,6 +117,16 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	}
 	page, err = docsPage(api)
 	return spec, page, err
+}
+
+// describeWait says how long a wait can be.
+func describeWait(params []*huma.Param) {
+	for _, p := range params {
+		if p.Name == "waitMs" {
+			low, high := 0.0, float64(sdk.MaxWaitMs)
+			p.Schema = &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high}
+		}
+	}
 }
 
 // operationsOf are the operations of a path, in the order of the methods' names.

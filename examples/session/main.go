@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -36,11 +35,14 @@ func run() error {
 	if len(os.Args) > 1 {
 		prompt = os.Args[1]
 	}
-	return converse(ctx, client, log.New(os.Stdout, "", 0), prompt)
+	return converse(ctx, client, say, prompt)
 }
 
+// say prints a line.
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
 // converse is the whole of it.
-func converse(ctx context.Context, client *sdk.Client, console *log.Logger, prompt string) (err error) {
+func converse(ctx context.Context, client *sdk.Client, say func(format string, args ...any), prompt string) (err error) {
 	session, err := client.OpenSession(ctx, sdk.SessionConfig{CostTier: sdk.TierHybrid, QualityGates: true})
 	if err != nil {
 		return err
@@ -48,31 +50,31 @@ func converse(ctx context.Context, client *sdk.Client, console *log.Logger, prom
 	store := transcript.NewProgressStore[sdk.SessionProgress]()
 	throttler := transcript.NewProgressThrottler(func(p sdk.SessionProgress) {
 		store.Record("current-task", p)
-		console.Printf("[%v%%] %s", p.Percentage, p.Phase)
+		say("[%v%%] %s", p.Percentage, p.Phase)
 	}, 200*time.Millisecond)
 
 	unsubscribe := session.Subscribe(func(event *sdk.SessionEvent, err error) {
 		if err != nil {
-			console.Println("The stream has ended:", err)
+			say("The stream has ended: %v", err)
 			return
 		}
 		switch event.Type {
 		case sdk.SessionStartEvent:
-			console.Println("Session started:", event.Payload.SessionID)
+			say("Session started: %v", event.Payload.SessionID)
 		case sdk.TaskStartEvent:
-			console.Println("Task started:", event.Payload.TaskType)
+			say("Task started: %v", event.Payload.TaskType)
 		case sdk.TaskProgressEvent:
 			if event.Payload.Progress != nil {
 				throttler.Push(*event.Payload.Progress)
 			}
 		case sdk.TaskCompleteEvent:
 			throttler.Flush()
-			console.Println("Task completed in", event.Payload.Duration, "ms")
+			say("Task completed in %d ms", event.Payload.Duration)
 		case sdk.TaskErrorEvent:
 			throttler.Cancel()
-			console.Println("Task error:", event.Payload.Error)
+			say("Task error: %v", event.Payload.Error)
 		case sdk.SessionCloseEvent:
-			console.Println("Session closed")
+			say("Session closed")
 		}
 	})
 	defer func() {
@@ -85,12 +87,12 @@ func converse(ctx context.Context, client *sdk.Client, console *log.Logger, prom
 	if err != nil {
 		return err
 	}
-	console.Println("Result:", result.Text())
+	say("Result: %v", result.Text())
 	if result.QualityGatePassed != nil {
-		console.Println("Quality gates:", *result.QualityGatePassed)
+		say("Quality gates: %v", *result.QualityGatePassed)
 	}
 	if newest, ok := store.Latest("current-task"); ok {
-		console.Printf("The last progress was %v%%", newest.Percentage)
+		say("The last progress was %v%%", newest.Percentage)
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"log"
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -20,10 +20,10 @@ type lines struct {
 	buf bytes.Buffer
 }
 
-func (l *lines) Write(p []byte) (int, error) {
+func (l *lines) say(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.buf.Write(p)
+	fmt.Fprintf(&l.buf, format+"\n", args...)
 }
 
 func (l *lines) text() string {
@@ -41,7 +41,7 @@ func TestConverse(t *testing.T) {
 		Output: []byte(`{"text":"All is well"}`), QualityGatePassed: new(true),
 	})))
 	var out lines
-	if err := converse(t.Context(), srv.Client(), log.New(&out, "", 0), "Check the auth module"); err != nil {
+	if err := converse(t.Context(), srv.Client(), out.say, "Check the auth module"); err != nil {
 		t.Fatal(err)
 	}
 	want := `Session started: …
@@ -63,7 +63,7 @@ func TestConverseFails(t *testing.T) {
 	srv := sdktest.New(t)
 	srv.Agent(sdk.RoleCoordinator, sdktest.Script(sdktest.Attempt().Fail(sdk.Final("broken", &sdk.TaskError{Code: "x", Message: "no ink"}))))
 	var out lines
-	if err := converse(t.Context(), srv.Client(), log.New(&out, "", 0), "Check it"); err == nil || !strings.Contains(err.Error(), "broken") {
+	if err := converse(t.Context(), srv.Client(), out.say, "Check it"); err == nil || !strings.Contains(err.Error(), "broken") {
 		t.Errorf("%v", err)
 	}
 	if got := out.text(); !strings.Contains(got, "Task error: ") || !strings.HasSuffix(got, "Session closed") {
