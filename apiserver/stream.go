@@ -112,7 +112,12 @@ func (st *stream) write(i item) bool {
 		st.out.frame(frameOutput, i.output)
 		return false
 	}
-	st.out.record(i.record)
+	if i.shown != nil {
+		st.out.id(i.record.Sequence)
+		st.out.frame(i.shown.name, i.shown.data)
+	} else {
+		st.out.record(i.record)
+	}
 	st.told = max(st.told, i.record.Sequence)
 	st.server.metrics.delivered.Inc()
 	return st.last != nil && st.last(i.record)

@@ -1,0 +1,123 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rolecall-dev/rolecall/dev"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// TestSessionExample runs examples/session as a program of its own, against an agent that reports progress and passes its quality gates: what it
+// prints is what the stream told, and the stream has every event with every field.
+func TestSessionExample(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sharedStack(t))
+	s.worker("worker", dev.Worker{Roles: []sdk.Role{sdk.RoleCoordinator}})
+	path, err := dev.Build(t.Context(), dev.ExampleSession)
+	s.do(err)
+	steps := script{"0.1": {"fail:flaky:retryable"}, "*": {
+		`report:{"percentage":50,"phase":"Processing","category":"message","message":"reading"}`,
+		`whole:{"output":"All is well","qualityGatePassed":true}`,
+	}}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, s.told(steps))
+	cmd.Env = []string{"EVENTS_SERVICE_URL=" + s.stack.URL(), "PROJECT_ID=" + s.project}
+	raw, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	out := string(raw)
+	found := regexp.MustCompile(`Session started: (\S+)`).FindStringSubmatch(out)
+	if found == nil {
+		t.Fatalf("it printed:\n%s", out)
+	}
+	held, err := s.client.Session(t.Context(), found[1])
+	s.do(err)
+	session := talk{s, held}
+	var task *sdk.Task
+	for listed, err := range s.client.Tasks(t.Context(), sdk.TaskFilter{SessionID: session.ID()}) {
+		s.do(err)
+		task, err = s.client.GetTask(t.Context(), listed.ID)
+		s.do(err)
+	}
+	if task == nil {
+		t.Fatal("the session has no task")
+	}
+	events := session.wantStream(
+		session.began(sdk.TierHybrid, "ollama", "claude-sonnet-4"),
+		started(task, s.told(steps), sdk.PriorityMedium),
+		of(task, sdk.TaskErrorEvent, sdk.SessionPayload{Error: "as the script says", Operation: "sendTask(validate)", Attempt: 1, MaxAttempts: 3, ErrorCount: 1}),
+		of(task, sdk.TaskProgressEvent, sdk.SessionPayload{
+			Category: "message", Message: "reading", Progress: &sdk.SessionProgress{Phase: "Processing", Percentage: 50},
+		}),
+		of(task, sdk.TaskCompleteEvent, sdk.SessionPayload{}),
+		session.ended(),
+	)
+	if t.Failed() {
+		return
+	}
+	want := []string{
+		"Session started: " + session.ID(), "Task started: validate", "Task error: as the script says", "[50%] Processing",
+		fmt.Sprintf("Task completed in %d ms", events[4].Payload.Duration), "Result: All is well", "Quality gates: true", "The last progress was 50%", "Session closed",
+	}
+	if diff := cmp.Diff(want, strings.Split(strings.TrimSpace(out), "\n")); diff != "" {
+		t.Errorf("what it printed (-want +got):\n%s", diff)
+	}
+}
+
+// TestSessionOfPi holds a session with the pi coding agent, as it was recorded: it fails twice, then works. What its answer says beside the text
+// is in the result, and is kept for the next task.
+func TestSessionOfPi(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sharedStack(t))
+	s.piWorker("pi", "http500", "http500", "write")
+	session := s.opens(func(c *sdk.SessionConfig) { c.QualityGates = true })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	const prompt = "Add input validation to the forms"
+	result, err := session.SendTask(ctx, sdk.TypeExecute, prompt)
+	s.do(err)
+	task, err := s.client.GetTask(t.Context(), result.TaskID)
+	s.do(err)
+	wantChain(t, task, "0.1 failed", "0.2 failed", "0.3 completed")
+	wantPiAnswer(t, task)
+	if result.Text() != piAnswer || result.QualityGatePassed == nil || !*result.QualityGatePassed || result.Degraded || result.Reflection == nil ||
+		!cmp.Equal(*result.Reflection, sdk.Reflection{Lessons: []string{"Keep inputs validated"}, FollowUps: []string{"add tests for ep-041x"}}) {
+		t.Errorf("the result is %+v", result)
+	}
+	now := session.isNow("what was learnt", func(s *sdk.Session) bool { return s.CompletedTasks == 1 })
+	if diff := cmp.Diff([][]string{{"Keep inputs validated"}, {"add tests for ep-041x"}, {"ep-041x"}}, [][]string{now.Lessons, now.FollowUps, now.EpisodeRefs}); diff != "" {
+		t.Error(diff)
+	}
+	session.closes()
+	var last sdk.SessionPayload
+	progress := func(e sdk.SessionEvent) bool {
+		if e.Type != sdk.TaskProgressEvent {
+			return false
+		}
+		if last = e.Payload; last.Category == "" || last.Progress == nil || last.TaskID != task.ID || last.TaskType != sdk.TypeExecute {
+			t.Errorf("a progress of %+v", last)
+		}
+		return true
+	}
+	failed := func(n int) sdk.SessionEvent {
+		return of(task, sdk.TaskErrorEvent, sdk.SessionPayload{
+			Error: "500 scripted failure", Operation: "sendTask(execute)", Attempt: n, MaxAttempts: 3, ErrorCount: n,
+		})
+	}
+	session.wantBut(progress,
+		session.began(sdk.TierFree, "ollama", "ollama"), started(task, prompt, sdk.PriorityMedium), failed(1), failed(2),
+		of(task, sdk.TaskCompleteEvent, sdk.SessionPayload{}), session.ended(),
+	)
+	if last.Category != "message" || last.Message != piAnswer {
+		t.Errorf("the last progress is %+v", last)
+	}
+}

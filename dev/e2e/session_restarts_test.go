@@ -1,0 +1,179 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rolecall-dev/rolecall/dev"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+var (
+	sessionTasks = flag.Int("session-tasks", 30, "how many tasks the session has that everything is restarted under; 1200 crosses two runs of it")
+	sessionKills = flag.Int("session-kills", 4, "how often API and control worker are killed under that session")
+)
+
+// TestSessionOutlivesRestarts sends a session many tasks while API and control worker are killed and started again, by turns and both: each
+// task is done once, in the order of sending, and the stream, which is followed all the time and cut by each kill, has each event once.
+func TestSessionOutlivesRestarts(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, ownStack(t))
+	s.worker("worker", dev.Worker{Slots: 2})
+	session := s.opens()
+	atMost := patience + time.Duration(*sessionTasks)*2*time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), atMost)
+	defer cancel()
+
+	var following sync.WaitGroup
+	f := &sessionFollower{}
+	following.Go(func() { f.follow(ctx, session) })
+	sent := make([]string, *sessionTasks)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := range sent {
+			id, err := session.sendsThrough(ctx, n)
+			if err != nil {
+				t.Errorf("task %d: %v", n, err)
+				return
+			}
+			sent[n] = id
+		}
+	}()
+	every := max(1, *sessionTasks/(*sessionKills+1))
+	for k := range *sessionKills {
+		f.awaits(ctx, t, (k+1)*every)
+		s.restarts(k)
+	}
+	<-done
+	f.awaits(ctx, t, *sessionTasks)
+	s.eventually("the close", patience, func() error { // the API may just be starting
+		_, err := session.SessionHandle.Close(ctx)
+		return err
+	})
+	following.Wait()
+	f.check(t, sent)
+	now := session.isNow("closed", func(s *sdk.Session) bool { return s.Status == sdk.SessionClosed })
+	if now.CompletedTasks != *sessionTasks || now.FailedTasks != 0 {
+		t.Errorf("%d tasks completed and %d failed, of %d", now.CompletedTasks, now.FailedTasks, *sessionTasks)
+	}
+	t.Logf("%d tasks, %d kills, %d cuts of the stream", *sessionTasks, *sessionKills, f.cuts)
+}
+
+// restarts kills the API, the control worker or both, and starts them again.
+func (s *scene) restarts(turn int) {
+	s.t.Helper()
+	parts := [][]*dev.Process{{s.stack.API}, {s.stack.Control}, {s.stack.API, s.stack.Control}}[turn%3]
+	for _, p := range parts {
+		s.do(p.Kill())
+	}
+	for _, p := range parts {
+		s.do(p.Restart(s.t.Context()))
+	}
+}
+
+// sendsThrough sends a task under a key of its own until it is taken, whatever is away meanwhile.
+func (t talk) sendsThrough(ctx context.Context, n int) (id string, err error) {
+	steps, err := json.Marshal(map[string]any{"dir": t.dir, "attempts": script{"*": {fmt.Sprintf("result:%d", n)}}})
+	if err != nil {
+		return "", err
+	}
+	request := sdk.SessionTaskRequest{Type: sdk.TypeExecute, Prompt: "script:" + string(steps)}
+	err = dev.Until(ctx, 2*patience, func(ctx context.Context) error {
+		task, err := t.Send(ctx, request, sdk.IdempotencyKey(fmt.Sprint("task ", n)))
+		switch {
+		case err == nil:
+			id = task.ID
+		case !errors.Is(err, sdk.ErrUnavailable) && !errors.Is(err, sdk.ErrRateLimited):
+			return dev.GiveUp(err)
+		}
+		return err
+	})
+	return id, err
+}
+
+// sessionFollower follows a session's stream with one subscription.
+type sessionFollower struct {
+	mu     sync.Mutex
+	events []sdk.SessionEvent
+	done   int // tasks
+	cuts   int
+	err    error
+}
+
+func (f *sessionFollower) follow(ctx context.Context, session talk) {
+	cut := sdk.OnInterruption(func(error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.cuts++
+	})
+	for e, err := range session.Events(ctx, cut) {
+		f.mu.Lock()
+		if f.err = err; err == nil {
+			f.events = append(f.events, *e)
+			if e.Type == sdk.TaskCompleteEvent {
+				f.done++
+			}
+		}
+		f.mu.Unlock()
+	}
+}
+
+// awaits waits until so many tasks were done, as the stream has it.
+func (f *sessionFollower) awaits(ctx context.Context, t *testing.T, n int) {
+	t.Helper()
+	err := dev.Until(ctx, time.Hour, func(context.Context) error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.err != nil {
+			return dev.GiveUp(f.err)
+		}
+		if f.done < n {
+			return fmt.Errorf("the stream has %d of %d tasks", f.done, n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// check compares what came with what was sent.
+func (f *sessionFollower) check(t *testing.T, sent []string) {
+	t.Helper()
+	if f.err != nil {
+		t.Fatal(f.err)
+	}
+	if n := len(f.events); n < 2 || f.events[0].Type != sdk.SessionStartEvent || f.events[n-1].Type != sdk.SessionCloseEvent {
+		t.Fatalf("the stream has %d events", n)
+	}
+	at, open, sequence := 0, false, ""
+	for i, e := range f.events {
+		if e.Sequence <= sequence {
+			t.Errorf("event %d is at %s, after %s", i, e.Sequence, sequence)
+		}
+		sequence = e.Sequence
+		switch e.Type {
+		case sdk.TaskStartEvent:
+			if open || at >= len(sent) || e.Payload.TaskID != sent[at] {
+				t.Fatalf("event %d: task %s begins; of those that were sent, %d have ended, and one is open: %v", i, e.Payload.TaskID, at, open)
+			}
+			open = true
+		case sdk.TaskCompleteEvent:
+			if !open || e.Payload.TaskID != sent[at] {
+				t.Fatalf("event %d: task %s completed; of those that were sent, %d have ended, and one is open: %v", i, e.Payload.TaskID, at, open)
+			}
+			open, at = false, at+1
+		default:
+		}
+	}
+	if at != len(sent) || open {
+		t.Errorf("%d of %d tasks have ended", at, len(sent))
+	}
+}
