@@ -142,13 +142,13 @@ func (h *heldSession) QueryWorkflow(ctx context.Context, _, _, query string, _ .
 		return nil, ctx.Err()
 	}
 	value, err := h.ask(query)
-	return said{value}, err
+	return valued{value}, err
 }
 
-type said struct{ value any }
+type valued struct{ value any }
 
-func (s said) HasValue() bool     { return true }
-func (s said) Get(into any) error { return carry(s.value, into) }
+func (s valued) HasValue() bool     { return true }
+func (s valued) Get(into any) error { return carry(s.value, into) }
 
 func (h *heldSession) SignalWorkflow(_ context.Context, workflowID, _, name string, arg any) error {
 	in, ok := arg.(workflows.CancelRequestedInput)

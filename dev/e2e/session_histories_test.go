@@ -75,7 +75,7 @@ func sessionHistories(t *testing.T, stack *dev.Stack, h map[string]*historypb.Hi
 		t.Run(sitting.runs[0], func(t *testing.T) {
 			s := newScene(t, stack)
 			s.project = sitting.runs[0]
-			s.inProcess("worker-1", 1, saying(make(chan string, 10), sitting.fails))
+			s.inProcess("worker-1", 1, answering(make(chan string, 10), sitting.fails))
 			talk := s.open(e, "s1", sitting.with)
 			sitting.play(talk)
 			session := talk.closes()

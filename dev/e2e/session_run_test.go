@@ -100,8 +100,8 @@ func (s *talks) closes() sdk.Session {
 	return session
 }
 
-// saying is a handler that completes tasks with their prompt and model, and does as their prompt says.
-func saying(given chan<- string, fails func(*sdk.Assignment) bool) sdk.Handler {
+// answering is a handler that completes tasks with their prompt and model, and does as their prompt says.
+func answering(given chan<- string, fails func(*sdk.Assignment) bool) sdk.Handler {
 	return sdk.HandlerFunc(func(ctx context.Context, a *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {
 		var in sdk.SessionPrompt
 		if err := json.Unmarshal(a.Task.Input, &in); err != nil {
@@ -131,7 +131,7 @@ func TestASessionGoesOnInAnotherRun(t *testing.T) {
 	const tasks = 30
 	s := newScene(t, sharedStack(t))
 	given := make(chan string, tasks)
-	s.inProcess("worker-1", 1, saying(given, nil))
+	s.inProcess("worker-1", 1, answering(given, nil))
 	e := newEngine(t, s.stack)
 	talk := s.open(e, "s1", func(in *workflows.SessionInput) { in.TasksPerRun, in.Config.ClientID = 2, "editor" })
 	var ids []string
@@ -183,7 +183,7 @@ func TestASessionGoesOnInAnotherRun(t *testing.T) {
 func TestTasksThatWaitInTheirSession(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, ownStack(t))
-	s.inProcess("worker-1", 1, saying(make(chan string, 1), nil))
+	s.inProcess("worker-1", 1, answering(make(chan string, 1), nil))
 	e := newEngine(t, s.stack)
 	talk := s.open(e, "s1", func(in *workflows.SessionInput) { in.TasksPerRun = 1 })
 	talk.ends(talk.send(1, sdk.TypeExecute)) // what follows is in another run
