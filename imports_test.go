@@ -127,6 +127,12 @@ var rules = []rule{
 		why:     "an adapter makes an sdk.Handler of a program: it can be used, and tested, without any engine",
 	},
 	{
+		from:   []string{"@/..."},
+		except: []string{"@/workers/agents/openai"},
+		never:  []string{"github.com/openai/..."},
+		why:    "one adapter speaks to models itself; rolecall has no other business with them",
+	},
+	{
 		from:    []string{"@/apiserver/..."},
 		never:   []string{"@/workers/...", "@/cmd/..."},
 		through: true,
