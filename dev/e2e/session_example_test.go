@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rolecall-dev/rolecall/dev"
+	"github.com/rolecall-dev/rolecall/dev/modelserver"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
@@ -120,4 +122,58 @@ func TestSessionOfPi(t *testing.T) {
 	if last.Category != "message" || last.Message != piAnswer {
 		t.Errorf("the last progress is %+v", last)
 	}
+}
+
+// TestSessionOfAModel holds a session with a model behind an OpenAI-compatible endpoint: it fails twice, then works; from then on it never does, and
+// that of the tier below does the task.
+func TestSessionOfAModel(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, sharedStack(t))
+	overloaded := modelserver.Answer{Status: http.StatusServiceUnavailable, Text: "overloaded"}
+	server := s.modelWorker(modelserver.Models{
+		"claude-sonnet-4": {overloaded, overloaded, {Text: "Done. Quality gate: passed.", Input: 7, Output: 1}, overloaded},
+		"small":           {{Text: "It is done.", Input: 3, Output: 2}},
+	})
+	session := s.opens(func(c *sdk.SessionConfig) { c.CostTier = sdk.TierHybrid })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	prompts := []string{"Add input validation to the forms", "Add a login page"}
+	var tasks []*sdk.Task
+	for _, prompt := range prompts {
+		result, err := session.SendTask(ctx, sdk.TypeExecute, prompt)
+		s.do(err)
+		task, err := s.client.GetTask(t.Context(), result.TaskID)
+		s.do(err)
+		tasks = append(tasks, task)
+	}
+	wantChain(t, tasks[0], "0.1 failed", "0.2 failed", "0.3 completed")
+	wantModelAnswer(t, tasks[0], "Done. Quality gate: passed.", "claude-sonnet-4", 8)
+	wantChain(t, tasks[1], "0.1 failed", "0.2 failed", "0.3 failed", "1.1 completed")
+	wantModelAnswer(t, tasks[1], "It is done.", "small", 5)
+	session.closes()
+	var asked []string
+	for _, r := range server.Requests() {
+		asked = append(asked, r.Model)
+	}
+	if got := strings.Join(asked, " "); got != strings.Repeat("claude-sonnet-4 ", 6)+"small" {
+		t.Errorf("asked for %s", got)
+	}
+	said := server.Requests()[0].Messages
+	if text := said[len(said)-1].Text(); !strings.Contains(text, "Task: "+prompts[0]) {
+		t.Errorf("the model was told %q", text)
+	}
+	progress := func(e sdk.SessionEvent) bool { return e.Type == sdk.TaskProgressEvent }
+	failed := func(task *sdk.Task, n int) sdk.SessionEvent {
+		return of(task, sdk.TaskErrorEvent, sdk.SessionPayload{
+			Error: "503 overloaded", Operation: "sendTask(execute)", Attempt: n, MaxAttempts: 3, ErrorCount: n,
+		})
+	}
+	session.wantBut(progress,
+		session.began(sdk.TierHybrid, "ollama", "claude-sonnet-4"),
+		started(tasks[0], prompts[0], sdk.PriorityMedium), failed(tasks[0], 1), failed(tasks[0], 2), of(tasks[0], sdk.TaskCompleteEvent, sdk.SessionPayload{}),
+		started(tasks[1], prompts[1], sdk.PriorityMedium), failed(tasks[1], 1), failed(tasks[1], 2),
+		of(tasks[1], sdk.TaskErrorEvent, sdk.SessionPayload{Error: "503 overloaded", Fallback: true}),
+		of(tasks[1], sdk.TaskCompleteEvent, sdk.SessionPayload{Degraded: true}),
+		session.ended(),
+	)
 }
