@@ -22,9 +22,9 @@ type sessionService struct {
 	status sdk.Status
 }
 
-func servingSession(t *testing.T) *sessionService {
+func servingSession(t *testing.T, ends sdk.Status) *sessionService {
 	t.Helper()
-	s := &sessionService{status: sdk.StatusCompleted}
+	s := &sessionService{status: ends}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
@@ -161,10 +161,11 @@ func TestSessionCommands(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := servingSession(t)
+			ends := sdk.StatusCompleted
 			if tc.failed {
-				s.status = sdk.StatusFailed
+				ends = sdk.StatusFailed
 			}
+			s := servingSession(t, ends)
 			got := rolecall(t, s.URL, tc.stdin, tc.args...)
 			if got.code != tc.code || !strings.Contains(got.stdout, tc.stdout) || !strings.Contains(got.stderr, tc.stderr) {
 				t.Errorf("exit code %d\nstdout:\n%s\nstderr:\n%s", got.code, got.stdout, got.stderr)
