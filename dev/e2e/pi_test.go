@@ -82,6 +82,16 @@ func (s *scene) inItsTool(attempt int) (pi agent, tool process) {
 	return pi, tool
 }
 
+// modelOf is what a pi was told of its model.
+func modelOf(run piRun) (models []string) {
+	for i, a := range run.Args {
+		if a == "--model" && i+1 < len(run.Args) {
+			models = append(models, run.Args[i+1])
+		}
+	}
+	return models
+}
+
 // wantSpent compares tokens and cost of a task that has ended.
 func (s *scene) wantSpent(task *sdk.Task, tokens int64, cost float64) {
 	s.t.Helper()
