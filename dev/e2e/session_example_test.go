@@ -151,6 +151,9 @@ func TestSessionOfAModel(t *testing.T) {
 		task, err := s.client.GetTask(t.Context(), result.TaskID)
 		s.do(err)
 		tasks = append(tasks, task)
+		if gate := result.QualityGatePassed; (gate != nil && *gate) != strings.Contains(result.Text(), "gate: passed") {
+			t.Errorf("the gate of %q is %v", result.Text(), gate)
+		}
 	}
 	wantChain(t, tasks[0], "0.1 failed", "0.2 failed", "0.3 completed")
 	wantModelAnswer(t, tasks[0], "Done. Quality gate: passed.", "claude-sonnet-4", 8)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/sdk/redact"
-	"github.com/rolecall-dev/rolecall/sdk/transcript"
 )
 
 // TestWhatAProgramSaysOfItsWork comes into its result, each where the program has not said it as such.
@@ -85,29 +84,6 @@ func TestWhatAProgramSaysOfItsWork(t *testing.T) {
 	}
 	if res, err := failed.Conclude(Exit{Code: 1}); res != nil || err == nil || !strings.Contains(err.Error(), "1") {
 		t.Errorf("a failure comes to %+v, %v", res, err)
-	}
-}
-
-// TestWhatIsLearnedNeverCostsTheOutput: it is left out where the output fills the request.
-func TestWhatIsLearnedNeverCostsTheOutput(t *testing.T) {
-	t.Parallel()
-	yes := true
-	learned := transcript.Result{
-		QualityGatePassed: &yes, QualityGate: &transcript.QualityGate{Passed: true, Details: "d"},
-		Reflection: &transcript.Reflection{Lessons: []string{strings.Repeat("l", 500)}}, EpisodeRefs: []string{"ep-041"},
-	}
-	for size, want := range map[int]sdk.Result{
-		sdk.MaxOutput: {QualityGatePassed: &yes},
-		sdk.MaxBody - restOfBody - 100: {
-			QualityGatePassed: &yes, QualityGate: json.RawMessage(`{"passed":true,"details":"d"}`), EpisodeRefs: []string{"ep-041"},
-		},
-	} {
-		res := &sdk.Result{Output: make(json.RawMessage, size)}
-		Complete(res, learned)
-		res.Output = nil
-		if diff := cmp.Diff(&want, res); diff != "" {
-			t.Errorf("beside %d bytes (-want +got):\n%s", size, diff)
-		}
 	}
 }
 

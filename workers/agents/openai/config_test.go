@@ -55,9 +55,9 @@ func TestConfigFaults(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", sdk.MaxModel+1)
 	_, err := New(Config{
-		BaseURL: "ftp://host", APIKey: "sk-secret\n", Model: long, Providers: []string{"a/b", ""}, Models: map[string]string{"x": ""},
+		BaseURL: "ftp://host", APIKey: "sk-secret\n", Model: long, Providers: []string{"a/b", ""}, Models: map[string]string{"x": ""}, Redact: "(",
 	})
-	for _, want := range []string{"ROLECALL_OPENAI_BASE_URL", "ROLECALL_OPENAI_API_KEY", "ROLECALL_OPENAI_MODEL ", `"a/b"`, `""`, `ROLECALL_OPENAI_MODELS: "x"=""`} {
+	for _, want := range []string{"ROLECALL_OPENAI_BASE_URL", "ROLECALL_OPENAI_API_KEY", "ROLECALL_OPENAI_MODEL ", `"a/b"`, `""`, `ROLECALL_OPENAI_MODELS: "x"=""`, "ROLECALL_REDACT: "} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}

@@ -19,7 +19,8 @@
 //
 // The answer is streamed. Its pieces become progress of the category message, and live output; what the request took is told as soon as
 // the endpoint says it. The output is {"text": answer}, also where the text is JSON: what an output looks like does not depend on what a
-// model happened to write.
+// model happened to write. Beside it a result has what the answer says of a quality gate, of lessons and follow-ups and of episodes, as
+// [transcript.Careful] reads it.
 //
 // # How the attempt ends
 //
