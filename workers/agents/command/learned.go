@@ -43,6 +43,9 @@ func learnedFrom(output json.RawMessage, plain bool, clean *redact.Redactor) tra
 		c.Add(transcript.Event{Type: "tool_result", Text: said.String()})
 	}
 	message := transcript.Event{Type: "message", Text: said.String()}
+	if plain { // a list in it may be of anything
+		message.Role = transcript.RoleProgram
+	}
 	if len(output) <= maxLearned {
 		message.Data = clean.JSON(output)
 	}
