@@ -82,14 +82,21 @@ func (s *scene) inItsTool(attempt int) (pi agent, tool process) {
 	return pi, tool
 }
 
-// modelOf is what a pi was told of its model.
-func modelOf(run piRun) (models []string) {
-	for i, a := range run.Args {
-		if a == "--model" && i+1 < len(run.Args) {
-			models = append(models, run.Args[i+1])
+// wantPiWasTold compares what the pi of every attempt was told: the prompt, which goes on with what was begun from the second one on, for the
+// worker's own model.
+func (s *scene) wantPiWasTold(attempts int, prompt string) {
+	s.t.Helper()
+	for n := 1; n <= attempts; n++ {
+		run := s.piStarted(n, "the start of pi", func(piRun) bool { return true })
+		i := slices.Index(run.Args, "--model")
+		_, told, goesOn := strings.Cut(run.Stdin, "The task again:\n\n")
+		if !goesOn {
+			told = run.Stdin
+		}
+		if told != prompt || goesOn != (n > 1) || i < 0 || i+1 >= len(run.Args) || run.Args[i+1] != "scripted" {
+			s.t.Errorf("attempt %d was asked %q with %q", n, run.Stdin, run.Args)
 		}
 	}
-	return models
 }
 
 // wantSpent compares tokens and cost of a task that has ended.
