@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/transcript"
 )
 
 // eventPromptLength is how many characters of a prompt a session's stream has.
@@ -33,7 +34,7 @@ func sessionSources() sdk.EventPatterns {
 type toldTask struct {
 	kind       sdk.TaskType
 	began      time.Time // when it had its turn
-	percentage float64   // that was reported last
+	percentage float64   // that was told last
 }
 
 // after is the task once an event of it was told. It is a function of the events alone, so that whoever goes on in the middle comes to the
@@ -43,7 +44,7 @@ func (t toldTask) after(e sdk.Event, d sessionSource) toldTask {
 	case sdk.EventTaskCreated:
 		t.kind, t.began = d.Type, e.Time
 	case sdk.EventTaskProgress:
-		t.percentage = d.Percentage
+		t.percentage = d.percentage()
 	default:
 	}
 	return t
@@ -69,6 +70,15 @@ type sessionSource struct {
 	DurationMs        int64          `json:"durationMs"`
 	Degraded          bool           `json:"degraded"`
 	Error             *sdk.TaskError `json:"error"`
+}
+
+// percentage is how far a progress says that it is; of one whose agent makes no figures up, what its category stands for.
+func (d sessionSource) percentage() float64 {
+	if d.Percentage != 0 {
+		return d.Percentage
+	}
+	p, _ := transcript.ExtractProgress(transcript.Event{Type: d.Category}) // none: 0
+	return p.Percentage
 }
 
 // sourceOf reads an event's data. One that the log keeps without its data says nothing.
@@ -98,7 +108,7 @@ func sessionEvent(session string, e sdk.Event, d sessionSource, t toldTask) sdk.
 	case sdk.EventTaskProgress:
 		out.Type = sdk.TaskProgressEvent
 		p.Category, p.Tool, p.Message = cmp.Or(d.Category, noCategory), d.Tool, d.Message
-		p.Progress = &sdk.SessionProgress{Phase: d.Phase, Percentage: d.Percentage, Delta: d.Delta}
+		p.Progress = &sdk.SessionProgress{Phase: d.Phase, Percentage: d.percentage(), Delta: d.Delta}
 	case sdk.EventTaskInputRequired:
 		out.Type = sdk.TaskProgressEvent
 		p.Category, p.Message = sdk.CategoryInputRequired, d.Prompt

@@ -44,6 +44,26 @@ func TestSessionEvent(t *testing.T) {
 				`"progress":{"phase":"Calling edit","percentage":25,"delta":"d"},"taskId":"t1"}`,
 		},
 		{
+			"it calls a tool and does not say how far it is", sdk.EventTaskProgress,
+			`{"percentage":0,"phase":"Calling edit","message":"a.go","delta":"a.go","category":"tool_call","tool":"edit","overall":0}`, task,
+			`"task_progress","timestamp":1710931205500,"payload":{"taskType":"execute","category":"tool_call","tool":"edit","message":"a.go",` +
+				`"progress":{"phase":"Calling edit","percentage":25,"delta":"a.go"},"taskId":"t1"}`,
+		},
+		{
+			"the tool has answered", sdk.EventTaskProgress, `{"percentage":0,"phase":"Result from edit","category":"tool_result","tool":"edit"}`, task,
+			`"task_progress","timestamp":1710931205500,"payload":{"taskType":"execute","category":"tool_result","tool":"edit",` +
+				`"progress":{"phase":"Result from edit","percentage":75},"taskId":"t1"}`,
+		},
+		{
+			"it speaks", sdk.EventTaskProgress, `{"percentage":0,"phase":"Processing","category":"message","delta":"Hel"}`, task,
+			`"task_progress","timestamp":1710931205500,"payload":{"taskType":"execute","category":"message",` +
+				`"progress":{"phase":"Processing","percentage":50,"delta":"Hel"},"taskId":"t1"}`,
+		},
+		{
+			"it thinks", sdk.EventTaskProgress, `{"percentage":0,"phase":"Thinking","category":"session"}`, task,
+			`"task_progress","timestamp":1710931205500,"payload":{"taskType":"execute","category":"session","progress":{"phase":"Thinking","percentage":0},"taskId":"t1"}`,
+		},
+		{
 			"it goes on and says little", sdk.EventTaskProgress, `{"percentage":0,"overall":0}`, task,
 			`"task_progress","timestamp":1710931205500,"payload":{"taskType":"execute","category":"unknown","progress":{"phase":"","percentage":0},"taskId":"t1"}`,
 		},
@@ -106,6 +126,10 @@ func TestSessionEvent(t *testing.T) {
 		if diff := cmp.Diff(`{"type":`+tc.want+`}`, string(got)); diff != "" {
 			t.Errorf("%s: %s", tc.name, diff)
 		}
+	}
+	calls := sessionSource{Category: "tool_call"}
+	if got := task.after(sdk.Event{Type: sdk.EventTaskProgress}, calls); got.percentage != 25 {
+		t.Errorf("a question after the call of a tool has the percentage %g", got.percentage)
 	}
 	for _, p := range sessionSources() {
 		if e := (sdk.Event{Type: sdk.EventType(p)}); sessionEvent("s1", e, sessionSource{}, toldTask{}).Type == "" {

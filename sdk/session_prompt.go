@@ -1,6 +1,10 @@
 package sdk
 
-import "strings"
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
 
 // SessionPrompt is the input of a session's task: what an agent is to be told, ready to be given to it.
 type SessionPrompt struct {
@@ -21,6 +25,18 @@ func (p SessionPrompt) Text(tools ...string) string {
 		}
 	}
 	return p.Prompt
+}
+
+// SessionPrompt is what the agent of the task is to be told, where the task's input is that and nothing else: {"prompt": text}, with or without a
+// tool, as a session writes it. A task that is made anew from one of a session's has it, too. ok is false for an input of another shape, and for a
+// task with a description, which the prompt does not have.
+func (t *Task) SessionPrompt() (p SessionPrompt, ok bool) {
+	in := json.NewDecoder(bytes.NewReader(t.Input))
+	in.DisallowUnknownFields()
+	if t.Description != "" || in.Decode(&p) != nil || p.Prompt == "" {
+		return SessionPrompt{}, false
+	}
+	return p, true
 }
 
 // ToolLine is what an agent is told of the tool that is made for its task.

@@ -82,6 +82,23 @@ func (s *scene) inItsTool(attempt int) (pi agent, tool process) {
 	return pi, tool
 }
 
+// wantPiWasTold compares what the pi of every attempt was told: the prompt, which goes on with what was begun from the second one on, for the
+// worker's own model.
+func (s *scene) wantPiWasTold(attempts int, prompt string) {
+	s.t.Helper()
+	for n := 1; n <= attempts; n++ {
+		run := s.piStarted(n, "the start of pi", func(piRun) bool { return true })
+		i := slices.Index(run.Args, "--model")
+		_, told, goesOn := strings.Cut(run.Stdin, "The task again:\n\n")
+		if !goesOn {
+			told = run.Stdin
+		}
+		if told != prompt || goesOn != (n > 1) || i < 0 || i+1 >= len(run.Args) || run.Args[i+1] != "scripted" {
+			s.t.Errorf("attempt %d was asked %q with %q", n, run.Stdin, run.Args)
+		}
+	}
+}
+
 // wantSpent compares tokens and cost of a task that has ended.
 func (s *scene) wantSpent(task *sdk.Task, tokens int64, cost float64) {
 	s.t.Helper()

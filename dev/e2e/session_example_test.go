@@ -91,6 +91,8 @@ func TestSessionOfPi(t *testing.T) {
 	s.do(err)
 	wantChain(t, task, "0.1 failed", "0.2 failed", "0.3 completed")
 	wantPiAnswer(t, task)
+	s.wantPiWasTold(3, "[Coder Mode — Focus on implementation, correctness, and code quality.]\n"+
+		"Check the result against the quality gates, and reflect on the work: say which gates passed, what was learnt and what is to follow.\n\nTask: "+prompt+"\n")
 	if result.Text() != piAnswer || result.QualityGatePassed == nil || !*result.QualityGatePassed || result.Degraded || result.Reflection == nil ||
 		!cmp.Equal(*result.Reflection, sdk.Reflection{Lessons: []string{"Keep inputs validated"}, FollowUps: []string{"add tests for ep-041x"}}) {
 		t.Errorf("the result is %+v", result)
@@ -145,6 +147,9 @@ func TestSessionOfAModel(t *testing.T) {
 		task, err := s.client.GetTask(t.Context(), result.TaskID)
 		s.do(err)
 		tasks = append(tasks, task)
+		if gate := result.QualityGatePassed; (gate != nil && *gate) != strings.Contains(result.Text(), "gate: passed") {
+			t.Errorf("the gate of %q is %v", result.Text(), gate)
+		}
 	}
 	wantChain(t, tasks[0], "0.1 failed", "0.2 failed", "0.3 completed")
 	wantModelAnswer(t, tasks[0], "Done. Quality gate: passed.", "claude-sonnet-4", 8)

@@ -133,6 +133,10 @@ func TestReflectionWithCare(t *testing.T) {
 			say("## Changes\n- main.go: a flag\n\n## Lessons learned\n1. Flags need docs\n- the next one too\n  in two lines\n\n**Follow-ups**\n* write them\n\nThat is all.\n- Tests are fast\n\nFiles:\n- main.go\n- Lesson: read first"),
 			learnt([]string{"Flags need docs", "the next one too", "Tests are fast", "read first"}, []string{"write them"}),
 		},
+		"printed by a program": {
+			transcript.Event{Type: "message", Role: transcript.RoleProgram, Text: "- a.go\n- the next one\n- [ ] box\n- TODO: the docs\n\n## Reflection\n- Flags need docs\n- follow up with ops\n\nThe files.\n- b.go\n\nLessons:\n- c\n"},
+			learnt([]string{"Flags need docs", "c"}, []string{"the docs", "follow up with ops"}),
+		},
 		"code":                     {say("```\n- no point\n```\n~"), nil},
 		"a diff":                   {say("-removed\n+added\n---"), nil},
 		"a tool's output":          {toolResult("- a line of a file"), nil},

@@ -13,7 +13,7 @@ type Event struct {
 	// Subtype tells events of one type apart: the subtype of Claude Code's system and result, the kind of block in its messages, the kind
 	// of Codex's item, how a tool of OpenCode ended, the kind of pi's message_update.
 	Subtype string
-	// Role is whose message it is: assistant, user or toolResult. Default "": the agent's.
+	// Role is whose message it is: assistant, user, toolResult or [RoleProgram]. Default "": the agent's.
 	Role string
 	// Tool is the name of the tool that is called or has answered.
 	Tool string
@@ -47,6 +47,9 @@ const (
 	CategorySession    Category = "session"
 	CategoryUnknown    Category = "unknown"
 )
+
+// RoleProgram is the role of a text that a program has printed, and no model has written: [ExtractReflection] takes no bare list in it for lessons.
+const RoleProgram = "program"
 
 const (
 	roleUser       = "user"

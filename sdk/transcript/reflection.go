@@ -33,7 +33,8 @@ func (r Reflection) MarshalJSON() ([]byte, error) {
 // With [Careful] they are those of what the agent says, or of a tool with reflect in its name; JSON {"lessons": […], "followUps": […]} goes
 // before them. Under a heading, or a line that ends with a colon, they are what it says: lessons, follow-ups, or neither, such as "Changes:".
 // Elsewhere a point is a follow-up by whole words (follow-up, todo, "Next: …", "next steps") or an open box, and the label before its colon is
-// left out. Code, and boxes that are ticked, are no points. Of each kind there are at most 50, of 500 bytes.
+// left out. Code, and boxes that are ticked, are no points. Of each kind there are at most 50, of 500 bytes. Of what a program has printed
+// ([RoleProgram]) only those points count that a heading or a label of their own says to be lessons or follow-ups: its lists are of anything.
 func ExtractReflection(e Event, opts ...Option) (r Reflection, ok bool) {
 	o := with(opts)
 	return o.reflection(e, o.category(e))
@@ -85,6 +86,9 @@ func carefulReflection(e Event, c Category) (Reflection, bool) {
 		return Reflection{}, false
 	}
 	var p points
+	if e.Role == RoleProgram {
+		p.about, p.alone = aboutOthers, aboutOthers
+	}
 	for line := range strings.Lines(e.Text) {
 		p.take(line)
 	}
@@ -105,6 +109,7 @@ const (
 type points struct {
 	found Reflection
 	about about
+	alone about // what they are where no heading says it
 	code  bool
 }
 
@@ -134,7 +139,7 @@ func (p *points) take(line string) {
 	case strings.HasPrefix(trimmed, "#") || strings.HasSuffix(strings.TrimRight(trimmed, "*_"), ":") || isBold(trimmed):
 		p.about = title(trimmed)
 	case line[0] != ' ' && line[0] != '\t': // a paragraph ends a list; what is indented belongs to the point above
-		p.about = aboutAnything
+		p.about = p.alone
 	}
 }
 
@@ -162,7 +167,7 @@ func title(heading string) about {
 }
 
 func (p *points) add(point string) {
-	open := strings.HasPrefix(point, "[ ] ")
+	open := strings.HasPrefix(point, "[ ] ") && p.alone == aboutAnything
 	if strings.HasPrefix(point, "[x] ") || strings.HasPrefix(point, "[X] ") {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/sdk/transcript"
+	"github.com/rolecall-dev/rolecall/workers/agents/internal/learned"
 )
 
 // addLearned adds to a result what its output says of a quality gate, of lessons and follow-ups and of episodes, each where the program has not
@@ -18,43 +19,14 @@ func addLearned(res *sdk.Result, plain bool, clean *redact.Redactor) {
 			res.QualityGatePassed = &gate.Passed
 		}
 	}
-	Complete(res, learned(res.Output, plain, clean))
-}
-
-// restOfBody is how much of a request that completes a task is neither output nor what is learned from it.
-const restOfBody = 4 << 10
-
-// Complete puts what was learned from a transcript into a result: gate, reflection and episodes, each where the result has none yet, and as far as
-// result and all may be sent in one request, so that it never costs the output.
-func Complete(res *sdk.Result, learned transcript.Result) {
-	passed, gate, reflection, refs := learned.Describe()
-	room := sdk.MaxBody - restOfBody - len(res.Output) - len(res.QualityGate) - len(res.Reflection) - len(strings.Join(res.EpisodeRefs, `","`))
-	fits := func(bytes int) bool {
-		if bytes > room {
-			return false
-		}
-		room -= bytes
-		return true
-	}
-	if res.QualityGatePassed == nil && res.QualityGate == nil {
-		res.QualityGatePassed = passed
-		if fits(len(gate)) {
-			res.QualityGate = gate
-		}
-	}
-	if res.Reflection == nil && fits(len(reflection)) {
-		res.Reflection = reflection
-	}
-	if list, err := json.Marshal(refs); res.EpisodeRefs == nil && err == nil && fits(len(list)) {
-		res.EpisodeRefs = refs
-	}
+	learned.Complete(res, learnedFrom(res.Output, plain, clean))
 }
 
 // maxLearned is how large an output may be to be looked at as JSON.
 const maxLearned = 64 << 10
 
-// learned reads an output: the events of a coding agent in its text, line by line, and the rest as what the agent says.
-func learned(output json.RawMessage, plain bool, clean *redact.Redactor) transcript.Result {
+// learnedFrom reads an output: the events of a coding agent in its text, line by line, and the rest as what the agent says.
+func learnedFrom(output json.RawMessage, plain bool, clean *redact.Redactor) transcript.Result {
 	c := transcript.NewCollector("", transcript.Careful())
 	var said strings.Builder
 	for line := range strings.Lines(clean.String(textOf(output))) {
@@ -71,6 +43,9 @@ func learned(output json.RawMessage, plain bool, clean *redact.Redactor) transcr
 		c.Add(transcript.Event{Type: "tool_result", Text: said.String()})
 	}
 	message := transcript.Event{Type: "message", Text: said.String()}
+	if plain { // a list in it may be of anything
+		message.Role = transcript.RoleProgram
+	}
 	if len(output) <= maxLearned {
 		message.Data = clean.JSON(output)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/openai/openai-go/v3/option"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // Agent asks a model for every attempt. It is safe for concurrent use.
@@ -17,8 +18,9 @@ type Agent struct {
 	config Config
 	client *http.Client
 	chat   api.ChatCompletionService
-	late   time.Duration   // how long the end of a stream is waited for once the answer has ended
-	life   context.Context // ends when the agent is closed
+	clean  *redact.Redactor // as the config says
+	late   time.Duration    // how long the end of a stream is waited for once the answer has ended
+	life   context.Context  // ends when the agent is closed
 	end    context.CancelCauseFunc
 }
 
@@ -33,7 +35,11 @@ func New(c Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{config: c, client: &http.Client{Transport: transport()}, late: defaultLate}
+	clean, err := redact.Parse(c.Redact)
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{config: c, client: &http.Client{Transport: transport()}, clean: clean, late: defaultLate}
 	a.life, a.end = context.WithCancelCause(context.Background())
 	// The service alone: a client would read variables of the environment beside the config.
 	a.chat = api.NewChatCompletionService(
@@ -66,7 +72,7 @@ func (a *Agent) Handle(ctx context.Context, in *sdk.Assignment, r sdk.Reporter) 
 	defer cancel(nil)
 	defer context.AfterFunc(a.life, func() { cancel(context.Cause(a.life)) })()
 	r.Progress(sdk.Progress{Category: categorySession, Phase: "Thinking"})
-	said := &answer{to: r, model: model}
+	said := &answer{to: r, model: model, clean: a.clean}
 	stream := a.chat.NewStreaming(ctx, api.ChatCompletionNewParams{
 		Model:         model,
 		Messages:      []api.ChatCompletionMessageParamUnion{api.UserMessage(prompt(in))},

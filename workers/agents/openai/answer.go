@@ -11,6 +11,9 @@ import (
 	api "github.com/openai/openai-go/v3"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
+	"github.com/rolecall-dev/rolecall/sdk/transcript"
+	"github.com/rolecall-dev/rolecall/workers/agents/internal/learned"
 )
 
 // The categories of progress.
@@ -21,7 +24,8 @@ const (
 
 // answer is what a model says, as it comes: at most [sdk.MaxOutput] bytes of it.
 type answer struct {
-	to sdk.Reporter
+	to    sdk.Reporter
+	clean *redact.Redactor // of what is learned; nil: nothing is redacted
 
 	text    strings.Builder
 	refused strings.Builder // why the model does not answer, in its own words
@@ -105,7 +109,15 @@ func (a *answer) result() (*sdk.Result, error) {
 	if len(a.model) <= sdk.MaxModel {
 		res.Model = a.model
 	}
+	learned.Complete(res, a.learned())
 	return res, nil
+}
+
+// learned is what the answer says of gates, lessons and episodes. Its secrets go first: what is kept is cut.
+func (a *answer) learned() transcript.Result {
+	c := transcript.NewCollector("", transcript.Careful())
+	c.Add(transcript.Event{Type: categoryMessage, Text: a.clean.String(a.text.String())})
+	return c.Result(0)
 }
 
 // output is a text as the output of a result.

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // DefaultBaseURL is Ollama on this machine: what is not configured leaves it nowhere.
@@ -34,6 +35,9 @@ type Config struct {
 	Providers []string `env:"ROLECALL_OPENAI_PROVIDERS" envDefault:"ollama" doc:"Names for the openai adapter's endpoint, comma-separated. Of a stage's model that begins with one and a slash (ollama/qwen3:8b) the endpoint is asked for what stands behind it; one alone is ROLECALL_OPENAI_MODEL. Any other name is asked for as it is."`
 	// Models are what the endpoint calls models that stages name otherwise; they go before Providers. Default none.
 	Models map[string]string `env:"ROLECALL_OPENAI_MODELS" envKeyValSeparator:"=" doc:"What the openai adapter's endpoint calls models that stages name otherwise, as name=name pairs, comma-separated: claude-sonnet-4=anthropic/claude-sonnet-4. They go before ROLECALL_OPENAI_PROVIDERS."`
+	// Redact says what secrets look like that are taken out of what is learned from an answer, as [redact.Parse] reads it. That goes before it is
+	// cut to length. Default "": the common formats.
+	Redact string `env:"ROLECALL_REDACT" secret:"true" json:"-" doc:"What is taken out of prompts, progress, errors, live output, events and logs before they are stored. Empty: the common formats of keys and passwords. off: nothing. Else regular expressions beside those, separated by newlines or ;;."`
 }
 
 // withDefaults answers the config with its defaults filled in, or every fault of it at once. No fault repeats a key.
@@ -66,6 +70,9 @@ func (c Config) withDefaults() (Config, error) {
 		if name == "" || model == "" || len(model) > sdk.MaxModel {
 			fault("ROLECALL_OPENAI_MODELS: %q=%q must be two names of at most %d bytes", name, model, sdk.MaxModel)
 		}
+	}
+	if _, err := redact.Parse(c.Redact); err != nil {
+		fault("ROLECALL_REDACT: %w", err)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return c, fmt.Errorf("openai agent: %w", err)

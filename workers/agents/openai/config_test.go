@@ -55,9 +55,9 @@ func TestConfigFaults(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", sdk.MaxModel+1)
 	_, err := New(Config{
-		BaseURL: "ftp://host", APIKey: "sk-secret\n", Model: long, Providers: []string{"a/b", ""}, Models: map[string]string{"x": ""},
+		BaseURL: "ftp://host", APIKey: "sk-secret\n", Model: long, Providers: []string{"a/b", ""}, Models: map[string]string{"x": ""}, Redact: "(",
 	})
-	for _, want := range []string{"ROLECALL_OPENAI_BASE_URL", "ROLECALL_OPENAI_API_KEY", "ROLECALL_OPENAI_MODEL ", `"a/b"`, `""`, `ROLECALL_OPENAI_MODELS: "x"=""`} {
+	for _, want := range []string{"ROLECALL_OPENAI_BASE_URL", "ROLECALL_OPENAI_API_KEY", "ROLECALL_OPENAI_MODEL ", `"a/b"`, `""`, `ROLECALL_OPENAI_MODELS: "x"=""`, "ROLECALL_REDACT: "} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
@@ -137,13 +137,16 @@ func TestPrompts(t *testing.T) {
 			a.Task = sdk.Task{Role: "cook", Type: "food.cook", Title: "Soup", Input: json.RawMessage(`"hot\nand red"`)}
 		}, "You are the cook. What you answer is the result of this task, of the type food.cook.\n\n# Soup\n\n## Input\n\nhot\nand red"},
 		"of a session": {func(a *sdk.Assignment) {
-			a.Task.SessionID, a.Task.Input = "s", json.RawMessage(`{"prompt":"[Coder Mode]\n\nTask: x\n"}`)
+			a.Task = sdk.Task{SessionID: "s", Type: sdk.TypeExecute, Title: "execute: x", Input: json.RawMessage(`{"prompt":"[Coder Mode]\n\nTask: x\n","tool":"nity_execute"}`)}
 		}, "[Coder Mode]\n\nTask: x\n"},
 		"of a session, with answers": {func(a *sdk.Assignment) {
-			a.Task.SessionID, a.Task.Input, a.Answers = "s", json.RawMessage(`{"prompt":"Task: x"}`), answers[:1]
+			a.Task, a.Answers = sdk.Task{SessionID: "s", Title: "x", Input: json.RawMessage(`{"prompt":"Task: x"}`)}, answers[:1]
 		}, "Task: x\n\n## Answer to: Which branch?\n\nmain"},
 		"of a session, without a prompt": {func(a *sdk.Assignment) { a.Task.SessionID = "s" }, whole},
-		"a prompt of no session":         {func(a *sdk.Assignment) { a.Task.Input = json.RawMessage(`{"prompt":"x"}`) }, strings.Replace(whole, `{"diff":"+x"}`, `{"prompt":"x"}`, 1)},
+		"of a session, made anew": {func(a *sdk.Assignment) {
+			a.Task = sdk.Task{RetryOf: "task-0", Title: "x", Input: json.RawMessage(`{"prompt":"Task: x"}`)}
+		}, "Task: x"},
+		"a prompt beside a description": {func(a *sdk.Assignment) { a.Task.Input = json.RawMessage(`{"prompt":"x"}`) }, strings.Replace(whole, `{"diff":"+x"}`, `{"prompt":"x"}`, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,8 +8,9 @@
 //
 // # What the model gets
 //
-// One user message. Of a task of a session it is the prompt in the task's input, {"prompt": text}, as it is. Of any other it is a line about
-// the role, the title, the description and the input. What the caller answered to questions stands at the end of both.
+// One user message. Of a task whose input is a prompt and nothing else, {"prompt": text}, as a session writes it, it is that text: see
+// [sdk.Task.SessionPrompt]. Of any other it is a line about the role, the title, the description and the input. What the caller answered to
+// questions stands at the end of both.
 //
 // The model is the stage's, else [Config.Model]. A stage names it as the endpoint does, or with a provider before it (ollama/qwen3:8b): see
 // [Config.Providers] and [Config.Models].
@@ -18,7 +19,8 @@
 //
 // The answer is streamed. Its pieces become progress of the category message, and live output; what the request took is told as soon as
 // the endpoint says it. The output is {"text": answer}, also where the text is JSON: what an output looks like does not depend on what a
-// model happened to write.
+// model happened to write. Beside it a result has what the answer says of a quality gate, of lessons and follow-ups and of episodes, as
+// [transcript.Careful] reads it.
 //
 // # How the attempt ends
 //

@@ -8,11 +8,11 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// prompt says to the model what the task is. A session has written its own.
+// prompt says to the model what the task is. A session has written its own; no tool is named in it, since the model has none.
 func prompt(a *sdk.Assignment) string {
 	var b strings.Builder
-	if text := written(&a.Task); text != "" {
-		b.WriteString(text + "\n")
+	if p, ok := a.Task.SessionPrompt(); ok {
+		b.WriteString(p.Text() + "\n")
 	} else {
 		describe(&b, &a.Task)
 	}
@@ -20,17 +20,6 @@ func prompt(a *sdk.Assignment) string {
 		fmt.Fprintf(&b, "\n## Answer to: %s\n\n%s\n", answer.Prompt, plain(answer.Answer))
 	}
 	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// written is the prompt that the session of a task has written for it, or "".
-func written(t *sdk.Task) string {
-	var input struct {
-		Prompt string `json:"prompt"`
-	}
-	if t.SessionID == "" || json.Unmarshal(t.Input, &input) != nil {
-		return ""
-	}
-	return input.Prompt
 }
 
 func describe(b *strings.Builder, t *sdk.Task) {

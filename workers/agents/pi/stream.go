@@ -158,9 +158,10 @@ func (s *stream) take(kind string, e event) {
 			s.takeAnswer(e.Message)
 		}
 	case eventToolStart:
-		s.show(sdk.OutputFrame{Tool: strings.TrimSpace(e.ToolName + " " + s.argument(e.Args))})
+		argument := s.argument(e.Args)
+		s.show(sdk.OutputFrame{Tool: strings.TrimSpace(e.ToolName + " " + argument)})
 		s.to.Progress(sdk.Progress{
-			Category: categoryToolCall, Phase: "Calling " + e.ToolName, Tool: e.ToolName, Message: s.argument(e.Args),
+			Category: categoryToolCall, Phase: "Calling " + e.ToolName, Tool: e.ToolName, Message: argument, Delta: argument,
 		})
 	case eventToolEnd:
 		p := sdk.Progress{Category: categoryToolResult, Phase: "Result from " + e.ToolName, Tool: e.ToolName}

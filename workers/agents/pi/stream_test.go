@@ -23,6 +23,12 @@ type teller struct {
 }
 
 func (t *teller) Progress(p sdk.Progress) {
+	if p.Category == categoryToolCall { // what a tool is called with is a message and a piece
+		if p.Delta != p.Message {
+			p.Message += " | not " + p.Delta
+		}
+		p.Delta = ""
+	}
 	if p.Delta != "" && t.delta {
 		t.lines[len(t.lines)-1] += p.Delta
 		return
