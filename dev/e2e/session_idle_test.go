@@ -38,16 +38,18 @@ func TestIdleSessionsCostLittle(t *testing.T) {
 	before, _ := usage(t, control.Pid())
 	first := loaded.opensIdly(*idleSessions)
 	most, now := loaded.restingMemory(5*time.Second), loaded.scrape(control)
-	each := float64(most-before) / float64(*idleSessions)
 	in := func(name string) (all float64) {
 		for _, m := range now[name].GetMetric() {
 			all += m.GetGauge().GetValue() + m.GetCounter().GetValue()
 		}
 		return all
 	}
-	t.Logf("%d idle sessions, %d of them cached: the control worker has %.1f MB, %.1f without; that is %.1f KB for each session, %.0f KB for each that is cached; "+
-		"%.0f runs were pushed out; %.1f MB of heap, %.0f goroutines", *idleSessions, cached, float64(most)/(1<<20), float64(before)/(1<<20), each/(1<<10), float64(most-before)/float64(cached)/(1<<10),
-		in("temporal_sticky_cache_total_forced_eviction_total"), in("go_memstats_heap_inuse_bytes")/(1<<20), in("go_goroutines"))
+	const mb, kb = 1 << 20, 1 << 10
+	grown := float64(most - before)
+	t.Logf("%d idle sessions, %d of them cached: the control worker has %.1f MB, %.1f without; that is %.1f KB for each session, %.0f KB for each that is cached",
+		*idleSessions, cached, float64(most)/mb, float64(before)/mb, grown/float64(*idleSessions)/kb, grown/float64(cached)/kb)
+	t.Logf("%.0f runs were pushed out; %.1f MB of heap, %.0f goroutines",
+		in("temporal_sticky_cache_total_forced_eviction_total"), in("go_memstats_heap_inuse_bytes")/mb, in("go_goroutines"))
 	if most-before > sessionMemory*max(*idleSessions, manySessions) {
 		t.Errorf("that is more than %d KB for each", sessionMemory>>10)
 	}
