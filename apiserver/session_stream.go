@@ -55,7 +55,7 @@ func (s *Server) streamSessionEvents(ctx context.Context, in *streamSessionEvent
 	}
 	err := s.ownedSessions(ctx)
 	if err == nil {
-		want.session, err = s.cfg.Sessions.GetSession(ctx, want.project, in.ID)
+		want.session, err = s.cfg.Sessions.GlanceAtSession(ctx, want.project, in.ID)
 	}
 	if err != nil {
 		return nil, s.sessionProblem(ctx, err)
@@ -162,7 +162,7 @@ func (s *Server) followSession(ctx context.Context, log *eventlog.Log, want sess
 		st := &stream{server: s, out: out, feed: feed, may: s.stillMay(r, keys.ScopeRead)}
 		st.last = func(r *eventlog.Record) bool { return r.Type == sdk.EventSessionClosed }
 		st.over = func(ctx context.Context) bool {
-			session, err := s.cfg.Sessions.GetSession(ctx, want.project, want.session.ID)
+			session, err := s.cfg.Sessions.GlanceAtSession(ctx, want.project, want.session.ID)
 			return err == nil && s.allOfSessionTold(ctx, log, want.project, session)
 		}
 		st.run(r.Context())
