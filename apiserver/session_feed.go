@@ -132,7 +132,7 @@ func (f *sessionFeed) take(ctx context.Context) (*eventlog.Record, error) {
 
 // read reads the next page, and follows the log after the last one.
 func (f *sessionFeed) read(ctx context.Context) error {
-	leave, err := f.server.eventScans.enter(ctx, f.project)
+	leave, err := f.server.sessionScans.enter(ctx, f.project)
 	if err != nil {
 		return err
 	}
@@ -148,12 +148,18 @@ func (f *sessionFeed) read(ctx context.Context) error {
 	}
 	f.first = 0
 	if !page.More {
-		if f.follower, err = f.log.Follow(ctx, f.project, f.filter(), eventlog.After(page.Next)); err != nil {
+		if err := f.follow(ctx, eventlog.After(page.Next)); err != nil {
 			return err
 		}
 	}
 	f.page, f.reached, f.from = page.Records, page.Next, eventlog.After(page.Next)
 	return nil
+}
+
+// follow begins to follow the log.
+func (f *sessionFeed) follow(ctx context.Context, from eventlog.Position) (err error) {
+	f.follower, err = f.log.Follow(ctx, f.project, f.filter(), from)
+	return err
 }
 
 // errUnknownTask says that the beginning of a task has to be read first.

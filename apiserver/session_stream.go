@@ -19,7 +19,8 @@ const clockMargin = time.Minute
 
 type streamSessionEventsInput struct {
 	ID          string `path:"id" doc:"The session's id."`
-	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was read, to go on after it."`
+	After       string `query:"after" doc:"now begins with the next event. Default: with the session's first."`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was read, to go on after it. It goes before after."`
 
 	query query
 	last  []string
@@ -37,6 +38,7 @@ type sessionStream struct {
 	session sdk.Session
 	last    uint64 // the position to go on after, where resumed
 	resumed bool
+	now     bool   // begin with the next event
 	first   uint64 // where the story begins; 0 where it is not there yet, or not asked for
 }
 
@@ -44,18 +46,31 @@ func (w sessionStream) story() eventlog.Story {
 	return eventlog.Story{Kind: eventlog.KindSession, ID: w.session.ID}
 }
 
-// streamSessionEvents follows a session from its first event, or the one after the last that was read, to its close.
-func (s *Server) streamSessionEvents(ctx context.Context, in *streamSessionEventsInput) (*huma.StreamResponse, error) {
-	want := sessionStream{project: callerOf(ctx).project}
-	faults := append(idFaults(in.ID), in.query.faults()...)
+func (in *streamSessionEventsInput) read() (want sessionStream, faults []sdk.Fault) {
+	faults = append(idFaults(in.ID), in.query.faults("after")...)
+	if after := in.query.values["after"]; len(after) > 0 {
+		if want.now = after[0] == "now"; !want.now {
+			faults = append(faults, sdk.Fault{Path: "query.after", Message: "must be now: to go on after an event send its id as Last-Event-ID"})
+		}
+	}
 	last, given, more := lastEventID(in.last)
 	want.last, want.resumed = last, given
-	if faults = append(faults, more...); len(faults) > 0 {
+	if given {
+		want.now = false
+	}
+	return want, append(faults, more...)
+}
+
+// streamSessionEvents follows a session to its close: from its first event, the one after the last that was read, or the next one.
+func (s *Server) streamSessionEvents(ctx context.Context, in *streamSessionEventsInput) (*huma.StreamResponse, error) {
+	want, faults := in.read()
+	if len(faults) > 0 {
 		return nil, s.problem(ctx, invalid(faults))
 	}
+	want.project = callerOf(ctx).project
 	err := s.ownedSessions(ctx)
 	if err == nil {
-		want.session, err = s.cfg.Sessions.GetSession(ctx, want.project, in.ID)
+		want.session, err = s.cfg.Sessions.GlanceAtSession(ctx, want.project, in.ID)
 	}
 	if err != nil {
 		return nil, s.sessionProblem(ctx, err)
@@ -93,7 +108,7 @@ func (s *Server) streamSessionEvents(ctx context.Context, in *streamSessionEvent
 // told looks at the log. Where the beginning of the session's story is wanted and gone it answers history_expired.
 func (w *sessionStream) told(ctx context.Context, log *eventlog.Log) (storyState, error) {
 	story := w.story()
-	if !w.resumed {
+	if !w.resumed && !w.now {
 		page, err := log.Read(ctx, w.project, eventlog.Query{Filter: eventlog.Filter{Story: &story}, Limit: 1})
 		if err != nil || len(page.Records) == 0 {
 			return storyNone, err
@@ -107,10 +122,18 @@ func (w *sessionStream) told(ctx context.Context, log *eventlog.Log) (storyState
 		return storyMore, nil
 	}
 	end, err := log.Terminal(ctx, w.project, story, sdk.EventSessionClosed)
-	if err != nil || end == nil {
+	switch {
+	case err != nil:
+		return storyMore, err
+	case end != nil && w.now:
+		return storyRead, nil
+	case end == nil && w.now:
+		return storyMore, nil
+	case end == nil: // a position that the log does not have is refused here
+		_, err = log.Read(ctx, w.project, eventlog.Query{From: eventlog.After(w.last), Limit: 1, UpTo: max(w.last, 1)})
 		return storyMore, err
 	}
-	page, err := log.Read(ctx, w.project, eventlog.Query{ // a position that the log has not come to is refused here
+	page, err := log.Read(ctx, w.project, eventlog.Query{ // likewise
 		Filter: eventlog.Filter{Types: sdk.EventPatterns{sdk.EventPattern(sdk.EventSessionClosed)}, Story: &story}, From: eventlog.After(w.last), Limit: 1,
 	})
 	if err == nil && len(page.Records) == 0 {
@@ -143,6 +166,8 @@ func (w sessionStream) from() eventlog.Position {
 	return eventlog.Since(opened.Add(-clockMargin))
 }
 
+// followSession takes a place for the stream. Its first page is read as all others are, once the stream is open: however many are opened at
+// once, none of them is refused because others look through the log.
 func (s *Server) followSession(ctx context.Context, log *eventlog.Log, want sessionStream) (*huma.StreamResponse, error) {
 	leave, fault := s.admit(ctx)
 	if fault != nil {
@@ -151,9 +176,11 @@ func (s *Server) followSession(ctx context.Context, log *eventlog.Log, want sess
 	feed := &sessionFeed{
 		server: s, log: log, project: want.project, session: want.session.ID, tasks: map[string]toldTask{}, from: want.from(), first: want.first, reached: want.last,
 	}
-	if err := feed.read(ctx); err != nil {
-		leave()
-		return nil, s.problem(ctx, err)
+	if want.now {
+		if err := feed.follow(ctx, eventlog.Now()); err != nil {
+			leave()
+			return nil, s.problem(ctx, err)
+		}
 	}
 	return s.respond(func(out *sse, r *http.Request) {
 		defer leave()
@@ -162,8 +189,15 @@ func (s *Server) followSession(ctx context.Context, log *eventlog.Log, want sess
 		st := &stream{server: s, out: out, feed: feed, may: s.stillMay(r, keys.ScopeRead)}
 		st.last = func(r *eventlog.Record) bool { return r.Type == sdk.EventSessionClosed }
 		st.over = func(ctx context.Context) bool {
-			session, err := s.cfg.Sessions.GetSession(ctx, want.project, want.session.ID)
+			if feed.follower == nil { // it was not its turn yet to be read
+				return false
+			}
+			session, err := s.cfg.Sessions.GlanceAtSession(ctx, want.project, want.session.ID)
 			return err == nil && s.allOfSessionTold(ctx, log, want.project, session)
+		}
+		if want.now {
+			st.told = feed.at()
+			out.position(st.told) // so that one who loses the connection before the first event misses none
 		}
 		st.run(r.Context())
 	}), nil

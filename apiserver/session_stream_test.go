@@ -165,26 +165,68 @@ func TestSessionStreamReadsByPages(t *testing.T) {
 	}
 }
 
-// TestSessionStreamWaitsItsTurn: who looks through the log with many others waits, and one too many is told so.
-func TestSessionStreamWaitsItsTurn(t *testing.T) {
+// TestSessionStreamsWaitTheirTurn: of a burst of streams none is refused because others look through the log; each is told all once it has
+// its turn, also where its session has closed long ago by then.
+func TestSessionStreamsWaitTheirTurn(t *testing.T) {
 	t.Parallel()
 	h := newHeldSession(t)
+	h.server.times.again, h.server.times.heartbeat, h.server.times.patience = 5*time.Millisecond, 20*time.Millisecond, 0
 	h.converses(t)
-	var leave []func()
-	for range eventScansOfAProject {
-		if of := h.server.eventScans.count("shop"); of == nil {
+	closed := h.session
+	closed.Status, closed.ClosedAt = sdk.SessionClosed, new(time.Now().Add(-time.Hour))
+	h.sessions.put("shop", closed)
+	for range sessionScansOfAProject {
+		if of := h.server.sessionScans.count("shop"); of == nil {
 			t.Fatal("no room")
 		}
-		leave = append(leave, func() { h.server.eventScans.leave("shop") })
 	}
-	if p := h.stream(t).want(http.StatusTooManyRequests).problem(); p.Code != sdk.CodeRateLimited {
-		t.Errorf("%+v", p)
+	var burst []*streaming
+	for range 2 * eventScansOfAProject {
+		burst = append(burst, h.stream(t).begun())
 	}
-	for _, l := range leave {
-		l()
+	for range sessionScansOfAProject {
+		h.server.sessionScans.leave("shop")
 	}
-	if got := h.stream(t).begun().toTheEnd(); len(got) != 7 {
-		t.Errorf("%d events", len(got))
+	for _, st := range burst {
+		if got := st.toTheEnd(); len(got) != 7 {
+			t.Fatalf("%d events", len(got))
+		}
+	}
+	if p := h.stream(t, headerLastEventID, "99").want(http.StatusGone).problem(); p.Code != sdk.CodeHistoryExpired {
+		t.Errorf("beyond the log's end: %+v", p)
+	}
+}
+
+// TestSessionStreamFromNow: nothing of what was before is told, and of a task that goes on what its events need is known.
+func TestSessionStreamFromNow(t *testing.T) {
+	t.Parallel()
+	h := newHeldSession(t)
+	url, s := h.url+"/v1/sessions/"+h.session.ID+"/events", h.session.ID
+	h.tells(t, s, "", sdk.EventSessionStarted, `{}`)
+	h.tells(t, s, "mine", sdk.EventTaskCreated, `{"type":"execute"}`)
+	h.tells(t, s, "mine", sdk.EventTaskProgress, `{"percentage":30}`)
+	live := openStream(t, url+"?after=now", bearing(h.shop)...).begun()
+	if at, _, err := live.block(); err != nil || at.data != "" || at.id != sdk.FormatSequence(3) {
+		t.Fatalf("where it begins: %+v %v", at, err)
+	}
+	if p := h.stream(t, headerLastEventID, "99").want(http.StatusGone).problem(); p.Code != sdk.CodeHistoryExpired {
+		t.Errorf("beyond the log's end: %+v", p)
+	}
+	h.tells(t, s, "mine", sdk.EventTaskInputRequired, `{"prompt":"Which?"}`)
+	h.tells(t, s, "", sdk.EventSessionClosed, `{}`)
+	got := live.toTheEnd()
+	if len(got) != 2 || !strings.Contains(got[0].data, `"taskType":"execute"`) || !strings.Contains(got[0].data, `"percentage":30`) || got[1].event != "session_close" {
+		t.Errorf("%+v", got)
+	}
+	again := openStream(t, url+"?after=now", append(bearing(h.shop), headerLastEventID, "2")...).begun().toTheEnd()
+	if len(again) != 3 || again[0].id != sdk.FormatSequence(3) {
+		t.Errorf("an event that was read goes before it: %+v", again)
+	}
+	openStream(t, url+"?after=now", bearing(h.shop)...).want(http.StatusNoContent)
+	for _, after := range []string{"0", "", "then"} {
+		if p := openStream(t, url+"?after="+after, bearing(h.shop)...).problem(); p.Code != sdk.CodeInvalidInput || len(p.Errors) != 1 || p.Errors[0].Path != "query.after" {
+			t.Errorf("%q: %+v", after, p)
+		}
 	}
 }
 

@@ -76,6 +76,10 @@ func (m *memorySessions) GetSession(_ context.Context, project, id string) (sdk.
 	return session, nil
 }
 
+func (m *memorySessions) GlanceAtSession(ctx context.Context, project, id string) (sdk.Session, error) {
+	return m.GetSession(ctx, project, id)
+}
+
 // ListSessions answers the open sessions, and knows one cursor.
 func (m *memorySessions) ListSessions(_ context.Context, project string, filter sdk.SessionFilter, cursor string) (sdk.SessionPage, error) {
 	m.mu.Lock()

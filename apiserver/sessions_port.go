@@ -14,6 +14,8 @@ type Sessions interface {
 	OpenSession(ctx context.Context, in workflows.SessionInput, digest string) (session sdk.Session, replayed bool, err error)
 	// GetSession answers a session as it stands.
 	GetSession(ctx context.Context, project, id string) (sdk.Session, error)
+	// GlanceAtSession answers of a session at least its status, when it was opened and when it has closed, as cheaply as it can.
+	GlanceAtSession(ctx context.Context, project, id string) (sdk.Session, error)
 	// ListSessions answers a page of the project's sessions; a cursor that came from another filter is invalid_input.
 	ListSessions(ctx context.Context, project string, filter sdk.SessionFilter, cursor string) (sdk.SessionPage, error)
 	// SessionStats counts the project's open sessions.

@@ -26,6 +26,7 @@ type follow struct {
 	filter      EventFilter
 	story       bool                                          // from the first event of one thing to its last
 	over        func(context.Context) (ended bool, err error) // whether the thing of a story has ended; asked when nothing is told of it
+	now         bool                                          // of a session's story: from what comes next on
 	live        bool                                          // the stream has live output
 	pushed      bool                                          // see Pushed
 	output      func(TaskOutput)
@@ -235,6 +236,9 @@ func (f *follow) url() string {
 func (f *follow) begin(q url.Values) {
 	switch {
 	case f.story:
+		if f.now {
+			q.Set("after", "now")
+		}
 	case f.filter.FromStart:
 		q.Set("after", "0")
 	case !f.filter.Since.IsZero():

@@ -9,11 +9,11 @@ import (
 )
 
 // Events answers the session's own stream, from its first event to session_close, as it comes; then it ends. [ResumeAfter] begins after
-// an event that was read before. It is opened again as [Client.Subscribe] is, and ends on the same errors; [OnInterruption] is told of
-// each cut. A session that closed before there was a log has none.
+// an event that was read before, [FromNow] with what comes next. It is opened again as [Client.Subscribe] is, and ends on the same errors;
+// [OnInterruption] is told of each cut. A session that closed before there was a log has none.
 func (s *SessionHandle) Events(ctx context.Context, opts ...FollowOption) iter.Seq2[*SessionEvent, error] {
 	return func(yield func(*SessionEvent, error) bool) {
-		f := following[SessionEvent]{s.client.follow(EventFilter{}, opts, "v1", "sessions", s.id, "events"), readSessionEvent}
+		f := following[SessionEvent]{s.client.follow(EventFilter{}, opts, "v1", "sessions", s.opened.ID, "events"), readSessionEvent}
 		f.output = nil // which only the stream of a task has
 		f.over = func(ctx context.Context) (bool, error) {
 			session, err := s.Get(ctx)
@@ -30,8 +30,9 @@ func (s *SessionHandle) Events(ctx context.Context, opts ...FollowOption) iter.S
 // Subscribe calls a handler with each event that [SessionHandle.Events] would answer, one after the other, in a goroutine of its own, until
 // the session closes. When the subscription ends by an error, the handler is called once more, with the error alone.
 //
-// unsubscribe ends the subscription and waits for the handler to have returned; nothing is called after it. It can be called again. The
-// handler must not call it, since it would wait for itself. What is not unsubscribed lives as long as the session is open.
+// unsubscribe ends the subscription and waits for the handler to have returned, a second at most: the handler can call it too, and goes on
+// after that second. No call of the handler begins after it. It can be called again. What is not unsubscribed lives as long as the session is
+// open.
 func (s *SessionHandle) Subscribe(handler func(*SessionEvent, error), opts ...FollowOption) (unsubscribe func()) {
 	life, end := context.WithCancelCause(context.Background())
 	l, done := s.audience.join(), make(chan struct{})
@@ -51,7 +52,12 @@ func (s *SessionHandle) Subscribe(handler func(*SessionEvent, error), opts ...Fo
 	}()
 	return func() {
 		end(errUnsubscribed)
-		<-done
+		late := time.NewTimer(heardFor)
+		defer late.Stop()
+		select {
+		case <-done:
+		case <-late.C:
+		}
 	}
 }
 

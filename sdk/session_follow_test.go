@@ -21,6 +21,7 @@ type sessionLog struct {
 	mu     sync.Mutex
 	events []sdk.SessionEvent
 	more   chan struct{}
+	opened chan struct{}                                // has one for each stream; nil: nobody asks
 	asked  []string                                     // Last-Event-ID of each stream
 	cut    func(stream, event int) bool                 // whether a stream ends before its n-th event
 	other  func(w http.ResponseWriter, r *http.Request) // answers everything but streams
@@ -51,7 +52,7 @@ func (l *sessionLog) at(n int) (*sdk.SessionEvent, <-chan struct{}) {
 
 func (l *sessionLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case r.URL.Path == "/v1/sessions/s1/events" && r.URL.RawQuery == "":
+	case r.URL.Path == "/v1/sessions/s1/events" && (r.URL.RawQuery == "" || r.URL.RawQuery == "after=now"):
 		l.stream(w, r)
 	case r.URL.Path == "/v1/sessions/s1":
 		l.mu.Lock()
@@ -74,7 +75,12 @@ func (l *sessionLog) stream(w http.ResponseWriter, r *http.Request) {
 	last := r.Header.Get("Last-Event-ID")
 	l.mu.Lock()
 	n := len(l.asked)
-	l.asked = append(l.asked, last)
+	l.asked = append(l.asked, last+r.URL.RawQuery)
+	now := 0
+	if r.URL.RawQuery != "" {
+		now = len(l.events)
+		last = sdk.FormatSequence(uint64(10 * now))
+	}
 	l.mu.Unlock()
 	w.Header().Set("Content-Type", "text/event-stream")
 	say := func(format string, args ...any) {
@@ -84,6 +90,12 @@ func (l *sessionLog) stream(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
 	}
 	say(": hello\n\n")
+	if l.opened != nil {
+		l.opened <- struct{}{}
+	}
+	if now > 0 {
+		say("id: %s\n\n", last)
+	}
 	for i, told := 0, 0; ; {
 		e, more := l.at(i)
 		switch {
@@ -243,6 +255,57 @@ func TestSubscribedHandlersHearOfTheEnd(t *testing.T) {
 	unsubscribe()
 	if diff := cmp.Diff([]string{"session_start", "task_start", "task_complete", "session_close"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestSessionEventsFromNow: what was before is not told, also not after a cut before the first event.
+func TestSessionEventsFromNow(t *testing.T) {
+	t.Parallel()
+	l := &sessionLog{opened: make(chan struct{}, 2), cut: func(stream, _ int) bool { return stream == 0 }}
+	s := l.serve(t)
+	story := sessionStory(1)
+	l.tell(story[:2]...)
+	var got []string
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		for e, err := range s.Events(t.Context(), sdk.FromNow()) {
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			got = append(got, string(e.Type))
+		}
+	}()
+	<-l.opened
+	l.tell(story[2:]...)
+	<-told
+	if diff := cmp.Diff([]string{"task_complete", "session_close"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"after=now", sdk.FormatSequence(23)}, l.asked); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestHandlersCanUnsubscribe themselves: the call returns, and nothing more is told.
+func TestHandlersCanUnsubscribe(t *testing.T) {
+	t.Parallel()
+	l := &sessionLog{}
+	s := l.serve(t)
+	l.tell(sessionStory(1)...)
+	own, returned := make(chan func(), 1), make(chan struct{})
+	calls := 0
+	unsubscribe := s.Subscribe(func(*sdk.SessionEvent, error) {
+		calls++
+		(<-own)()
+		close(returned)
+	})
+	own <- unsubscribe
+	<-returned
+	unsubscribe()
+	if calls != 1 {
+		t.Errorf("called %d times", calls)
 	}
 }
 

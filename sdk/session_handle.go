@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -15,18 +17,29 @@ import (
 // safe for concurrent use.
 type SessionHandle struct {
 	client   *Client
-	id       string
+	opened   Session
 	audience audience
 }
 
-func newSessionHandle(c *Client, id string) *SessionHandle { return &SessionHandle{client: c, id: id} }
+func newSessionHandle(c *Client, opened Session) *SessionHandle {
+	return &SessionHandle{client: c, opened: opened}
+}
 
 // ID is the session's id, with which [Client.Session] takes it up again.
-func (s *SessionHandle) ID() string { return s.id }
+func (s *SessionHandle) ID() string { return s.opened.ID }
+
+// Opened is the session as it stood when it was opened, or taken up again, by this handle: with the models that were chosen for it, and its
+// links. [SessionHandle.Get] answers it as it stands. It shares nothing with other calls.
+func (s *SessionHandle) Opened() Session {
+	out := s.opened
+	out.Metadata = maps.Clone(out.Metadata)
+	out.Lessons, out.FollowUps, out.EpisodeRefs = slices.Clone(out.Lessons), slices.Clone(out.FollowUps), slices.Clone(out.EpisodeRefs)
+	return out
+}
 
 // Get answers the session as it stands.
 func (s *SessionHandle) Get(ctx context.Context) (*Session, error) {
-	return s.client.GetSession(ctx, s.id)
+	return s.client.GetSession(ctx, s.ID())
 }
 
 // Close closes the session as [Client.CloseSession] does. Handlers that are subscribed on this handle have been told of the close when it
@@ -34,7 +47,7 @@ func (s *SessionHandle) Get(ctx context.Context) (*Session, error) {
 func (s *SessionHandle) Close(ctx context.Context) (*Session, error) {
 	heard := s.audience.await(closeOfSession)
 	defer s.audience.forget(heard)
-	session, err := s.client.CloseSession(ctx, s.id)
+	session, err := s.client.CloseSession(ctx, s.ID())
 	if err == nil {
 		heard.wait(ctx)
 	}
@@ -96,13 +109,13 @@ func (s *SessionHandle) SendTask(ctx context.Context, kind TaskType, prompt stri
 		heard.wait(ctx)
 	}
 	if err := task.Err(); err != nil {
-		return nil, fmt.Errorf("task %s of session %s: %w", task.ID, s.id, err)
+		return nil, fmt.Errorf("task %s of session %s: %w", task.ID, s.opened.ID, err)
 	}
 	return resultOf(task), nil
 }
 
-// Send sends a task and answers it as it waits for its turn, without waiting for its end: [Client.WaitForTask] finds it once it has its
-// turn, [SessionHandle.SendTask] with the same key waits for both.
+// Send sends a task and answers it as it waits for its turn, without waiting for its end: [Client.WaitForTask] does that, and so does
+// [SessionHandle.SendTask] with the same key.
 func (s *SessionHandle) Send(ctx context.Context, request SessionTaskRequest, opts ...CallOption) (*Task, error) {
 	d := sending{request: request, key: rand.Text()}
 	for _, o := range opts {
@@ -120,7 +133,7 @@ func (s *SessionHandle) send(ctx context.Context, d sending) (*Task, error) {
 	}
 	var task Task
 	err := s.client.do(ctx, call{
-		method: http.MethodPost, url: s.client.sessionURL(nil, s.id, "tasks"), body: d.request, key: d.key, repeatable: true,
+		method: http.MethodPost, url: s.client.sessionURL(nil, s.opened.ID, "tasks"), body: d.request, key: d.key, repeatable: true,
 	}, &task)
 	if err != nil {
 		return nil, err
@@ -128,7 +141,8 @@ func (s *SessionHandle) send(ctx context.Context, d sending) (*Task, error) {
 	return &task, nil
 }
 
-// toEnd waits for the end of a task of the session, first for its turn: until then there is no such task.
+// toEnd waits for the end of a task of the session, its turn included. Where the service does not find it, as it may be after a long wait just
+// before its run begins, it is asked again while the session is open.
 func (s *SessionHandle) toEnd(ctx context.Context, id string) (*Task, error) {
 	for gap := firstGap; ; gap = min(2*gap, s.client.pollingInterval()) {
 		task, err := s.client.WaitForTask(ctx, id)
@@ -143,7 +157,7 @@ func (s *SessionHandle) toEnd(ctx context.Context, id string) (*Task, error) {
 			if task, err := s.client.GetTask(ctx, id); !errors.Is(err, ErrNotFound) { // it had its turn meanwhile
 				return task, err
 			}
-			return nil, Errorf(CodeConflict, "session %s was closed before task %s had its turn", s.id, id)
+			return nil, Errorf(CodeConflict, "session %s was closed before task %s had its turn", s.opened.ID, id)
 		}
 		if stopped := sleep(ctx, gap); stopped != nil {
 			return nil, fmt.Errorf("waiting for the turn of task %s: %w", id, stopped)

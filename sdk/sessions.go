@@ -34,16 +34,17 @@ func (c *Client) OpenSession(ctx context.Context, config SessionConfig, opts ...
 	if err != nil {
 		return nil, err
 	}
-	return newSessionHandle(c, session.ID), nil
+	return newSessionHandle(c, session), nil
 }
 
 // Session takes a session up again, such as after a restart of the caller. One that is not there is an error of code not_found; one
 // that has closed can still be read and followed.
 func (c *Client) Session(ctx context.Context, id string) (*SessionHandle, error) {
-	if _, err := c.GetSession(ctx, id); err != nil {
+	session, err := c.GetSession(ctx, id)
+	if err != nil {
 		return nil, err
 	}
-	return newSessionHandle(c, id), nil
+	return newSessionHandle(c, *session), nil
 }
 
 // GetSession answers a session as it stands.

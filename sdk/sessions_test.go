@@ -27,13 +27,23 @@ func TestSessionCalls(t *testing.T) {
 	}{
 		"open": {func(ctx context.Context, c *sdk.Client) error {
 			s, err := c.OpenSession(ctx, sdk.SessionConfig{CostTier: "hybrid"})
-			if err == nil && s.ID() != "s1" {
-				err = errors.New("the handle is of " + s.ID())
+			if err != nil {
+				return err
 			}
-			return err
+			if diff := cmp.Diff(wholeSession(), s.Opened()); diff != "" || s.ID() != "s1" {
+				return errors.New("the handle is of " + s.ID() + diff)
+			}
+			s.Opened().Metadata["a"] = "2"
+			if s.Opened().Metadata["a"] != "1" {
+				return errors.New("one answer is changed in another")
+			}
+			return nil
 		}, []answer{away, says(201, wholeSession())}, []string{"POST /v1/sessions", "POST /v1/sessions"}, true},
 		"take up": {func(ctx context.Context, c *sdk.Client) error {
-			_, err := c.Session(ctx, "s1")
+			s, err := c.Session(ctx, "s1")
+			if err == nil && s.Opened().ExecutorModel != "claude-sonnet-4" {
+				err = errors.New("not what was answered")
+			}
 			return err
 		}, []answer{away, says(200, wholeSession())}, []string{"GET /v1/sessions/s1", "GET /v1/sessions/s1"}, false},
 		"close": {func(ctx context.Context, c *sdk.Client) error {

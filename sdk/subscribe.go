@@ -81,6 +81,7 @@ func (c *Client) TaskEvents(ctx context.Context, id string, opts ...FollowOption
 			task, err := c.GetTask(ctx, id)
 			return err == nil && task.Status.Terminal(), err
 		}
+		f.now = false // which only the stream of a session has
 		if f.story, f.live = true, true; f.start() != nil {
 			yield(nil, Errorf(CodeInvalidInput, "a task is resumed after the sequence of an event: a whole number of at most 20 digits"))
 			return
@@ -117,6 +118,12 @@ func LiveOutput(output func(TaskOutput)) FollowOption {
 // [SessionEvent.Sequence]; "" is the first.
 func ResumeAfter(sequence string) FollowOption {
 	return func(f *follow) { f.filter.After = sequence }
+}
+
+// FromNow lets [SessionHandle.Events] and [SessionHandle.Subscribe] begin with what happens from the opening of the stream on, as for one who
+// takes a session up again and has no position. [ResumeAfter] goes before it.
+func FromNow() FollowOption {
+	return func(f *follow) { f.now = true }
 }
 
 // OnInterruption has the function called each time the stream was cut or could not be opened again, with why. It is opened again after it returns.

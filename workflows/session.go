@@ -36,7 +36,7 @@ func newSessionRun(ctx workflow.Context, in SessionInput) *sessionRun {
 	r := &sessionRun{talk: newConversation(in, workflow.GetInfo(ctx).WorkflowStartTime)}
 	r.outbox = &outbox{take: r.talk.takeEvents, story: story{
 		project: in.Project, kind: activities.StorySession, id: in.ID,
-		rest: func(int) string { return sessionEventsWorkflowID(in.Project, in.ID) }, // its few events are one part
+		rest: func(int) string { return SessionEventsWorkflowID(in.Project, in.ID) }, // its few events are one part
 	}}
 	r.shown = r.talk.session.Status
 	if in.Carried != nil {

@@ -83,7 +83,7 @@ func TestSessionTaskIDs(t *testing.T) {
 			t.Errorf("%s can be no id", tc.id)
 		}
 	}
-	if _, _, _, ok := ParseEventsWorkflowID(sessionEventsWorkflowID("p", "s1")); ok {
+	if _, _, _, ok := ParseEventsWorkflowID(SessionEventsWorkflowID("p", "s1")); ok {
 		t.Error("a session's events are taken for a task's")
 	}
 }

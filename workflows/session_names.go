@@ -34,8 +34,19 @@ func ParseSessionTaskID(id string) (session string, ok bool) {
 
 func validSessionID(id string) bool { return len(id) <= MaxSessionID && sdk.ValidID(id) }
 
-// sessionEventsWorkflowID is the id of the run that publishes a session's last events where its own run could not. The story of a session
+// SessionEventsWorkflowID is the id of the run that publishes a session's last events where its own run could not. The story of a session
 // is that of no task, so it is no id of [ParseEventsWorkflowID].
-func sessionEventsWorkflowID(project, id string) string {
-	return "session-events:" + project + ":" + id
+func SessionEventsWorkflowID(project, id string) string {
+	return sessionEventsPrefix + project + ":" + id
+}
+
+const sessionEventsPrefix = "session-events:"
+
+// ParseSessionEventsWorkflowID is the inverse of [SessionEventsWorkflowID]; ok is false for the id of something else.
+func ParseSessionEventsWorkflowID(workflowID string) (project, id string, ok bool) {
+	rest, found := strings.CutPrefix(workflowID, sessionEventsPrefix)
+	if !found {
+		return "", "", false
+	}
+	return ParseSessionWorkflowID(sessionPrefix + rest)
 }

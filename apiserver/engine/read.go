@@ -56,9 +56,14 @@ func (e *Engine) known(workflowID string) (sighting, bool) {
 
 // look forgets what is known of a task and reads it afresh. It does not look at the queue that the task stands in.
 func (e *Engine) look(ctx context.Context, project, id string) (sdk.Task, error) {
-	e.forget(workflows.TaskWorkflowID(project, id))
-	s, err := e.read(ctx, project, id, true)
+	s, err := e.sightAfresh(ctx, project, id)
 	return s.task, err
+}
+
+// sightAfresh is look with what it was answered from.
+func (e *Engine) sightAfresh(ctx context.Context, project, id string) (sighting, error) {
+	e.forget(workflows.TaskWorkflowID(project, id))
+	return e.read(ctx, project, id, true)
 }
 
 // read reads a task; whoever asks at the same time shares the answer. The read goes on when the first asker goes away.

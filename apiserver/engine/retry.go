@@ -26,11 +26,18 @@ func (e *Engine) RetryTask(ctx context.Context, in workflows.TaskInput, digest s
 	return e.CreateTask(ctx, in, digest)
 }
 
-// finishedInput is what a task that has ended was started with.
+// finishedInput is what a task that has ended was started with, or would have been.
 func (e *Engine) finishedInput(ctx context.Context, project, id string) (workflows.TaskInput, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.CallTimeout)
 	defer cancel()
 	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflows.TaskWorkflowID(project, id), "")
+	if isNotFound(err) {
+		in, err := e.neverBegunInput(ctx, project, id)
+		if err != nil {
+			return workflows.TaskInput{}, fault(err)
+		}
+		return in, nil
+	}
 	if err != nil {
 		return workflows.TaskInput{}, fault(err)
 	}

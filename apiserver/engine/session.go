@@ -69,15 +69,39 @@ func (e *Engine) replaySession(ctx context.Context, project, id, digest string) 
 	return s, nil
 }
 
+// glance tells describes for glances apart from those for the whole session.
+const glance = "glance "
+
 // GetSession answers a session as it stands: at most [Config.DescribeTTL] old while it is open, from its close event when it has closed.
 // Where its run could not be asked in time, its counts and what it has learnt may be old, and it is stale.
 func (e *Engine) GetSession(ctx context.Context, project, id string) (sdk.Session, error) {
+	return e.readSession(ctx, project, id, e.sessions, "", e.sessionOf)
+}
+
+// GlanceAtSession answers whether a session is open, since when it is not, and what it was opened with, without asking its run anything: as
+// [Engine.GetSession] but for counts and lists, which are those that its memo has, if any.
+func (e *Engine) GlanceAtSession(ctx context.Context, project, id string) (sdk.Session, error) {
+	return e.readSession(ctx, project, id, e.glimpses, glance, func(_ context.Context, r sessionRun) (sdk.Session, error) {
+		if !r.isOpen() {
+			e.metSession(r)
+		}
+		s := r.base()
+		s.ID, s.Links = r.id, e.sessionLinks(r.project, r.id, r.runID)
+		return s, nil
+	})
+}
+
+// readSession answers a session from a cache, or from a describe of its run; whoever asks at the same time shares the answer. flight tells
+// the describes for one cache from those for another.
+func (e *Engine) readSession(
+	ctx context.Context, project, id string, known *cache[sdk.Session], flight string, of func(context.Context, sessionRun) (sdk.Session, error),
+) (sdk.Session, error) {
 	workflowID := workflows.SessionWorkflowID(project, id)
-	if s, ok := e.sessions.get(workflowID); ok {
+	if s, ok := known.get(workflowID); ok {
 		return s, nil
 	}
-	answer := e.flight.DoChan(workflowID, guarded(func() (any, error) {
-		if s, ok := e.sessions.get(workflowID); ok { // read by another one since the caller looked
+	answer := e.flight.DoChan(flight+workflowID, guarded(func() (any, error) {
+		if s, ok := known.get(workflowID); ok { // read by another one since the caller looked
 			return s, nil
 		}
 		ctx, cancel := context.WithTimeout(e.life, e.cfg.CallTimeout)
@@ -87,11 +111,11 @@ func (e *Engine) GetSession(ctx context.Context, project, id string) (sdk.Sessio
 		if err != nil {
 			return nil, err
 		}
-		s, err := e.sessionOf(ctx, seen)
+		s, err := of(ctx, seen)
 		if err != nil {
 			return nil, err
 		}
-		e.sessions.put(workflowID, s, sessionBytes(s), asOf)
+		known.put(workflowID, s, sessionBytes(s), asOf)
 		return s, nil
 	}))
 	select {
@@ -109,7 +133,9 @@ func (e *Engine) GetSession(ctx context.Context, project, id string) (sdk.Sessio
 func (e *Engine) forgetSession(project, id string) {
 	workflowID := workflows.SessionWorkflowID(project, id)
 	e.sessions.forget(workflowID)
+	e.glimpses.forget(workflowID)
 	e.flight.Forget(workflowID)
+	e.flight.Forget(glance + workflowID)
 }
 
 func (e *Engine) sessionLinks(project, id, runID string) sdk.Links {

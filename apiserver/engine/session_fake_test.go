@@ -32,7 +32,8 @@ type heldSession struct {
 	run     *workflowservice.DescribeWorkflowExecutionResponse // nil: not found
 	tasks   map[string]*workflowservice.DescribeWorkflowExecutionResponse
 	close   *historypb.HistoryEvent
-	input   workflows.SessionInput // of the run's first event
+	input   workflows.SessionInput    // of the run's first event
+	later   []*historypb.HistoryEvent // of the run, one page each
 	started []client.StartWorkflowOptions
 	taken   bool                                            // a start finds the id taken
 	updates func(client.UpdateWorkflowOptions) (any, error) // what an update comes to
@@ -177,10 +178,22 @@ func (s sessionService) PollWorkflowExecutionUpdate(_ context.Context, in *workf
 	return &workflowservice.PollWorkflowExecutionUpdateResponse{Outcome: &updatepb.Outcome{Value: &updatepb.Outcome_Success{Success: payloads(s.held.t, out)}}}, nil
 }
 
-func (s sessionService) GetWorkflowExecutionHistory(context.Context, *workflowservice.GetWorkflowExecutionHistoryRequest, ...grpc.CallOption) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+func (s sessionService) GetWorkflowExecutionHistory(_ context.Context, in *workflowservice.GetWorkflowExecutionHistoryRequest, _ ...grpc.CallOption) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+	if token := in.GetNextPageToken(); len(token) > 0 {
+		n := int(token[0])
+		resp := &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{Events: s.held.later[n-1 : n]}}
+		if n < len(s.held.later) {
+			resp.NextPageToken = []byte{byte(n + 1)}
+		}
+		return resp, nil
+	}
 	first := &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
 		WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{Input: payloads(s.held.t, s.held.input)}}}
-	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{Events: []*historypb.HistoryEvent{first}}}, nil
+	resp := &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{Events: []*historypb.HistoryEvent{first}}}
+	if len(s.held.later) > 0 {
+		resp.NextPageToken = []byte{1}
+	}
+	return resp, nil
 }
 
 func (s sessionService) ListWorkflowExecutions(_ context.Context, in *workflowservice.ListWorkflowExecutionsRequest, _ ...grpc.CallOption) (*workflowservice.ListWorkflowExecutionsResponse, error) {

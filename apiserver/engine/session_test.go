@@ -11,8 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 
@@ -384,5 +387,61 @@ func TestATerminatedSessionsStoryIsEnded(t *testing.T) {
 	if err := json.Unmarshal(last.Data, &end); err != nil || last.Type != sdk.EventSessionClosed || last.Seq != 2 || last.Session != "s1" ||
 		!last.Time.Equal(at(60)) || end.Reason != sdk.CloseFailed {
 		t.Errorf("%+v %+v %v", last, end, err)
+	}
+}
+
+// TestTheLostEndOfASessionIsTold: where a session closed by itself, and the log has its beginning alone, a reader or the sweep brings the end
+// into the log; not while its own side may, and not twice.
+func TestTheLostEndOfASessionIsTold(t *testing.T) {
+	t.Parallel()
+	of := eventlog.Story{Kind: eventlog.KindSession, ID: "s1"}
+	publisher := workflows.SessionEventsWorkflowID("p", "s1")
+	for name, tc := range map[string]struct {
+		closed time.Time
+		rest   enumspb.WorkflowExecutionStatus // of the run that publishes what was left
+		want   int
+	}{
+		"lost":                          {at(60), enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, 2},
+		"its own side goes on":          {at(60), enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, 1},
+		"its own side may not be there": {time.Now(), enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, l := newHeldSession(t), openLog(t)
+			begun := workflows.SessionEvent(h.input, 1, at(0), sdk.EventSessionStarted, sdk.SessionStarted{SessionID: "s1"})
+			if err := l.AppendStory(t.Context(), "p", eventlog.StoryPart{Story: of, Events: []sdk.Event{begun}}); err != nil {
+				t.Fatal(err)
+			}
+			h.state(workflows.SessionState{Status: sdk.SessionClosed, CloseReason: sdk.CloseIdle, CompletedTasks: 4, ClosedAt: ptr(at(59))})
+			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, nil)
+			h.run.WorkflowExecutionInfo.CloseTime = timestamppb.New(tc.closed)
+			h.tasks[publisher] = &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
+				Execution: &commonpb.WorkflowExecution{WorkflowId: publisher}, Status: tc.rest,
+			}}
+			e := newEngine(h, Config{Events: l, SweepInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+			t.Cleanup(e.Close)
+			c, ok := runOfPublisher(h.tasks[publisher].WorkflowExecutionInfo)
+			if !ok {
+				t.Fatal("the run of a publisher is not known")
+			}
+			for range 2 {
+				if later, err := e.endStory(c); err != nil || later != (tc.want == 1) {
+					t.Fatalf("later %t, %v", later, err)
+				}
+			}
+			page, err := l.Read(t.Context(), "p", eventlog.Query{Filter: eventlog.Filter{Story: &of}, Limit: 10})
+			if err != nil || len(page.Records) != tc.want {
+				t.Fatalf("%d events, %v", len(page.Records), err)
+			}
+			if tc.want == 1 {
+				return
+			}
+			last, err := page.Records[1].Event()
+			var end sdk.SessionEnded
+			if json.Unmarshal(last.Data, &end) != nil || err != nil || last.Type != sdk.EventSessionClosed || !last.Time.Equal(at(59)) ||
+				end != (sdk.SessionEnded{SessionID: "s1", Reason: sdk.CloseIdle, CompletedTasks: 4}) {
+				t.Errorf("%+v %+v %v", last, end, err)
+			}
+		})
 	}
 }

@@ -140,9 +140,9 @@ func (r sessionRun) execution() *commonpb.WorkflowExecution {
 	return &commonpb.WorkflowExecution{WorkflowId: workflows.SessionWorkflowID(r.project, r.id), RunId: r.runID}
 }
 
-// askQueue asks a session's run which tasks wait. Queries take turns, as those for progress do.
+// askQueue asks a session's run which tasks wait. Queries take turns, as those for how a session stands do.
 func (e *Engine) askQueue(project, session string) ([]string, error) {
-	out, err := ask(e, workflows.ListQueue, workflows.SessionWorkflowID(project, session))
+	out, err := ask(e, e.queriesOfSessions, workflows.ListQueue, workflows.SessionWorkflowID(project, session))
 	return out.TaskIDs, err
 }
 

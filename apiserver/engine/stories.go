@@ -98,7 +98,7 @@ func endedOutside(s enumspb.WorkflowExecutionStatus) bool {
 // endStory writes the end of a run's story unless the log has it, or the run's own side will. later says that its own side still may.
 func (e *Engine) endStory(c closedRun) (later bool, err error) {
 	if c.session {
-		return false, e.endSession(c)
+		return e.endSession(c)
 	}
 	if _, over := e.stories.over.get(c.runID); over && c.runID != "" {
 		return false, nil

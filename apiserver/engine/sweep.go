@@ -107,8 +107,11 @@ func runOfTask(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
 	return closedRun{project: project, id: id, runID: info.GetExecution().GetRunId()}, ok
 }
 
-// runOfPublisher is the run of the task whose story a publisher did not finish.
+// runOfPublisher is the run of the task, or of the session, whose story a publisher did not finish.
 func runOfPublisher(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
+	if c, ok := publisherOfSession(info); ok {
+		return c, true
+	}
 	project, id, part, ok := workflows.ParseEventsWorkflowID(info.GetExecution().GetWorkflowId())
 	return closedRun{project: project, id: id, part: part}, ok
 }

@@ -183,7 +183,10 @@ func (e *engine) RetryTask(_ context.Context, in workflows.TaskInput, digest str
 	e.mu.Lock()
 	defer e.done()
 	first, err := e.find(in.Project, in.RetryOf)
+	_, waits := e.waiting(in.Project, in.RetryOf)
 	switch {
+	case err != nil && waits:
+		return sdk.Task{}, false, kept.NotEnded()
 	case err != nil && digest == "":
 		return sdk.Task{}, false, err
 	case err != nil: // it is kept no longer; the task that was made from it may be

@@ -73,6 +73,11 @@ func (e *engine) GetSession(_ context.Context, project, id string) (sdk.Session,
 	return s.record(), nil
 }
 
+// GlanceAtSession implements [apiserver.Sessions].
+func (e *engine) GlanceAtSession(ctx context.Context, project, id string) (sdk.Session, error) {
+	return e.GetSession(ctx, project, id)
+}
+
 // SendTask implements [apiserver.Sessions].
 func (e *engine) SendTask(_ context.Context, project, id string, in workflows.SendTaskInput) (task sdk.Task, replayed bool, err error) {
 	e.mu.Lock()

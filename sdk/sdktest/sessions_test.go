@@ -195,3 +195,14 @@ func TestSessionKeys(t *testing.T) {
 		t.Errorf("another body: %v", err)
 	}
 }
+
+// TestRetryOfATaskThatWaits for its turn in a session: it has not ended.
+func TestRetryOfATaskThatWaits(t *testing.T) {
+	t.Parallel()
+	srv := sdktest.New(t)
+	s := open(t, srv, sdk.SessionConfig{})
+	send(t, s, sdk.TypeExecute) // there is no agent
+	if _, err := srv.Client().RetryTask(t.Context(), send(t, s, sdk.TypeExecute).ID); !errors.Is(err, sdk.ErrConflict) {
+		t.Error(err)
+	}
+}
