@@ -30,6 +30,7 @@ type sitting struct {
 	script  script
 	mu      sync.Mutex
 	stories map[string][]sdk.Event // by kind and id
+	order   []string               // of what was told, as a project's log has it
 	client  string                 // of the last task that was started
 	away    atomic.Bool            // the log is
 }
@@ -71,6 +72,7 @@ func (s *sitting) tell(in activities.PublishEventsInput) error {
 			return temporal.NewApplicationError("a gap", string(sdk.CodeConflict))
 		default:
 			s.stories[name] = append(s.stories[name], e)
+			s.order = append(s.order, in.ID+" "+string(e.Type))
 		}
 	}
 	return nil
