@@ -81,14 +81,32 @@ func (c *conversation) take(now time.Time, in SendTaskInput) SendTaskOutput {
 	c.queue = append(c.queue, w)
 	c.queued += size
 	c.sent++
-	c.written += size + sessionTaskWeight
+	c.written += size + sentTaskWeight
 	c.session.QueuedTasks, c.session.LastActivityAt = len(c.queue), now
-	c.keys = append(c.keys, SessionKey{TaskID: in.TaskID, Digest: in.Digest})
-	c.keys = slices.Clone(c.keys[max(0, len(c.keys)-maxSessionKeys):])
+	c.keep(SessionKey{TaskID: in.TaskID, Digest: in.Digest})
 	return SendTaskOutput{Task: c.waitingView(w, now), Digest: in.Digest, Nonce: nonce}
 }
 
-// key is a task that was sent before, if it is one of the newest.
+// keep keeps the key of a task that is taken. Of those before, it leaves the oldest out that have no task which waits.
+func (c *conversation) keep(key SessionKey) {
+	keys := append(slices.Clone(c.keys), key)
+	if more := len(keys) - maxSessionKeys; more > 0 {
+		waiting := map[string]bool{key.TaskID: true}
+		for _, id := range c.waitingIDs() {
+			waiting[id] = true
+		}
+		keys = slices.DeleteFunc(keys, func(k SessionKey) bool {
+			if more <= 0 || waiting[k.TaskID] {
+				return false
+			}
+			more--
+			return true
+		})
+	}
+	c.keys = keys
+}
+
+// key is a task that was sent before, if it waits or is one of the newest.
 func (c *conversation) key(taskID string) (SessionKey, bool) {
 	i := slices.IndexFunc(c.keys, func(k SessionKey) bool { return k.TaskID == taskID })
 	if i < 0 {

@@ -64,7 +64,7 @@ type CloseSessionOutput struct {
 type SessionCarried struct {
 	Session sdk.Session     `json:"session"`
 	Queue   []SendTaskInput `json:"queue,omitempty"`
-	Keys    []SessionKey    `json:"keys,omitempty"` // of the newest tasks, so that the same asking is known
+	Keys    []SessionKey    `json:"keys,omitempty"` // of the newest tasks and those that wait, so that the same asking is known
 	Seq     int             `json:"seq"`            // of the session's own events
 	// Events are those that the log has not acknowledged, and Acknowledged is up to which one it has.
 	Events       []sdk.Event `json:"events,omitempty"`
