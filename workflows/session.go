@@ -34,6 +34,7 @@ type sessionRun struct {
 
 func newSessionRun(ctx workflow.Context, in SessionInput) *sessionRun {
 	r := &sessionRun{talk: newConversation(in, workflow.GetInfo(ctx).WorkflowStartTime)}
+	r.talk.begins(workflow.Now(ctx))
 	r.outbox = &outbox{take: r.talk.takeEvents, story: story{
 		project: in.Project, kind: activities.StorySession, id: in.ID,
 		rest: func(int) string { return sessionEventsWorkflowID(in.Project, in.ID) }, // its few events are one part

@@ -39,6 +39,7 @@ type conversation struct {
 	queue   []waitingTask
 	dropped []waitingTask // cancelled before their turn; their end is to be recorded
 	keys    []SessionKey  // of the newest tasks and those that wait, oldest first
+	first   bool          // this is the session's first run
 	stop    *string       // why the task that has its turn is to be stopped; nil: it is not
 
 	tasks   int // that had their turn in this run
@@ -62,7 +63,7 @@ func newConversation(in SessionInput, started time.Time) *conversation {
 	in.Config = ResolveSession(in.Config, in.ModelOverrides)
 	c := &conversation{in: in}
 	if in.Carried == nil {
-		c.session = NewSession(in, started)
+		c.first, c.session = true, NewSession(in, started)
 		c.tellStarted()
 		return c
 	}
@@ -76,6 +77,14 @@ func newConversation(in SessionInput, started time.Time) *conversation {
 	c.session.QueuedTasks = len(c.queue)
 	c.in.Carried = nil // what was in it is held once
 	return c
+}
+
+// begins says when the run begins by its own clock. A session that was just opened is idle from then on: what was before, be it that the
+// clock of whoever opened it is off or that nobody held the session yet, is not counted.
+func (c *conversation) begins(now time.Time) {
+	if c.first {
+		c.session.LastActivityAt = now
+	}
 }
 
 // fault is why the session can not be held, or nil: no client of ours would have opened it.

@@ -292,21 +292,40 @@ func TestConversation_KnowsWhatWaits(t *testing.T) {
 	c.dropped = nil
 	c = newTalkOf(c.carried(nil, 0))
 	for name, tc := range map[string]struct {
-		in SendTaskInput
+		in     SendTaskInput
+		nonce  string
+		status sdk.Status
 	}{
-		"one that waits":           {send(1)},
-		"one that waits no longer": {send(rest - 1)},
+		"the very asking":          {send(1), "nonce 1", sdk.StatusQueued},
+		"one that waits no longer": {send(rest - 1), fmt.Sprint("nonce ", rest-1), ""},
+		"another asking":           {sendOf(1, "do it"), "", ""},
 	} {
 		if err := c.check(tc.in); err != nil {
 			t.Error(name, err)
 		}
 		out := c.take(noon(), tc.in)
-		if out.Task.ID != tc.in.TaskID || out.Nonce != "" || out.Task.Status != "" {
+		if out.Task.ID != tc.in.TaskID || out.Nonce != tc.nonce || out.Task.Status != tc.status {
 			t.Errorf("%s: %+v", name, out)
 		}
 	}
 	if len(c.queue) != 1 {
 		t.Errorf("%d wait", len(c.queue))
+	}
+}
+
+// TestConversation_IsIdleFromItsBegin: the time before anybody held the session, or by another clock, is not counted.
+func TestConversation_IsIdleFromItsBegin(t *testing.T) {
+	t.Parallel()
+	in := SessionInput{Project: "p", ID: "s1", CreatedAt: noon().Add(-time.Hour)}
+	c := newConversation(in, noon().Add(-time.Minute))
+	c.begins(noon())
+	if left := c.idleFor(noon()); left != 30*time.Minute || !c.session.CreatedAt.Equal(in.CreatedAt) {
+		t.Errorf("%s left, opened at %s", left, c.session.CreatedAt)
+	}
+	c = newConversation(c.carried(nil, 0), noon().Add(10*time.Minute))
+	c.begins(noon().Add(10 * time.Minute))
+	if left := c.idleFor(noon().Add(10 * time.Minute)); left != 20*time.Minute {
+		t.Errorf("%s left as it goes on", left)
 	}
 }
 

@@ -295,7 +295,7 @@ func TestSession_Closes(t *testing.T) {
 	s.close(time.Minute)
 	s.close(time.Minute)
 	late := s.after(time.Minute, 3, sdk.TypeExecute, "the third")
-	again := s.after(time.Minute, 2, sdk.TypeExecute, "the second")
+	again := s.after(time.Minute, 2, sdk.TypeExecute, "the second", func(in *workflows.SendTaskInput) { in.Nonce = "another" })
 	session := s.hold(sessionInput())
 	if session.CloseReason != sdk.CloseRequested || session.CompletedTasks != 0 || session.FailedTasks != 2 || len(s.script.given) != 1 {
 		t.Errorf("%+v, and %d attempts", session, len(s.script.given))

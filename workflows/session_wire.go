@@ -40,7 +40,8 @@ type SendTaskInput struct {
 }
 
 // SendTaskOutput is the task as it waits for its turn: its input is made when that has come. Digest and Nonce are those of the asking that
-// was taken: another one with the same id is given this very answer. Of a task that was sent long before, the id and the digest are known.
+// was taken: another one with the same id is given this very answer. Of a task that was sent before, the id and the digest are known, and
+// with the nonce of its own asking, which the answer repeats then, the rest too while it waits.
 type SendTaskOutput struct {
 	Task   sdk.Task `json:"task"`
 	Digest string   `json:"digest,omitempty"`
@@ -81,8 +82,9 @@ type SessionState struct {
 	CloseReason    sdk.CloseReason   `json:"closeReason,omitempty"`
 }
 
-// SessionKey is a task that was sent before, and the digest of its asking.
+// SessionKey is a task that was sent before, with the digest and the nonce of its asking.
 type SessionKey struct {
 	TaskID string `json:"taskId"`
 	Digest string `json:"digest,omitempty"`
+	Nonce  string `json:"nonce,omitempty"`
 }
