@@ -19,6 +19,7 @@ type item struct {
 type shown struct {
 	name string
 	data []byte // one line
+	at   uint64 // the position after which to go on
 }
 
 // feed is where a stream's items come from. It is for one goroutine.

@@ -23,11 +23,14 @@ type sessionFeed struct {
 	project, session string
 
 	tasks    map[string]toldTask // those that have begun and not ended, by id
+	open     map[string]bool     // of which the same can be said, as far as the session's close waits for them
+	origin   *eventlog.Position  // where to look for those that began before the stream does; nil: there are none, or they are found
 	from     eventlog.Position   // where the next page begins
 	first    uint64              // what the first page has to hold; 0 for nothing
 	reached  uint64              // everything up to here was read
 	page     []*eventlog.Record  // read and not yet told
 	held     *eventlog.Record    // taken, and not yet told
+	late     lateClose           // which is put off
 	follower *eventlog.Follower  // nil while there may be another page
 }
 
@@ -37,11 +40,18 @@ func (f *sessionFeed) filter() eventlog.Filter {
 
 // next waits for the session's next event.
 func (f *sessionFeed) next(ctx context.Context) (item, error) {
-	r, err := f.take(ctx)
-	if err != nil {
-		return item{}, err
+	for {
+		r, err := f.take(ctx)
+		if err != nil {
+			return item{}, err
+		}
+		if later, err := f.putOff(ctx, r); err != nil {
+			return item{}, err
+		} else if later {
+			continue
+		}
+		return f.tell(r, func(e sdk.Event) (toldTask, error) { return f.task(ctx, r, e) })
 	}
-	return f.tell(r, func(e sdk.Event) (toldTask, error) { return f.task(ctx, r, e) })
 }
 
 // ready answers an event that is at hand, unless something has to be looked up before it is told.
@@ -50,12 +60,18 @@ func (f *sessionFeed) ready() (item, bool) {
 	switch {
 	case f.held != nil:
 		r = f.held
+	case f.closes():
+		r = f.late.record
 	case len(f.page) > 0:
 		r, f.page = f.page[0], f.page[1:]
 	case f.follower != nil:
 		r = f.follower.Ready()
 	}
 	if r == nil {
+		return item{}, false
+	}
+	if r.Type == sdk.EventSessionClosed && r != f.late.record { // it may have to be put off
+		f.held = r
 		return item{}, false
 	}
 	i, err := f.tell(r, f.known)
@@ -82,14 +98,20 @@ func (f *sessionFeed) tell(r *eventlog.Record, taskOf func(sdk.Event) (toldTask,
 	if err != nil {
 		return item{}, err
 	}
+	id := f.idOf(r)
 	f.remember(e, task.after(e, d))
 	f.held, f.reached = nil, max(f.reached, r.Sequence)
-	return item{record: r, shown: &shown{name: string(told.Type), data: data}}, nil
+	if r == f.late.record {
+		f.late = lateClose{}
+	}
+	return item{record: r, shown: &shown{name: string(told.Type), data: data, at: id}}, nil
 }
 
 // at is the position after which to go on later.
 func (f *sessionFeed) at() uint64 {
 	switch {
+	case f.late.record != nil:
+		return f.late.record.Sequence - 1
 	case f.held != nil:
 		return f.held.Sequence - 1
 	case len(f.page) > 0:
@@ -113,6 +135,8 @@ func (f *sessionFeed) take(ctx context.Context) (*eventlog.Record, error) {
 		switch {
 		case f.held != nil:
 			return f.held, nil
+		case f.closes():
+			return f.late.record, nil
 		case len(f.page) > 0:
 			r := f.page[0]
 			f.page = f.page[1:]
@@ -227,10 +251,11 @@ func (f *sessionFeed) expired(ctx context.Context, id string, known toldTask) (t
 func (f *sessionFeed) remember(e sdk.Event, now toldTask) {
 	switch {
 	case e.Task == "":
-	case e.Type == sdk.EventTaskCompleted, e.Type == sdk.EventTaskFailed, e.Type == sdk.EventTaskCancelled:
+	case endsTask(e.Type):
 		delete(f.tasks, e.Task)
+		delete(f.open, e.Task)
 	default:
-		f.tasks[e.Task] = now
+		f.tasks[e.Task], f.open[e.Task] = now, true
 	}
 }
 

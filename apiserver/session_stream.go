@@ -159,6 +159,11 @@ func (w sessionStream) from() eventlog.Position {
 	if w.resumed {
 		return eventlog.After(w.last)
 	}
+	return w.opened()
+}
+
+// opened is a position before everything of the session.
+func (w sessionStream) opened() eventlog.Position {
 	opened := w.session.CreatedAt
 	if now := time.Now(); opened.After(now) { // by a clock that is ahead
 		opened = now
@@ -174,7 +179,11 @@ func (s *Server) followSession(ctx context.Context, log *eventlog.Log, want sess
 		return nil, s.problem(ctx, fault)
 	}
 	feed := &sessionFeed{
-		server: s, log: log, project: want.project, session: want.session.ID, tasks: map[string]toldTask{}, from: want.from(), first: want.first, reached: want.last,
+		server: s, log: log, project: want.project, session: want.session.ID, tasks: map[string]toldTask{}, open: map[string]bool{},
+		from: want.from(), first: want.first, reached: want.last,
+	}
+	if want.resumed {
+		feed.origin = new(want.opened())
 	}
 	if want.now {
 		if err := feed.follow(ctx, eventlog.Now()); err != nil {

@@ -149,9 +149,10 @@ func TestSessionStreamReadsByPages(t *testing.T) {
 	st := h.stream(t).begun()
 	h.seqs["task/mine"] = 1 + steps
 	h.tells(t, h.session.ID, "mine", sdk.EventTaskInputRequired, `{}`)
+	h.tells(t, h.session.ID, "mine", sdk.EventTaskCompleted, `{}`)
 	h.tells(t, h.session.ID, "", sdk.EventSessionClosed, `{}`)
 	frames := st.toTheEnd()
-	if len(frames) != steps+4 {
+	if len(frames) != steps+5 {
 		t.Fatalf("%d events", len(frames))
 	}
 	for i, f := range frames[2 : 2+steps] {

@@ -113,12 +113,13 @@ func (st *stream) write(i item) bool {
 		return false
 	}
 	if i.shown != nil {
-		st.out.id(i.record.Sequence)
+		st.out.id(i.shown.at)
 		st.out.frame(i.shown.name, i.shown.data)
+		st.told = max(st.told, i.shown.at)
 	} else {
 		st.out.record(i.record)
+		st.told = max(st.told, i.record.Sequence)
 	}
-	st.told = max(st.told, i.record.Sequence)
 	st.server.metrics.delivered.Inc()
 	return st.last != nil && st.last(i.record)
 }

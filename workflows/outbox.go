@@ -14,6 +14,7 @@ import (
 
 const (
 	avoidLog = 10 * time.Second // after a failure, by the run's clock
+	holdFor  = 10 * time.Second // that a run which holds stays open at its end for a log that is away, by the run's clock
 
 	// What goes into the log at once. A call's events stand in one payload, which Temporal bounds at 2 MB.
 	outboxBytes  = 1 << 20
@@ -25,6 +26,7 @@ const (
 type outbox struct {
 	story story
 	take  func() []sdk.Event
+	holds bool // another run tells on after this one's end: it stays open until the log has all of it, or for holdFor
 
 	pending      []sdk.Event // that the log has not acknowledged
 	acknowledged int         // the seq of the last one that it has
@@ -75,16 +77,34 @@ func (o *outbox) more() bool {
 // finish sees to it that everything reaches the log, now or later. When it returns the run can be closed.
 func (o *outbox) finish(ctx workflow.Context) {
 	calm, _ := workflow.NewDisconnectedContext(ctx)
-	o.closing = true
-	if err := workflow.Await(calm, func() bool { return !o.local }); err != nil {
-		return
-	}
+	o.stop(calm)
 	for o.more() {
 		if o.ordinary || !o.tryLocally(calm) {
-			o.handOver(calm)
+			if !o.hold(calm) {
+				o.handOver(calm)
+			}
 			return
 		}
 	}
+}
+
+// stop ends the publishing beside the run. When it returns no local activity is under way.
+func (o *outbox) stop(calm workflow.Context) {
+	o.closing = true
+	_ = workflow.Await(calm, func() bool { return !o.local }) // nothing ends calm
+}
+
+// hold goes on publishing beside the run for a while, where it holds, and reports whether the log has everything.
+func (o *outbox) hold(calm workflow.Context) bool {
+	if !o.holds {
+		return false
+	}
+	late, stop := deadline(calm, holdFor, "waiting for the event log")
+	defer stop()
+	o.closing = false
+	_ = workflow.Await(calm, func() bool { return late.IsReady() || len(o.pending) == 0 }) // nothing ends calm
+	o.stop(calm)
+	return !o.more()
 }
 
 // tryLocally publishes a batch in this workflow task; false says that it was not acknowledged.

@@ -12,7 +12,7 @@ import (
 // Session runs one session to its end: what it is sent, one task at a time and in order, each in a run of its own. Its history is bounded:
 // between two tasks it goes on as another run, after 500 of them, with 1000 that were sent, with 16 MB written, or when the server suggests
 // it; and while one task runs it takes others up to 1500 and 32 MB, of which 200 and 1.2 MB may wait. Nobody notices: what waits, the
-// keys of the newest 200 and the number of the last event go with it.
+// keys of those and of the newest 200, and the number of the last event go with it.
 func Session(ctx workflow.Context, in SessionInput) (sdk.Session, error) {
 	run := newSessionRun(ctx, in)
 	if err := run.setUp(ctx); err != nil {
@@ -34,6 +34,7 @@ type sessionRun struct {
 
 func newSessionRun(ctx workflow.Context, in SessionInput) *sessionRun {
 	r := &sessionRun{talk: newConversation(in, workflow.GetInfo(ctx).WorkflowStartTime)}
+	r.talk.begins(workflow.Now(ctx))
 	r.outbox = &outbox{take: r.talk.takeEvents, story: story{
 		project: in.Project, kind: activities.StorySession, id: in.ID,
 		rest: func(int) string { return SessionEventsWorkflowID(in.Project, in.ID) }, // its few events are one part

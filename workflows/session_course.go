@@ -21,11 +21,13 @@ const (
 	goOnWritten       = 16 << 20
 	// maxQueueBytes is how much the tasks that wait may take. They are handed over to the next run in one payload, which Temporal bounds at 2 MB.
 	maxQueueBytes = 1200 << 10
-	// maxSessionKeys is how many of the newest tasks are known again without a look at their runs.
+	// maxSessionKeys is how many of the newest tasks are known again without a look at their runs; those that wait are in any case.
 	maxSessionKeys = 200
 	// maxLesson is how many bytes a session keeps of a lesson, a follow-up or an episode reference.
 	maxLesson = 512
-	// sessionTaskWeight is about how many bytes a task is in the session's history beside what it was sent with and its record.
+	// sentTaskWeight is about how many bytes the sending of a task is in the session's history beside what it was sent with, sessionTaskWeight
+	// its turn beside that and its record.
+	sentTaskWeight    = 4 << 10
 	sessionTaskWeight = 24 << 10
 )
 
@@ -36,7 +38,8 @@ type conversation struct {
 	session sdk.Session
 	queue   []waitingTask
 	dropped []waitingTask // cancelled before their turn; their end is to be recorded
-	keys    []SessionKey  // of the newest tasks, oldest first
+	keys    []SessionKey  // of the newest tasks and those that wait, oldest first
+	first   bool          // this is the session's first run
 	stop    *string       // why the task that has its turn is to be stopped; nil: it is not
 
 	tasks   int // that had their turn in this run
@@ -60,7 +63,7 @@ func newConversation(in SessionInput, started time.Time) *conversation {
 	in.Config = ResolveSession(in.Config, in.ModelOverrides)
 	c := &conversation{in: in}
 	if in.Carried == nil {
-		c.session = NewSession(in, started)
+		c.first, c.session = true, NewSession(in, started)
 		c.tellStarted()
 		return c
 	}
@@ -74,6 +77,14 @@ func newConversation(in SessionInput, started time.Time) *conversation {
 	c.session.QueuedTasks = len(c.queue)
 	c.in.Carried = nil // what was in it is held once
 	return c
+}
+
+// begins says when the run begins by its own clock. A session that was just opened is idle from then on: what was before, be it that the
+// clock of whoever opened it is off or that nobody held the session yet, is not counted.
+func (c *conversation) begins(now time.Time) {
+	if c.first {
+		c.session.LastActivityAt = now
+	}
 }
 
 // fault is why the session can not be held, or nil: no client of ours would have opened it.

@@ -212,7 +212,7 @@ func TestConversation_IsDue(t *testing.T) {
 	for ; !c.due(false); n++ {
 		done(c, n, 1)
 	}
-	if c.written > goOnWritten+3*sessionTaskWeight || n > maxSessionTasks {
+	if n != maxSessionTasks {
 		t.Errorf("%d small tasks in a run, %d bytes", n, c.written)
 	}
 	c = newTalk()
@@ -265,18 +265,86 @@ func TestConversation_KeepsTheNewest(t *testing.T) {
 	}
 }
 
+// TestConversation_KnowsWhatWaits: a task that waits is known again however many are sent after it, also as the session goes on.
+func TestConversation_KnowsWhatWaits(t *testing.T) {
+	t.Parallel()
+	c := newTalk()
+	send := func(n int) SendTaskInput {
+		in := sendOf(n, "do it")
+		in.Nonce = fmt.Sprint("nonce ", n)
+		return in
+	}
+	const rest = 2 * maxSessionKeys
+	c.take(noon(), send(0))
+	c.turn(noon())
+	for n := 1; n <= 2; n++ {
+		c.take(noon(), send(n))
+	}
+	c.cancelTask(CancelRequestedInput{TaskID: send(2).TaskID}) // its end is yet to be recorded
+	for n := 3; n < rest; n++ {
+		c.take(noon(), send(n))
+		c.cancelTask(CancelRequestedInput{TaskID: send(n).TaskID})
+		c.dropped = c.dropped[:1]
+	}
+	if len(c.keys) != maxSessionKeys || c.keys[0].TaskID != send(1).TaskID || c.keys[1].TaskID != send(2).TaskID {
+		t.Fatalf("%d keys from %+v", len(c.keys), c.keys[:2])
+	}
+	c.dropped = nil
+	c = newTalkOf(c.carried(nil, 0))
+	for name, tc := range map[string]struct {
+		in     SendTaskInput
+		nonce  string
+		status sdk.Status
+	}{
+		"the very asking":          {send(1), "nonce 1", sdk.StatusQueued},
+		"one that waits no longer": {send(rest - 1), fmt.Sprint("nonce ", rest-1), ""},
+		"another asking":           {sendOf(1, "do it"), "", ""},
+	} {
+		if err := c.check(tc.in); err != nil {
+			t.Error(name, err)
+		}
+		out := c.take(noon(), tc.in)
+		if out.Task.ID != tc.in.TaskID || out.Nonce != tc.nonce || out.Task.Status != tc.status {
+			t.Errorf("%s: %+v", name, out)
+		}
+	}
+	if len(c.queue) != 1 {
+		t.Errorf("%d wait", len(c.queue))
+	}
+}
+
+// TestConversation_IsIdleFromItsBegin: the time before anybody held the session, or by another clock, is not counted.
+func TestConversation_IsIdleFromItsBegin(t *testing.T) {
+	t.Parallel()
+	in := SessionInput{Project: "p", ID: "s1", CreatedAt: noon().Add(-time.Hour)}
+	c := newConversation(in, noon().Add(-time.Minute))
+	c.begins(noon())
+	if left := c.idleFor(noon()); left != 30*time.Minute || !c.session.CreatedAt.Equal(in.CreatedAt) {
+		t.Errorf("%s left, opened at %s", left, c.session.CreatedAt)
+	}
+	c = newConversation(c.carried(nil, 0), noon().Add(10*time.Minute))
+	c.begins(noon().Add(10 * time.Minute))
+	if left := c.idleFor(noon().Add(10 * time.Minute)); left != 20*time.Minute {
+		t.Errorf("%s left as it goes on", left)
+	}
+}
+
 // FuzzConversation: whatever comes, in whatever order: what was taken has its turn or its end, once, in order.
 func FuzzConversation(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 2, 0, 3, 4, 1, 5})
 	f.Add([]byte{0, 0, 0, 3, 3, 6, 1, 2, 1, 2})
+	f.Add([]byte{0, 0, 0, 2, 4, 6, 0, 3, 2, 5, 7, 3})
 	f.Fuzz(func(t *testing.T, steps []byte) {
 		c := newTalk()
-		sent, began, dropped, running := 0, []string{}, []string{}, false
+		sent, began, dropped, running, over := 0, []string{}, []string{}, false, false
 		for i, step := range steps {
-			switch step % 7 {
+			switch step % 8 {
 			case 0, 1:
 				in := sendOf(sent, "do it")
 				if c.check(in) == nil {
+					if over {
+						t.Fatal("a session that closes takes a task")
+					}
 					c.take(noon(), in)
 					sent++
 				}
@@ -284,6 +352,9 @@ func FuzzConversation(f *testing.F) {
 				if !running {
 					var in TaskInput
 					if in, _, running = c.turn(noon()); running {
+						if over {
+							t.Fatal("a session that closes has a task done")
+						}
 						began = append(began, in.ID)
 					}
 				}
@@ -294,25 +365,34 @@ func FuzzConversation(f *testing.F) {
 				}
 			case 4:
 				c.cancelTask(CancelRequestedInput{TaskID: sendOf(i%(sent+1), "").TaskID})
+			case 7:
+				if sent > 0 && c.check(sendOf(i%sent, "do it")) == nil && c.take(noon(), sendOf(i%sent, "do it")).Task.Status != "" {
+					t.Fatal("a task is taken twice")
+				}
 			case 5:
 				if !running && len(c.dropped) == 0 && c.due(true) {
 					c = newTalkOf(c.carried(c.takeEvents(), 0))
 				}
 			case 6:
-				if i == len(steps)-1 {
-					c.closing(sdk.CloseRequested)
+				if begins := c.closing(sdk.CloseRequested); begins == over || c.due(true) {
+					t.Fatalf("it begins to close: %t, and goes on: %t", begins, c.due(true))
 				}
+				over = true
 			}
 			for in, _, ok := c.nextDropped(); ok; in, _, ok = c.nextDropped() {
 				dropped = append(dropped, in.ID)
 			}
 		}
 		all := slices.Concat(began, dropped, c.waitingIDs())
-		seen := map[string]bool{}
+		seen, number := map[string]bool{}, map[string]int{}
 		for _, id := range all {
 			seen[id] = true
 		}
-		if len(all) != sent || len(seen) != sent || c.session.QueuedTasks != len(c.queue) || c.queued < 0 || len(c.queue) == 0 && c.queued != 0 {
+		for n := range sent {
+			number[sendOf(n, "").TaskID] = n
+		}
+		inOrder := slices.IsSortedFunc(slices.Concat(began, c.waitingIDs()), func(a, b string) int { return number[a] - number[b] })
+		if !inOrder || over && len(c.queue) > 0 || len(all) != sent || len(seen) != sent || c.session.QueuedTasks != len(c.queue) || c.queued < 0 || len(c.queue) == 0 && c.queued != 0 {
 			t.Fatalf("%d were sent: %q had their turn, %q were cancelled, %q wait", sent, began, dropped, c.waitingIDs())
 		}
 	})

@@ -56,7 +56,7 @@ func TestSession_GoesOnAsAnotherRun(t *testing.T) {
 	again := after.after(time.Minute, 1, sdk.TypeExecute, "task 1")
 	after.after(time.Minute, 4, sdk.TypeExecute, "task 4")
 	session := after.hold(next)
-	if again.code != "" || again.out.Digest != "digest 1" || again.out.Nonce != "" || again.out.Task.ID != turnID(1) {
+	if again.code != "" || again.out.Digest != "digest 1" || again.out.Nonce != "nonce" || again.out.Task.ID != turnID(1) {
 		t.Errorf("the same again: %+v", again)
 	}
 	if d := cmp.Diff([]string{"execute by ollama: task 2", "execute by ollama: task 4"}, after.prompts()); d != "" {

@@ -69,7 +69,7 @@ func (c *conversation) room(in SendTaskInput) error {
 // take puts a task that check let through at the end of the queue. One that was sent before is answered with the digest of that asking.
 func (c *conversation) take(now time.Time, in SendTaskInput) SendTaskOutput {
 	if key, ok := c.key(in.TaskID); ok {
-		return SendTaskOutput{Task: sdk.Task{ID: key.TaskID, SessionID: c.in.ID}, Digest: key.Digest}
+		return c.taken(now, key, in.Nonce)
 	}
 	nonce := in.Nonce
 	in.Nonce = ""
@@ -81,14 +81,46 @@ func (c *conversation) take(now time.Time, in SendTaskInput) SendTaskOutput {
 	c.queue = append(c.queue, w)
 	c.queued += size
 	c.sent++
-	c.written += size + sessionTaskWeight
+	c.written += size + sentTaskWeight
 	c.session.QueuedTasks, c.session.LastActivityAt = len(c.queue), now
-	c.keys = append(c.keys, SessionKey{TaskID: in.TaskID, Digest: in.Digest})
-	c.keys = slices.Clone(c.keys[max(0, len(c.keys)-maxSessionKeys):])
+	c.keep(SessionKey{TaskID: in.TaskID, Digest: in.Digest, Nonce: nonce})
 	return SendTaskOutput{Task: c.waitingView(w, now), Digest: in.Digest, Nonce: nonce}
 }
 
-// key is a task that was sent before, if it is one of the newest.
+// taken answers for a task that was sent before. An asking with its nonce is that very one, whose answer was lost as the session went on as
+// another run.
+func (c *conversation) taken(now time.Time, key SessionKey, nonce string) SendTaskOutput {
+	out := SendTaskOutput{Task: sdk.Task{ID: key.TaskID, SessionID: c.in.ID}, Digest: key.Digest}
+	if nonce == "" || nonce != key.Nonce {
+		return out
+	}
+	out.Nonce = nonce
+	if i := slices.IndexFunc(c.queue, func(w waitingTask) bool { return w.TaskID == key.TaskID }); i >= 0 {
+		out.Task = c.waitingView(c.queue[i], now)
+	}
+	return out
+}
+
+// keep keeps the key of a task that is taken. Of those before, it leaves the oldest out that have no task which waits.
+func (c *conversation) keep(key SessionKey) {
+	keys := append(slices.Clone(c.keys), key)
+	if more := len(keys) - maxSessionKeys; more > 0 {
+		waiting := map[string]bool{key.TaskID: true}
+		for _, id := range c.waitingIDs() {
+			waiting[id] = true
+		}
+		keys = slices.DeleteFunc(keys, func(k SessionKey) bool {
+			if more <= 0 || waiting[k.TaskID] {
+				return false
+			}
+			more--
+			return true
+		})
+	}
+	c.keys = keys
+}
+
+// key is a task that was sent before, if it waits or is one of the newest.
 func (c *conversation) key(taskID string) (SessionKey, bool) {
 	i := slices.IndexFunc(c.keys, func(k SessionKey) bool { return k.TaskID == taskID })
 	if i < 0 {

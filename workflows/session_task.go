@@ -60,8 +60,12 @@ func (r *sessionRun) recordDropped(ctx workflow.Context) {
 		r.open++
 		child := r.start(ctx, in, digest)
 		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer func() { r.open-- }()
+			if temporal.IsWorkflowExecutionAlreadyStartedError(child.GetChildWorkflowExecution().Get(ctx, nil)) {
+				workflow.GetLogger(ctx).Warn("a cancelled task of the session has had its run before", "task", in.ID)
+				return // it is not counted, as in notStarted
+			}
 			r.talk.count(recordOf(ctx, child))
-			r.open--
 		})
 	}
 }

@@ -30,6 +30,7 @@ type sitting struct {
 	script  script
 	mu      sync.Mutex
 	stories map[string][]sdk.Event // by kind and id
+	order   []string               // of what was told, as a project's log has it
 	client  string                 // of the last task that was started
 	away    atomic.Bool            // the log is
 }
@@ -71,6 +72,7 @@ func (s *sitting) tell(in activities.PublishEventsInput) error {
 			return temporal.NewApplicationError("a gap", string(sdk.CodeConflict))
 		default:
 			s.stories[name] = append(s.stories[name], e)
+			s.order = append(s.order, in.ID+" "+string(e.Type))
 		}
 	}
 	return nil
@@ -293,7 +295,7 @@ func TestSession_Closes(t *testing.T) {
 	s.close(time.Minute)
 	s.close(time.Minute)
 	late := s.after(time.Minute, 3, sdk.TypeExecute, "the third")
-	again := s.after(time.Minute, 2, sdk.TypeExecute, "the second")
+	again := s.after(time.Minute, 2, sdk.TypeExecute, "the second", func(in *workflows.SendTaskInput) { in.Nonce = "another" })
 	session := s.hold(sessionInput())
 	if session.CloseReason != sdk.CloseRequested || session.CompletedTasks != 0 || session.FailedTasks != 2 || len(s.script.given) != 1 {
 		t.Errorf("%+v, and %d attempts", session, len(s.script.given))

@@ -22,11 +22,12 @@ func (r *sessionRun) upsert(ctx workflow.Context) {
 	r.describe(ctx)
 }
 
-// describe writes the run's current details for the Temporal UI; they cost no event.
+// describe writes the run's current details for the Temporal UI; they cost no event. They begin with the summary, which the run of a session
+// that goes on has not.
 func (r *sessionRun) describe(ctx workflow.Context) {
 	s := r.talk.session
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s** · %s · %d completed, %d failed, %d waiting", s.Status, s.CostTier, s.CompletedTasks, s.FailedTasks, s.QueuedTasks)
+	fmt.Fprintf(&b, "%s\n\n**%s** · %d completed, %d failed, %d waiting", cell(SessionSummary(s)), s.Status, s.CompletedTasks, s.FailedTasks, s.QueuedTasks)
 	if s.CurrentTaskID != "" {
 		fmt.Fprintf(&b, "\n\nNow: `%s`", s.CurrentTaskID)
 	}

@@ -40,7 +40,8 @@ type SendTaskInput struct {
 }
 
 // SendTaskOutput is the task as it waits for its turn: its input is made when that has come. Digest and Nonce are those of the asking that
-// was taken: another one with the same id is given this very answer. Of a task that was sent long before, the id and the digest are known.
+// was taken: another one with the same id is given this very answer. Of a task that was sent before, the id and the digest are known, and
+// with the nonce of its own asking, which the answer repeats then, the rest too while it waits.
 type SendTaskOutput struct {
 	Task   sdk.Task `json:"task"`
 	Digest string   `json:"digest,omitempty"`
@@ -64,7 +65,7 @@ type CloseSessionOutput struct {
 type SessionCarried struct {
 	Session sdk.Session     `json:"session"`
 	Queue   []SendTaskInput `json:"queue,omitempty"`
-	Keys    []SessionKey    `json:"keys,omitempty"` // of the newest tasks, so that the same asking is known
+	Keys    []SessionKey    `json:"keys,omitempty"` // of the newest tasks and those that wait, so that the same asking is known
 	Seq     int             `json:"seq"`            // of the session's own events
 	// Events are those that the log has not acknowledged, and Acknowledged is up to which one it has.
 	Events       []sdk.Event `json:"events,omitempty"`
@@ -81,8 +82,9 @@ type SessionState struct {
 	CloseReason    sdk.CloseReason   `json:"closeReason,omitempty"`
 }
 
-// SessionKey is a task that was sent before, and the digest of its asking.
+// SessionKey is a task that was sent before, with the digest and the nonce of its asking.
 type SessionKey struct {
 	TaskID string `json:"taskId"`
 	Digest string `json:"digest,omitempty"`
+	Nonce  string `json:"nonce,omitempty"`
 }

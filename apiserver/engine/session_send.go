@@ -41,6 +41,10 @@ func (e *Engine) SendTask(ctx context.Context, project, session string, in workf
 		return sdk.Task{}, false, err
 	}
 	e.forgetSession(project, session)
+	if out.Nonce == in.Nonce && out.Task.Status == "" { // a run before took it, and its answer was lost
+		task, err = e.GetTask(ctx, project, in.TaskID)
+		return task, false, err
+	}
 	if out.Nonce == in.Nonce {
 		return e.sentNow(project, out.Task), false, nil
 	}

@@ -136,7 +136,13 @@ func TestSendTask(t *testing.T) {
 		"too many wait":                      {answers: []error{refusedWith(sdk.CodeRateLimited)}, want: sdk.CodeRateLimited},
 		"Temporal is away":                   {answers: []error{serviceerror.NewUnavailable("away")}, want: sdk.CodeUnavailable},
 		"the same is taken at the same time": {digest: "d", set: func(h *heldSession) { h.updates = other("d") }, replayed: true},
-		"another is taken at the same time":  {digest: "d", set: func(h *heldSession) { h.updates = other("x") }, want: sdk.CodeIdempotencyMismatch},
+		"a run before took it, and it waits": {set: func(h *heldSession) {
+			h.updates = tookBefore
+			h.done[sendOf("").TaskID] = workflows.SendTaskOutput{Task: sdk.Task{ID: sendOf("").TaskID}, Nonce: "n"}
+			h.input.Carried = &workflows.SessionCarried{Session: sdk.Session{Status: sdk.SessionOpen}, Queue: []workflows.SendTaskInput{sendOf("")}}
+			h.input.Carried.Queue[0].CreatedAt = time.Now()
+		}},
+		"another is taken at the same time": {digest: "d", set: func(h *heldSession) { h.updates = other("x") }, want: sdk.CodeIdempotencyMismatch},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,7 +160,9 @@ func TestSendTask(t *testing.T) {
 				}
 				return first(opts)
 			}
-			h.done[sendOf("").TaskID] = workflows.SendTaskOutput{Task: sdk.Task{ID: sendOf("").TaskID, CreatedAt: time.Now()}, Nonce: "n"}
+			if _, set := h.done[sendOf("").TaskID]; !set {
+				h.done[sendOf("").TaskID] = workflows.SendTaskOutput{Task: sdk.Task{ID: sendOf("").TaskID, Status: sdk.StatusQueued, CreatedAt: time.Now()}, Nonce: "n"}
+			}
 			task, replayed, err := newSessionEngine(t, h).SendTask(t.Context(), "p", "s1", sendOf(tc.digest))
 			var code sdk.Code
 			if e, ok := errors.AsType[*sdk.Error](err); ok {
@@ -165,6 +173,12 @@ func TestSendTask(t *testing.T) {
 			}
 		})
 	}
+}
+
+// tookBefore is a run that knows this very asking from the run before.
+func tookBefore(opts client.UpdateWorkflowOptions) (any, error) {
+	in, _ := opts.Args[0].(workflows.SendTaskInput)
+	return workflows.SendTaskOutput{Task: sdk.Task{ID: in.TaskID, SessionID: "s1"}, Nonce: in.Nonce}, nil
 }
 
 // other is a run that has taken another asking with the same id.

@@ -99,7 +99,7 @@ func (e *Engine) sentHere(ctx context.Context, seen sessionRun, id string) (t sd
 	}
 	var out workflows.SendTaskOutput
 	done := resp.GetOutcome().GetSuccess()
-	if done == nil || e.cfg.DataConverter.FromPayloads(done, &out) != nil || out.Nonce == "" { // it was sent before, to another run
+	if done == nil || e.cfg.DataConverter.FromPayloads(done, &out) != nil || out.Nonce == "" || out.Task.Status == "" { // it was sent before, to another run
 		return t, false, nil
 	}
 	return out.Task, true, nil
