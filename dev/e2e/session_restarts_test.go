@@ -10,23 +10,34 @@ import (
 	"testing"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
+
 	"github.com/rolecall-dev/rolecall/dev"
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
 )
 
 var (
-	sessionTasks = flag.Int("session-tasks", 30, "how many tasks the session has that everything is restarted under; 1200 crosses two runs of it")
-	sessionKills = flag.Int("session-kills", 4, "how often API and control worker are killed under that session")
+	sessionTasks = flag.Int("session-tasks", 30, "how many tasks the session has that everything is restarted under; make soak has 1200")
+	sessionKills = flag.Int("session-kills", 6, "how often parts of the stack are killed under that session; 6 kills each of them alone, and all at once")
 )
 
-// TestSessionOutlivesRestarts sends a session many tasks while API and control worker are killed and started again, by turns and both: each
-// task is done once, in the order of sending, and the stream, which is followed all the time and cut by each kill, has each event once.
+const (
+	// runEvents and runBytes bound the history of a run of a session: it goes on as another one where Temporal advises to, after 4096 events or
+	// 4 MB, once the task that has its turn has ended and what was sent meanwhile is taken.
+	runEvents = 4096 + 1500
+	runBytes  = 4<<20 + 2<<20
+)
+
+// TestSessionOutlivesRestarts sends a session many tasks while everything is killed and started again, part by part and all at once: API,
+// control worker, event log, Temporal and the worker. Each task is done once, in the order of sending; the stream, which is followed all the
+// time and cut by many a kill, has each event once; and the session goes on as other runs, the history of each of which is bounded.
 func TestSessionOutlivesRestarts(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, ownStack(t))
-	s.worker("worker", dev.Worker{Slots: 2})
-	session := s.opens()
-	atMost := patience + time.Duration(*sessionTasks)*2*time.Second
+	worker := s.worker("worker", dev.Worker{Slots: 2})
+	session, held := s.opensRuns(*sessionTasks / 3)
+	atMost := time.Duration(*sessionKills+2)*2*patience + time.Duration(*sessionTasks)*2*time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), atMost)
 	defer cancel()
 
@@ -49,7 +60,7 @@ func TestSessionOutlivesRestarts(t *testing.T) {
 	every := max(1, *sessionTasks/(*sessionKills+1))
 	for k := range *sessionKills {
 		f.awaits(ctx, t, (k+1)*every)
-		s.restarts(k)
+		s.restarts(k, worker)
 	}
 	<-done
 	f.awaits(ctx, t, *sessionTasks)
@@ -63,13 +74,57 @@ func TestSessionOutlivesRestarts(t *testing.T) {
 	if now.CompletedTasks != *sessionTasks || now.FailedTasks != 0 {
 		t.Errorf("%d tasks completed and %d failed, of %d", now.CompletedTasks, now.FailedTasks, *sessionTasks)
 	}
+	held.wantRuns(3)
 	t.Logf("%d tasks, %d kills, %d cuts of the stream", *sessionTasks, *sessionKills, f.cuts)
 }
 
-// restarts kills the API, the control worker or both, and starts them again.
-func (s *scene) restarts(turn int) {
+// opensRuns opens a session that goes on as another run after so many tasks, or by itself where that is later than it would.
+func (s *scene) opensRuns(tasks int) (talk, *talks) {
 	s.t.Helper()
-	parts := [][]*dev.Process{{s.stack.API}, {s.stack.Control}, {s.stack.API, s.stack.Control}}[turn%3]
+	held := s.open(newEngine(s.t, s.stack), "s1", func(in *workflows.SessionInput) {
+		if tasks < 200 {
+			in.TasksPerRun = tasks
+		}
+	})
+	session, err := s.client.Session(s.t.Context(), held.session)
+	s.do(err)
+	return talk{s, session}, held
+}
+
+// wantRuns checks that the session had so many runs at least, none of them with more history than there is to be.
+func (s *talks) wantRuns(atLeast int) {
+	s.t.Helper()
+	runs := s.runsOf()
+	if len(runs) < atLeast {
+		s.t.Errorf("the session had %d runs, want %d at least", len(runs), atLeast)
+	}
+	for i, run := range runs {
+		described, err := s.stack.Temporal().DescribeWorkflowExecution(s.t.Context(), workflows.SessionWorkflowID(s.project, s.session), run)
+		s.do(err)
+		info := described.GetWorkflowExecutionInfo()
+		if info.GetHistoryLength() > runEvents || info.GetHistorySizeBytes() > runBytes {
+			s.t.Errorf("run %d has a history of %d events and %d bytes, more than %d and %d", i+1, info.GetHistoryLength(), info.GetHistorySizeBytes(), runEvents, runBytes)
+		}
+		want := enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
+		if i == len(runs)-1 {
+			want = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+		}
+		if info.GetStatus() != want {
+			s.t.Errorf("run %d is %s, want %s", i+1, info.GetStatus(), want)
+		}
+		s.t.Logf("run %d of the session: a history of %d events, %d bytes", i+1, info.GetHistoryLength(), info.GetHistorySizeBytes())
+	}
+}
+
+// restarts kills a part of the stack, by turns each and all at once, and starts it again: Temporal and the event log first, since the others
+// are ready when those are.
+func (s *scene) restarts(turn int, worker *dev.Process) {
+	s.t.Helper()
+	all := []*dev.Process{s.stack.TemporalServer, s.stack.Events, s.stack.Control, s.stack.API, worker}
+	parts := all
+	if turn %= len(all) + 1; turn < len(all) {
+		parts = all[turn : turn+1]
+	}
 	for _, p := range parts {
 		s.do(p.Kill())
 	}
@@ -85,7 +140,7 @@ func (t talk) sendsThrough(ctx context.Context, n int) (id string, err error) {
 		return "", err
 	}
 	request := sdk.SessionTaskRequest{Type: sdk.TypeExecute, Prompt: "script:" + string(steps)}
-	err = dev.Until(ctx, 2*patience, func(ctx context.Context) error {
+	err = dev.Until(ctx, 4*patience, func(ctx context.Context) error {
 		task, err := t.Send(ctx, request, sdk.IdempotencyKey(fmt.Sprint("task ", n)))
 		switch {
 		case err == nil:
