@@ -22,37 +22,12 @@ func TestSessionExample(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, sharedStack(t))
 	s.worker("worker", dev.Worker{Roles: []sdk.Role{sdk.RoleCoordinator}})
-	path, err := dev.Build(t.Context(), dev.ExampleSession)
-	s.do(err)
 	steps := script{"0.1": {"fail:flaky:retryable"}, "*": {
 		`report:{"percentage":50,"phase":"Processing","category":"message","message":"reading"}`,
 		`whole:{"output":"All is well","qualityGatePassed":true}`,
 	}}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, s.told(steps))
-	cmd.Env = []string{"EVENTS_SERVICE_URL=" + s.stack.URL(), "PROJECT_ID=" + s.project}
-	raw, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, raw)
-	}
-	out := string(raw)
-	found := regexp.MustCompile(`Session started: (\S+)`).FindStringSubmatch(out)
-	if found == nil {
-		t.Fatalf("it printed:\n%s", out)
-	}
-	held, err := s.client.Session(t.Context(), found[1])
-	s.do(err)
-	session := talk{s, held}
-	var task *sdk.Task
-	for listed, err := range s.client.Tasks(t.Context(), sdk.TaskFilter{SessionID: session.ID()}) {
-		s.do(err)
-		task, err = s.client.GetTask(t.Context(), listed.ID)
-		s.do(err)
-	}
-	if task == nil {
-		t.Fatal("the session has no task")
-	}
+	out := s.runsExample(s.told(steps))
+	session, task := s.heldBy(out)
 	events := session.wantStream(
 		session.began(sdk.TierHybrid, "ollama", "claude-sonnet-4"),
 		started(task, s.told(steps), sdk.PriorityMedium),
@@ -73,6 +48,46 @@ func TestSessionExample(t *testing.T) {
 	if diff := cmp.Diff(want, strings.Split(strings.TrimSpace(out), "\n")); diff != "" {
 		t.Errorf("what it printed (-want +got):\n%s", diff)
 	}
+}
+
+// runsExample runs examples/session to its end, and answers what it printed.
+func (s *scene) runsExample(prompt string) string {
+	s.t.Helper()
+	path, err := dev.Build(s.t.Context(), dev.ExampleSession)
+	s.do(err)
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, prompt)
+	cmd.Env = []string{"EVENTS_SERVICE_URL=" + s.stack.URL(), "PROJECT_ID=" + s.project}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%v: %s", err, out)
+	}
+	return string(out)
+}
+
+// heldBy is the session that the example held, as it printed it, and its one task.
+func (s *scene) heldBy(out string) (talk, *sdk.Task) {
+	s.t.Helper()
+	found := regexp.MustCompile(`Session started: (\S+)`).FindStringSubmatch(out)
+	if found == nil {
+		s.t.Fatalf("it printed:\n%s", out)
+	}
+	held, err := s.client.Session(s.t.Context(), found[1])
+	s.do(err)
+	var task *sdk.Task
+	for listed, err := range s.client.Tasks(s.t.Context(), sdk.TaskFilter{SessionID: held.ID()}) {
+		s.do(err)
+		if task != nil {
+			s.t.Fatal("the session has another task")
+		}
+		task, err = s.client.GetTask(s.t.Context(), listed.ID)
+		s.do(err)
+	}
+	if task == nil {
+		s.t.Fatal("the session has no task")
+	}
+	return talk{s, held}, task
 }
 
 // TestSessionOfPi holds a session with the pi coding agent, as it was recorded: it fails twice, then works. What its answer says beside the text

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func TestSessionOutlivesRestarts(t *testing.T) {
 	every := max(1, *sessionTasks/(*sessionKills+1))
 	for k := range *sessionKills {
 		f.awaits(ctx, t, (k+1)*every)
-		s.restarts(k, worker)
+		f.away = append(f.away, s.restarts(k, worker)...)
 	}
 	<-done
 	f.awaits(ctx, t, *sessionTasks)
@@ -117,21 +118,29 @@ func (s *talks) wantRuns(atLeast int) {
 }
 
 // restarts kills a part of the stack, by turns each and all at once, and starts it again: Temporal and the event log first, since the others
-// are ready when those are.
-func (s *scene) restarts(turn int, worker *dev.Process) {
+// are ready when those are. It answers when the log was away, if it was.
+func (s *scene) restarts(turn int, worker *dev.Process) (away []absence) {
 	s.t.Helper()
 	all := []*dev.Process{s.stack.TemporalServer, s.stack.Events, s.stack.Control, s.stack.API, worker}
 	parts := all
 	if turn %= len(all) + 1; turn < len(all) {
 		parts = all[turn : turn+1]
 	}
+	began := time.Now()
 	for _, p := range parts {
 		s.do(p.Kill())
 	}
 	for _, p := range parts {
 		s.do(p.Restart(s.t.Context()))
 	}
+	if slices.Contains(parts, s.stack.Events) {
+		away = append(away, absence{began.Add(-busy(time.Second)), time.Now().Add(busy(time.Second))})
+	}
+	return away
 }
+
+// absence is a time for which the log was away, and what goes before and after it: an event that has happened is told a little later.
+type absence struct{ from, to time.Time }
 
 // sendsThrough sends a task under a key of its own until it is taken, whatever is away meanwhile.
 func (t talk) sendsThrough(ctx context.Context, n int) (id string, err error) {
@@ -160,6 +169,7 @@ type sessionFollower struct {
 	done   int // tasks
 	cuts   int
 	err    error
+	away   []absence // of the log
 }
 
 func (f *sessionFollower) follow(ctx context.Context, session talk) {
@@ -199,7 +209,8 @@ func (f *sessionFollower) awaits(ctx context.Context, t *testing.T, n int) {
 	}
 }
 
-// check compares what came with what was sent.
+// check compares what came with what was sent: every task began and completed once, each after the one before had completed; and so the stream
+// tells it, except that what happened while the log was away may be told after a later task's.
 func (f *sessionFollower) check(t *testing.T, sent []string) {
 	t.Helper()
 	if f.err != nil {
@@ -208,27 +219,51 @@ func (f *sessionFollower) check(t *testing.T, sent []string) {
 	if n := len(f.events); n < 2 || f.events[0].Type != sdk.SessionStartEvent || f.events[n-1].Type != sdk.SessionCloseEvent {
 		t.Fatalf("the stream has %d events", n)
 	}
-	at, open, sequence := 0, false, ""
+	began, ended, sequence := make([]int64, len(sent)), make([]int64, len(sent)), ""
+	first, late := 0, map[int]bool{} // the first that has not completed, and those that a later one was told before
 	for i, e := range f.events {
 		if e.Sequence <= sequence {
 			t.Errorf("event %d is at %s, after %s", i, e.Sequence, sequence)
 		}
 		sequence = e.Sequence
-		switch e.Type {
-		case sdk.TaskStartEvent:
-			if open || at >= len(sent) || e.Payload.TaskID != sent[at] {
-				t.Fatalf("event %d: task %s begins; of those that were sent, %d have ended, and one is open: %v", i, e.Payload.TaskID, at, open)
-			}
-			open = true
-		case sdk.TaskCompleteEvent:
-			if !open || e.Payload.TaskID != sent[at] {
-				t.Fatalf("event %d: task %s completed; of those that were sent, %d have ended, and one is open: %v", i, e.Payload.TaskID, at, open)
-			}
-			open, at = false, at+1
+		if e.Type != sdk.TaskStartEvent && e.Type != sdk.TaskCompleteEvent {
+			continue
+		}
+		n := slices.Index(sent, e.Payload.TaskID)
+		switch {
+		case n < 0:
+			t.Fatalf("event %d is of the task %s, which nobody sent", i, e.Payload.TaskID)
+		case e.Type == sdk.TaskStartEvent && began[n] == 0:
+			began[n] = e.Timestamp
+		case e.Type == sdk.TaskCompleteEvent && began[n] > 0 && ended[n] == 0:
+			ended[n] = e.Timestamp
 		default:
+			t.Fatalf("event %d: a %s of task %d, which has begun at %d and completed at %d", i, e.Type, n, began[n], ended[n])
+		}
+		for k := first; k < n; k++ {
+			if ended[k] == 0 {
+				late[k] = true
+			}
+		}
+		for first < len(sent) && ended[first] > 0 {
+			first++
 		}
 	}
-	if at != len(sent) || open {
-		t.Errorf("%d of %d tasks have ended", at, len(sent))
+	if first != len(sent) {
+		t.Fatalf("the stream does not tell of the end of task %d of %d", first, len(sent))
 	}
+	for n := range sent {
+		if n > 0 && began[n] < ended[n-1] {
+			t.Errorf("task %d began at %d, and the one before completed at %d", n, began[n], ended[n-1])
+		}
+		if late[n] && !f.wasAway(began[n], ended[n]) {
+			t.Errorf("task %d, from %d to %d, is told after a later one, and the log was there: it was away %v", n, began[n], ended[n], f.away)
+		}
+	}
+	t.Logf("of %d tasks the stream tells %d after a later one, all of a time without a log", len(sent), len(late))
+}
+
+// wasAway reports whether the log was away at a time of these, in milliseconds.
+func (f *sessionFollower) wasAway(from, to int64) bool {
+	return slices.ContainsFunc(f.away, func(a absence) bool { return from <= a.to.UnixMilli() && to >= a.from.UnixMilli() })
 }
