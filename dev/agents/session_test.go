@@ -4,6 +4,7 @@ package agents
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -45,9 +46,17 @@ func TestPiHoldsASession(t *testing.T) {
 	if raw, err := os.ReadFile(filepath.Join(o.dir, "hello.txt")); err != nil || string(raw) != "hello\n" {
 		t.Errorf("the file holds %q (%v)", raw, err)
 	}
-	now, err := session.Close(ctx)
-	if err != nil || !slices.Equal(now.Lessons, []string{"Keep inputs validated"}) {
-		t.Errorf("the session has learnt %+v (%v)", now, err)
+	if _, err := session.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := dev.Until(ctx, patience, func(ctx context.Context) error {
+		now, err := session.Get(ctx)
+		if err == nil && (now.Status != sdk.SessionClosed || !slices.Equal(now.Lessons, []string{"Keep inputs validated"})) {
+			err = fmt.Errorf("it is %+v", now)
+		}
+		return err
+	}); err != nil {
+		t.Errorf("the session, closed, with what it has learnt: %v", err)
 	}
 	var plain []sdk.SessionEvent
 	var told []string

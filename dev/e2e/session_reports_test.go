@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,14 +10,15 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// reports are what the agents of a session report, attempt by attempt, in order. The stream has of each attempt some of them in their order: one
+// reports are what the agents of a session report, attempt by attempt, in order; these agents make no percentages up, and the stream has that of
+// the category. The stream has of each attempt some of them in their order: one
 // that is followed at once by the next may be left out, the last may not.
 type reports struct {
 	t        *testing.T
 	attempts [][]sdk.Progress
-	task     sdk.SessionPayload // the one that has its turn, as its start told it
-	at       int                // of attempts, the one that goes on, counted from 1
-	next     int                // of its reports, the one that may come next
+	task     sdk.SessionPayload   // the one that has its turn, as its start told it
+	at       int                  // of attempts, the one that goes on, counted from 1
+	told     []sdk.SessionPayload // of its reports
 	newest   sdk.SessionPayload
 }
 
@@ -35,47 +37,42 @@ func (r *reports) besides(e sdk.SessionEvent) bool {
 			r.begin()
 		}
 	case sdk.TaskProgressEvent:
-		r.take(e.Payload)
+		r.told, r.newest = append(r.told, e.Payload), e.Payload
 		return true
 	default:
 	}
 	return false
 }
 
-func (r *reports) begin() { r.at, r.next = r.at+1, 0 }
+func (r *reports) begin() { r.at, r.told = r.at+1, nil }
 
-// now are the reports of the attempt that goes on.
-func (r *reports) now() []sdk.Progress {
+// end compares what was told of the attempt with what its agent reported, field by field.
+func (r *reports) end() {
 	r.t.Helper()
 	if r.at < 1 || r.at > len(r.attempts) {
 		r.t.Fatalf("attempt %d of the session: there are to be %d", r.at, len(r.attempts))
 	}
-	return r.attempts[r.at-1]
-}
-
-func (r *reports) end() {
-	r.t.Helper()
-	if now := r.now(); r.next != len(now) {
-		r.t.Errorf("attempt %d of the session ended after its report %d of %d", r.at, r.next, len(now))
+	var reported []sdk.SessionPayload
+	for _, p := range r.attempts[r.at-1] {
+		reported = append(reported, r.payload(p))
 	}
-}
-
-// take looks for a progress among those that may come, and compares every field.
-func (r *reports) take(got sdk.SessionPayload) {
-	r.t.Helper()
-	r.newest = got
-	now := r.now()
-	for i := r.next; i < len(now); i++ {
-		if cmp.Equal(r.payload(now[i]), got) {
-			r.next = i + 1
+	if len(r.told) == 0 {
+		r.t.Errorf("attempt %d of the session has no progress, want its last at least: %+v", r.at, reported)
+		return
+	}
+	last, before := len(reported)-1, len(r.told)-1
+	if diff := cmp.Diff(reported[last], r.told[before]); diff != "" {
+		r.t.Errorf("attempt %d of the session: its last progress (-want +got):\n%s", r.at, diff)
+	}
+	rest := reported[:last]
+	for i, got := range r.told[:before] {
+		at := slices.IndexFunc(rest, func(p sdk.SessionPayload) bool { return cmp.Equal(p, got) })
+		if at < 0 {
+			r.t.Errorf("attempt %d of the session: its progress %d, %+v %+v, is none of those that were to come, which are %d", r.at, i+1, got, got.Progress, len(rest))
 			return
 		}
+		rest = rest[at+1:]
 	}
-	var may []sdk.SessionPayload
-	for _, p := range now[min(r.next, len(now)):] {
-		may = append(may, r.payload(p))
-	}
-	r.t.Errorf("attempt %d of the session: a progress that is none of those to come (-want one of +got):\n%s", r.at, cmp.Diff(may, []sdk.SessionPayload{got}))
 }
 
 // payload is a report as the stream has it.
@@ -89,9 +86,9 @@ func (r *reports) payload(p sdk.Progress) sdk.SessionPayload {
 // spoken is what a model reports that says a text in these pieces.
 func spoken(pieces ...string) (list []sdk.Progress) {
 	for _, piece := range pieces {
-		list = append(list, sdk.Progress{Category: "message", Phase: "Processing", Delta: piece})
+		list = append(list, sdk.Progress{Category: "message", Phase: "Processing", Percentage: 50, Delta: piece})
 	}
-	return append(list, sdk.Progress{Category: "message", Phase: "Processing", Message: strings.Join(pieces, "")})
+	return append(list, sdk.Progress{Category: "message", Phase: "Processing", Percentage: 50, Message: strings.Join(pieces, "")})
 }
 
 // thinking is what is reported before a model says anything.
@@ -110,7 +107,7 @@ func piFails() []sdk.Progress {
 func piWrites() []sdk.Progress {
 	list := append([]sdk.Progress{{Category: "session", Phase: "Started"}, thinking()}, spoken("I ", "will ", "write ", "the ", "file.")...)
 	list = append(list,
-		sdk.Progress{Category: "tool_call", Phase: "Calling write", Tool: "write", Message: "hello.txt"},
-		sdk.Progress{Category: "tool_result", Phase: "Result from write", Tool: "write"}, thinking())
+		sdk.Progress{Category: "tool_call", Phase: "Calling write", Percentage: 25, Tool: "write", Message: "hello.txt", Delta: "hello.txt"},
+		sdk.Progress{Category: "tool_result", Phase: "Result from write", Percentage: 75, Tool: "write"}, thinking())
 	return append(list, spoken("Done. ", "Quality ", "gate: ", "passed.\n", "- ", "Keep ", "inputs ", "validated\n", "- ", "Follow-up: ", "add ", "tests ", "for ", "ep-041x")...)
 }
