@@ -10,9 +10,8 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// reports are what the agents of a session report, attempt by attempt, in order; these agents make no percentages up, and the stream has that of
-// the category. The stream has of each attempt some of them in their order: one
-// that is followed at once by the next may be left out, the last may not.
+// reports are what the agents of a session report, attempt by attempt, in order. These agents make no percentages up: the stream has that of the
+// category. Of each attempt it has some of the reports, in their order: one that is followed at once by the next may be left out, the last may not.
 type reports struct {
 	t        *testing.T
 	attempts [][]sdk.Progress
@@ -109,5 +108,7 @@ func piWrites() []sdk.Progress {
 	list = append(list,
 		sdk.Progress{Category: "tool_call", Phase: "Calling write", Percentage: 25, Tool: "write", Message: "hello.txt", Delta: "hello.txt"},
 		sdk.Progress{Category: "tool_result", Phase: "Result from write", Percentage: 75, Tool: "write"}, thinking())
-	return append(list, spoken("Done. ", "Quality ", "gate: ", "passed.\n", "- ", "Keep ", "inputs ", "validated\n", "- ", "Follow-up: ", "add ", "tests ", "for ", "ep-041x")...)
+	return append(list, spoken(
+		"Done. ", "Quality ", "gate: ", "passed.\n", "- ", "Keep ", "inputs ", "validated\n", "- ", "Follow-up: ", "add ", "tests ", "for ", "ep-041x",
+	)...)
 }
