@@ -115,28 +115,16 @@ func TestSessionOfPi(t *testing.T) {
 		t.Error(diff)
 	}
 	session.closes()
-	var last sdk.SessionPayload
-	progress := func(e sdk.SessionEvent) bool {
-		if e.Type != sdk.TaskProgressEvent {
-			return false
-		}
-		if last = e.Payload; last.Category == "" || last.Progress == nil || last.TaskID != task.ID || last.TaskType != sdk.TypeExecute {
-			t.Errorf("a progress of %+v", last)
-		}
-		return true
-	}
+	told := &reports{t: t, attempts: [][]sdk.Progress{piFails(), piFails(), piWrites()}}
 	failed := func(n int) sdk.SessionEvent {
 		return of(task, sdk.TaskErrorEvent, sdk.SessionPayload{
 			Error: "500 scripted failure", Operation: "sendTask(execute)", Attempt: n, MaxAttempts: 3, ErrorCount: n,
 		})
 	}
-	session.wantBut(progress,
+	session.wantBut(told.besides,
 		session.began(sdk.TierFree, "ollama", "ollama"), started(task, prompt, sdk.PriorityMedium), failed(1), failed(2),
 		of(task, sdk.TaskCompleteEvent, sdk.SessionPayload{}), session.ended(),
 	)
-	if last.Category != "message" || last.Message != piAnswer {
-		t.Errorf("the last progress is %+v", last)
-	}
 }
 
 // TestSessionOfAModel holds a session with a model behind an OpenAI-compatible endpoint: it fails twice, then works; from then on it never does, and
@@ -177,13 +165,17 @@ func TestSessionOfAModel(t *testing.T) {
 	if text := said[len(said)-1].Text(); !strings.Contains(text, "Task: "+prompts[0]) {
 		t.Errorf("the model was told %q", text)
 	}
-	progress := func(e sdk.SessionEvent) bool { return e.Type == sdk.TaskProgressEvent }
+	broken := []sdk.Progress{thinking()}
+	told := &reports{t: t, attempts: [][]sdk.Progress{
+		broken, broken, append([]sdk.Progress{thinking()}, spoken("Done. ", "Quality ", "gate: ", "passed.")...),
+		broken, broken, broken, append([]sdk.Progress{thinking()}, spoken("It ", "is ", "done.")...),
+	}}
 	failed := func(task *sdk.Task, n int) sdk.SessionEvent {
 		return of(task, sdk.TaskErrorEvent, sdk.SessionPayload{
 			Error: "503 overloaded", Operation: "sendTask(execute)", Attempt: n, MaxAttempts: 3, ErrorCount: n,
 		})
 	}
-	session.wantBut(progress,
+	session.wantBut(told.besides,
 		session.began(sdk.TierHybrid, "ollama", "claude-sonnet-4"),
 		started(tasks[0], prompts[0], sdk.PriorityMedium), failed(tasks[0], 1), failed(tasks[0], 2), of(tasks[0], sdk.TaskCompleteEvent, sdk.SessionPayload{}),
 		started(tasks[1], prompts[1], sdk.PriorityMedium), failed(tasks[1], 1), failed(tasks[1], 2),
