@@ -202,5 +202,6 @@ func (r *SessionResult) Text() string {
 	return string(r.Output)
 }
 
-// heardFor is how long a call waits for the handlers of its session to be told of what it has done.
-const heardFor = time.Second
+// heardFor is how long a call waits, at most, for the handlers of its session to be told of what it has done: longer than a busy machine takes, and no
+// longer than a caller would wait while the log is away.
+const heardFor = 5 * time.Second

@@ -25,7 +25,7 @@ func (s *scene) modelWorker(models modelserver.Models) *modelserver.Server {
 			s.t.Error(err)
 		}
 	})
-	s.worker("model", dev.Worker{Agent: "openai", Env: []string{
+	s.worker("model", dev.Worker{Agent: "openai", Roles: []sdk.Role{sdk.RoleCoder, sdk.RoleCoordinator}, Env: []string{
 		"ROLECALL_OPENAI_BASE_URL=" + url, "OPENAI_API_KEY=sk-of-nobody", "ROLECALL_OPENAI_MODEL=small",
 	}})
 	return server

@@ -38,7 +38,7 @@ func (s *scene) piWorker(name string, recordings ...string) *dev.Process {
 	for i, r := range recordings {
 		recordings[i] = filepath.Join(root, "workers", "agents", "pi", "testdata", r)
 	}
-	return s.worker(name, dev.Worker{Agent: "pi", Env: []string{
+	return s.worker(name, dev.Worker{Agent: "pi", Roles: []sdk.Role{sdk.RoleCoder, sdk.RoleCoordinator}, Env: []string{
 		"ROLECALL_PI_PROGRAM=" + program, "ROLECALL_PI_PROVIDER=scripted", "ROLECALL_PI_MODEL=scripted", "ROLECALL_PI_SESSION_DIR=" + s.path("sessions"),
 		"PI_REPLAY=" + strings.Join(recordings, ","), "PI_REPLAY_LOG=" + s.dir,
 	}})

@@ -22,37 +22,12 @@ func TestSessionExample(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, sharedStack(t))
 	s.worker("worker", dev.Worker{Roles: []sdk.Role{sdk.RoleCoordinator}})
-	path, err := dev.Build(t.Context(), dev.ExampleSession)
-	s.do(err)
 	steps := script{"0.1": {"fail:flaky:retryable"}, "*": {
 		`report:{"percentage":50,"phase":"Processing","category":"message","message":"reading"}`,
 		`whole:{"output":"All is well","qualityGatePassed":true}`,
 	}}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, s.told(steps))
-	cmd.Env = []string{"EVENTS_SERVICE_URL=" + s.stack.URL(), "PROJECT_ID=" + s.project}
-	raw, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, raw)
-	}
-	out := string(raw)
-	found := regexp.MustCompile(`Session started: (\S+)`).FindStringSubmatch(out)
-	if found == nil {
-		t.Fatalf("it printed:\n%s", out)
-	}
-	held, err := s.client.Session(t.Context(), found[1])
-	s.do(err)
-	session := talk{s, held}
-	var task *sdk.Task
-	for listed, err := range s.client.Tasks(t.Context(), sdk.TaskFilter{SessionID: session.ID()}) {
-		s.do(err)
-		task, err = s.client.GetTask(t.Context(), listed.ID)
-		s.do(err)
-	}
-	if task == nil {
-		t.Fatal("the session has no task")
-	}
+	out := s.runsExample(s.told(steps))
+	session, task := s.heldBy(out)
 	events := session.wantStream(
 		session.began(sdk.TierHybrid, "ollama", "claude-sonnet-4"),
 		started(task, s.told(steps), sdk.PriorityMedium),
@@ -73,6 +48,46 @@ func TestSessionExample(t *testing.T) {
 	if diff := cmp.Diff(want, strings.Split(strings.TrimSpace(out), "\n")); diff != "" {
 		t.Errorf("what it printed (-want +got):\n%s", diff)
 	}
+}
+
+// runsExample runs examples/session to its end, and answers what it printed.
+func (s *scene) runsExample(prompt string) string {
+	s.t.Helper()
+	path, err := dev.Build(s.t.Context(), dev.ExampleSession)
+	s.do(err)
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, prompt)
+	cmd.Env = []string{"EVENTS_SERVICE_URL=" + s.stack.URL(), "PROJECT_ID=" + s.project}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%v: %s", err, out)
+	}
+	return string(out)
+}
+
+// heldBy is the session that the example held, as it printed it, and its one task.
+func (s *scene) heldBy(out string) (talk, *sdk.Task) {
+	s.t.Helper()
+	found := regexp.MustCompile(`Session started: (\S+)`).FindStringSubmatch(out)
+	if found == nil {
+		s.t.Fatalf("it printed:\n%s", out)
+	}
+	held, err := s.client.Session(s.t.Context(), found[1])
+	s.do(err)
+	var task *sdk.Task
+	for listed, err := range s.client.Tasks(s.t.Context(), sdk.TaskFilter{SessionID: held.ID()}) {
+		s.do(err)
+		if task != nil {
+			s.t.Fatal("the session has another task")
+		}
+		task, err = s.client.GetTask(s.t.Context(), listed.ID)
+		s.do(err)
+	}
+	if task == nil {
+		s.t.Fatal("the session has no task")
+	}
+	return talk{s, held}, task
 }
 
 // TestSessionOfPi holds a session with the pi coding agent, as it was recorded: it fails twice, then works. What its answer says beside the text
@@ -102,28 +117,16 @@ func TestSessionOfPi(t *testing.T) {
 		t.Error(diff)
 	}
 	session.closes()
-	var last sdk.SessionPayload
-	progress := func(e sdk.SessionEvent) bool {
-		if e.Type != sdk.TaskProgressEvent {
-			return false
-		}
-		if last = e.Payload; last.Category == "" || last.Progress == nil || last.TaskID != task.ID || last.TaskType != sdk.TypeExecute {
-			t.Errorf("a progress of %+v", last)
-		}
-		return true
-	}
+	told := &reports{t: t, attempts: [][]sdk.Progress{piFails(), piFails(), piWrites()}}
 	failed := func(n int) sdk.SessionEvent {
 		return of(task, sdk.TaskErrorEvent, sdk.SessionPayload{
 			Error: "500 scripted failure", Operation: "sendTask(execute)", Attempt: n, MaxAttempts: 3, ErrorCount: n,
 		})
 	}
-	session.wantBut(progress,
+	session.wantBut(told.besides,
 		session.began(sdk.TierFree, "ollama", "ollama"), started(task, prompt, sdk.PriorityMedium), failed(1), failed(2),
 		of(task, sdk.TaskCompleteEvent, sdk.SessionPayload{}), session.ended(),
 	)
-	if last.Category != "message" || last.Message != piAnswer {
-		t.Errorf("the last progress is %+v", last)
-	}
 }
 
 // TestSessionOfAModel holds a session with a model behind an OpenAI-compatible endpoint: it fails twice, then works; from then on it never does, and
@@ -167,13 +170,17 @@ func TestSessionOfAModel(t *testing.T) {
 	if text := said[len(said)-1].Text(); !strings.Contains(text, "Task: "+prompts[0]) {
 		t.Errorf("the model was told %q", text)
 	}
-	progress := func(e sdk.SessionEvent) bool { return e.Type == sdk.TaskProgressEvent }
+	broken := []sdk.Progress{thinking()}
+	told := &reports{t: t, attempts: [][]sdk.Progress{
+		broken, broken, append([]sdk.Progress{thinking()}, spoken("Done. ", "Quality ", "gate: ", "passed.")...),
+		broken, broken, broken, append([]sdk.Progress{thinking()}, spoken("It ", "is ", "done.")...),
+	}}
 	failed := func(task *sdk.Task, n int) sdk.SessionEvent {
 		return of(task, sdk.TaskErrorEvent, sdk.SessionPayload{
 			Error: "503 overloaded", Operation: "sendTask(execute)", Attempt: n, MaxAttempts: 3, ErrorCount: n,
 		})
 	}
-	session.wantBut(progress,
+	session.wantBut(told.besides,
 		session.began(sdk.TierHybrid, "ollama", "claude-sonnet-4"),
 		started(tasks[0], prompts[0], sdk.PriorityMedium), failed(tasks[0], 1), failed(tasks[0], 2), of(tasks[0], sdk.TaskCompleteEvent, sdk.SessionPayload{}),
 		started(tasks[1], prompts[1], sdk.PriorityMedium), failed(tasks[1], 1), failed(tasks[1], 2),

@@ -37,7 +37,7 @@ func (l *lines) text() string {
 func TestConverse(t *testing.T) {
 	t.Parallel()
 	srv := sdktest.New(t)
-	srv.Agent(sdk.RoleCoordinator, sdktest.Script(sdktest.Attempt().Progress(25, "Reading").Progress(50, "Processing").Result(sdk.Result{
+	srv.Agent(sdk.RoleCoordinator, sdktest.Script(sdktest.Attempt().Progress(50, "Processing").Result(sdk.Result{
 		Output: []byte(`{"text":"All is well"}`), QualityGatePassed: new(true),
 	})))
 	var out lines
