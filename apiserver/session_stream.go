@@ -182,7 +182,7 @@ func (s *Server) followSession(ctx context.Context, log *eventlog.Log, want sess
 		server: s, log: log, project: want.project, session: want.session.ID, tasks: map[string]toldTask{}, open: map[string]bool{},
 		from: want.from(), first: want.first, reached: want.last,
 	}
-	if want.resumed {
+	if want.resumed || want.now {
 		feed.origin = new(want.opened())
 	}
 	if want.now {

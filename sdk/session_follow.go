@@ -30,8 +30,8 @@ func (s *SessionHandle) Events(ctx context.Context, opts ...FollowOption) iter.S
 // Subscribe calls a handler with each event that [SessionHandle.Events] would answer, one after the other, in a goroutine of its own, until
 // the session closes. When the subscription ends by an error, the handler is called once more, with the error alone.
 //
-// unsubscribe ends the subscription and waits for the handler to have returned, a second at most: the handler can call it too, and goes on
-// after that second. No call of the handler begins after it. It can be called again. What is not unsubscribed lives as long as the session is
+// unsubscribe ends the subscription and waits for the handler to have returned, five seconds at most: the handler can call it too, and goes on
+// after them. No call of the handler begins after it. It can be called again. What is not unsubscribed lives as long as the session is
 // open.
 func (s *SessionHandle) Subscribe(handler func(*SessionEvent, error), opts ...FollowOption) (unsubscribe func()) {
 	life, end := context.WithCancelCause(context.Background())
