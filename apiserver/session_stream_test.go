@@ -214,13 +214,14 @@ func TestSessionStreamFromNow(t *testing.T) {
 		t.Errorf("beyond the log's end: %+v", p)
 	}
 	h.tells(t, s, "mine", sdk.EventTaskInputRequired, `{"prompt":"Which?"}`)
+	h.tells(t, s, "mine", sdk.EventTaskCompleted, `{"type":"execute"}`)
 	h.tells(t, s, "", sdk.EventSessionClosed, `{}`)
 	got := live.toTheEnd()
-	if len(got) != 2 || !strings.Contains(got[0].data, `"taskType":"execute"`) || !strings.Contains(got[0].data, `"percentage":30`) || got[1].event != "session_close" {
+	if len(got) != 3 || !strings.Contains(got[0].data, `"taskType":"execute"`) || !strings.Contains(got[0].data, `"percentage":30`) || got[1].event != "task_complete" || got[2].event != "session_close" {
 		t.Errorf("%+v", got)
 	}
 	again := openStream(t, url+"?after=now", append(bearing(h.shop), headerLastEventID, "2")...).begun().toTheEnd()
-	if len(again) != 3 || again[0].id != sdk.FormatSequence(3) {
+	if len(again) != 4 || again[0].id != sdk.FormatSequence(3) {
 		t.Errorf("an event that was read goes before it: %+v", again)
 	}
 	openStream(t, url+"?after=now", bearing(h.shop)...).want(http.StatusNoContent)

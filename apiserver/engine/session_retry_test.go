@@ -55,7 +55,7 @@ func TestRetryOfATaskWithoutARun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHeldSession(t)
-			h.done[sent.TaskID] = workflows.SendTaskOutput{Task: sdk.Task{ID: sent.TaskID, SessionID: "s1", CreatedAt: sent.CreatedAt}, Nonce: "n"}
+			h.done[sent.TaskID] = workflows.SendTaskOutput{Task: sdk.Task{ID: sent.TaskID, SessionID: "s1", Status: sdk.StatusQueued, CreatedAt: sent.CreatedAt}, Nonce: "n"}
 			tc.set(h)
 			begun := &begunTask{heldSession: h}
 			e := newEngine(begun, Config{})
