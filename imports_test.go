@@ -23,6 +23,11 @@ var rules = []rule{
 		why:     "whoever imports sdk must not get an engine or a web framework with it",
 	},
 	{
+		from: []string{"@/sdk/transcript"},
+		only: []string{"@/sdk/transcript"},
+		why:  "reading what agents print needs nothing but the standard library, wherever it is done",
+	},
+	{
 		from: []string{"@/sdk/sdktest/..."},
 		only: []string{
 			"@/sdk/...", "@/activities", "@/workflows", "@/workers", "@/apiserver", "@/apiserver/engine", "@/eventlog", "@/registry",
@@ -120,6 +125,12 @@ var rules = []rule{
 		never:   []string{"go.temporal.io/...", "@/workers", "@/workflows/...", "@/activities/...", "@/apiserver/..."},
 		through: true,
 		why:     "an adapter makes an sdk.Handler of a program: it can be used, and tested, without any engine",
+	},
+	{
+		from:   []string{"@/..."},
+		except: []string{"@/workers/agents/openai"},
+		never:  []string{"github.com/openai/..."},
+		why:    "one adapter speaks to models itself; rolecall has no other business with them",
 	},
 	{
 		from:    []string{"@/apiserver/..."},

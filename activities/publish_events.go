@@ -17,8 +17,11 @@ const (
 	PublishEventsLocallyName = "PublishEventsLocally"
 )
 
-// StoryTask is the kind of a task's story.
-const StoryTask = "t"
+// The kinds of stories.
+const (
+	StoryTask    = "t" // a task's
+	StorySession = "s" // a session's
+)
 
 // PublishEventsInput is a part of a story.
 type PublishEventsInput struct {

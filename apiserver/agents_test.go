@@ -28,9 +28,11 @@ func answerOf[T any](t testing.TB, w *httptest.ResponseRecorder, status int) (v 
 	return v
 }
 
-// namesake registers an agent with the id of a task, so that what asks every route about that id finds both.
+// namesake registers an agent, and has a session in the project shop, with the id of a task, so that what asks every route about that id
+// finds them all.
 func namesake(t testing.TB, s *Server, id string, headers ...string) {
 	t.Helper()
+	sessionsOf(t, s).put("shop", sdk.Session{ID: id, Status: sdk.SessionOpen, CreatedAt: time.Now()})
 	answerOf[sdk.Agent](t, call(s, http.MethodPost, "/v1/agents", `{"id":"`+id+`","name":"x","role":"coder"}`, headers...), http.StatusCreated)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/apiserver/seal"
 	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/sdk"
 )
 
 // Config sets a [Server] up.
@@ -48,11 +49,17 @@ type Config struct {
 	// ShutdownGrace bounds the time open requests get when the server stops. 0 is the default of 10 s.
 	ShutdownGrace time.Duration `env:"ROLECALL_SHUTDOWN_GRACE" envDefault:"10s" json:"shutdownGrace" doc:"How long open requests may take to end when the server stops. Waits are answered at once."`
 
+	// OrchestratorModel and ExecutorModel are those of sessions that name none of their own, whatever their tier.
+	OrchestratorModel string `env:"NITY_BRIDGE_ORCHESTRATOR_MODEL" json:"orchestratorModel" doc:"The model of analyze, validate, reflect and skills in sessions that name none, whatever their tier. Empty: the tier's."`
+	ExecutorModel     string `env:"NITY_BRIDGE_EXECUTOR_MODEL" json:"executorModel" doc:"The model of execute in sessions that name none, whatever their tier. Empty: the tier's."`
+
 	// Events is the event log, which the server does not close. Default nil: the server has none, and its routes of events answer
 	// unavailable.
 	Events *eventlog.Log `env:"-" json:"-"`
 	// Leases is how agents work over HTTP. Default nil: they can not, and the routes for it answer unavailable.
 	Leases Leases `env:"-" json:"-"`
+	// Sessions are the sessions. Default nil: the server has none, and its routes of sessions answer unavailable.
+	Sessions Sessions `env:"-" json:"-"`
 	// Agents is the registry of agents. Default nil: the server has none, and its routes of agents answer unavailable.
 	Agents Agents `env:"-" json:"-"`
 	// Metrics takes the server's metrics; one serves one server. Default nil: they are not shown.
@@ -105,6 +112,11 @@ func (c Config) Validate() error {
 	for _, origin := range c.CORSOrigins {
 		if !isOrigin(origin) {
 			faults = append(faults, fmt.Errorf("ROLECALL_CORS_ORIGINS: %q must be an origin such as https://app.example: scheme, host and port, nothing else", origin))
+		}
+	}
+	for variable, model := range map[string]string{"NITY_BRIDGE_ORCHESTRATOR_MODEL": c.OrchestratorModel, "NITY_BRIDGE_EXECUTOR_MODEL": c.ExecutorModel} {
+		if len(model) > sdk.MaxModel {
+			faults = append(faults, fmt.Errorf("%s must have at most %d bytes", variable, sdk.MaxModel))
 		}
 	}
 	if c.ShutdownGrace < 0 {

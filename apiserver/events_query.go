@@ -49,7 +49,8 @@ func isStreamRoute(method, route string) bool {
 	if method != http.MethodGet {
 		return false
 	}
-	return route == "/v1/events/stream" || strings.HasPrefix(route, "/v1/tasks/") && strings.HasSuffix(route, "/events")
+	ofOne := strings.HasPrefix(route, "/v1/tasks/") || strings.HasPrefix(route, "/v1/sessions/")
+	return route == "/v1/events/stream" || ofOne && strings.HasSuffix(route, "/events")
 }
 
 // eventLog is the log, or why there is none.

@@ -11,7 +11,15 @@ import (
 // item is what a stream gives: an event, or live output.
 type item struct {
 	record *eventlog.Record
+	shown  *shown // how the record is told; nil: as it is
 	output []byte
+}
+
+// shown is an event of the log as another stream tells it.
+type shown struct {
+	name string
+	data []byte // one line
+	at   uint64 // the position after which to go on
 }
 
 // feed is where a stream's items come from. It is for one goroutine.

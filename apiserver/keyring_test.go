@@ -106,6 +106,8 @@ func (r route) body() string {
 		return ""
 	case r.path == "/v1/tasks":
 		return okBody
+	case r.path == "/v1/sessions/{id}/tasks":
+		return `{"type":"execute","prompt":"do it"}`
 	case strings.HasSuffix(r.path, "/input"):
 		return `{"requestId":"q","answer":1}`
 	case strings.HasSuffix(r.path, "/ack"), strings.HasSuffix(r.path, "/nack"), strings.HasSuffix(r.path, "/extend"):

@@ -34,6 +34,7 @@ func apiConfig() huma.Config {
 			Components: &huma.Components{Schemas: schemas},
 			Tags: []*huma.Tag{
 				{Name: "tasks", Description: "One task is one piece of work, done by an agent of its role."},
+				{Name: "sessions", Description: "A session is a conversation: tasks that are done one after the other, and a stream of what happens."},
 				{Name: "agents", Description: "Who is there, what is seen of the roles, and working over HTTP: an agent claims a task of its role, keeps the lease by reporting, and ends it."},
 				{Name: "events", Description: "The log of a project: what happened to its tasks, and what callers published."},
 			},
@@ -48,6 +49,8 @@ func operation(method, path, id, summary string, status int) huma.Operation {
 	switch {
 	case strings.HasPrefix(path, "/v1/tasks"):
 		tag = "tasks"
+	case strings.HasPrefix(path, "/v1/sessions"), strings.HasPrefix(path, "/v1/clients"):
+		tag = "sessions"
 	case strings.HasPrefix(path, "/v1/agents"), strings.HasPrefix(path, "/v1/roles"), strings.HasPrefix(path, "/v1/leases"):
 		tag = "agents"
 	}
@@ -87,18 +90,14 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	alsoOK(api.Paths["/v1/tasks"].Post, "The same task as before: the Idempotency-Key was used already.")
 	alsoOK(api.Paths["/v1/tasks/{id}/retry"].Post, "The same task as before: the Idempotency-Key was used already.")
 	alsoOK(api.Paths["/v1/tasks/{id}/cancel"].Post, "The task had ended; nothing is changed.")
-	for _, p := range api.Paths["/v1/tasks/{id}"].Get.Parameters {
-		if p.Name == "waitMs" {
-			low, high := 0.0, float64(sdk.MaxWaitMs)
-			p.Schema = &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high}
-		}
-	}
+	describeWait(api.Paths["/v1/tasks/{id}"].Get.Parameters)
 	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
-	describeLeases(schemas, api.Paths)
-	describeSubscriptions(schemas, api.Paths)
-	describeAgents(schemas, api.Paths)
+	for _, describe := range []func(huma.Registry, map[string]*huma.PathItem){
+		describeLeases, describeSubscriptions, describeAgents, describeSessions, describeEvents,
+	} {
+		describe(schemas, api.Paths)
+	}
 	describeEventData(schemas)
-	describeEvents(schemas, api.Paths)
 	sent := map[string]bool{}
 	for _, item := range api.Paths {
 		for _, op := range operationsOf(item) {
@@ -118,6 +117,16 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	}
 	page, err = docsPage(api)
 	return spec, page, err
+}
+
+// describeWait says how long a wait can be.
+func describeWait(params []*huma.Param) {
+	for _, p := range params {
+		if p.Name == "waitMs" {
+			low, high := 0.0, float64(sdk.MaxWaitMs)
+			p.Schema = &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high}
+		}
+	}
 }
 
 // operationsOf are the operations of a path, in the order of the methods' names.

@@ -63,6 +63,7 @@ func eventData() map[sdk.EventType]reflect.Type {
 		sdk.EventTaskFallback: reflect.TypeFor[sdk.TaskFellBack](), sdk.EventTaskCompleted: ended, sdk.EventTaskFailed: ended, sdk.EventTaskCancelled: ended,
 		sdk.EventAgentRegistered: reflect.TypeFor[sdk.AgentRegistered](), sdk.EventAgentStatusChanged: reflect.TypeFor[sdk.AgentStatusChanged](),
 		sdk.EventAgentHeartbeat: reflect.TypeFor[sdk.AgentSeen](),
-		sdk.EventCodeGenerated:  code, sdk.EventCodeReviewed: code, sdk.EventCodeTested: code, sdk.EventCodeDeployed: code,
+		sdk.EventSessionStarted: reflect.TypeFor[sdk.SessionStarted](), sdk.EventSessionClosed: reflect.TypeFor[sdk.SessionEnded](),
+		sdk.EventCodeGenerated: code, sdk.EventCodeReviewed: code, sdk.EventCodeTested: code, sdk.EventCodeDeployed: code,
 	}
 }

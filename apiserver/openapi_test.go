@@ -40,7 +40,7 @@ func TestOpenAPI(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(doc.OpenAPI, "3.1") || len(doc.Paths) != 28 {
+	if !strings.HasPrefix(doc.OpenAPI, "3.1") || len(doc.Paths) != 34 {
 		t.Errorf("OpenAPI %q with %d paths", doc.OpenAPI, len(doc.Paths))
 	}
 	for path, methods := range doc.Paths {

@@ -9,12 +9,15 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
+// idRule says what an id is.
+const idRule = "must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and -"
+
 // idFaults refuses a path's id before it reaches the engine.
 func idFaults(id string) []sdk.Fault {
 	if sdk.ValidID(id) {
 		return nil
 	}
-	return []sdk.Fault{{Path: "path.id", Message: "must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and -"}}
+	return []sdk.Fault{{Path: "path.id", Message: idRule}}
 }
 
 // query is what stands behind the question mark of a request, and whether all of it could be read.

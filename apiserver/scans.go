@@ -15,6 +15,9 @@ const (
 	errorScansAtOnce     = 2  // of all projects
 	eventScansOfAProject = 16 // likewise, of GET /v1/events with a filter
 	eventScansAtOnce     = 4
+
+	sessionScansOfAProject = 64 // likewise, of the streams of sessions; what finds no room tries again
+	sessionScansAtOnce     = 4
 )
 
 // scans bounds how many requests go through the event log at the same time. One project never has all the places: what it lets wait does

@@ -112,8 +112,14 @@ func (st *stream) write(i item) bool {
 		st.out.frame(frameOutput, i.output)
 		return false
 	}
-	st.out.record(i.record)
-	st.told = max(st.told, i.record.Sequence)
+	if i.shown != nil {
+		st.out.id(i.shown.at)
+		st.out.frame(i.shown.name, i.shown.data)
+		st.told = max(st.told, i.shown.at)
+	} else {
+		st.out.record(i.record)
+		st.told = max(st.told, i.record.Sequence)
+	}
 	st.server.metrics.delivered.Inc()
 	return st.last != nil && st.last(i.record)
 }

@@ -23,6 +23,8 @@ const (
 	ScriptedAgent = "scripted-agent"
 	// ReplayPi plays recorded runs of the pi coding agent, for workers that run it.
 	ReplayPi = "replay-pi"
+	// ExampleSession is examples/session: a session, its stream and a result.
+	ExampleSession = "example-session"
 	// RolecallBench measures what a task costs; its workers and callers are the same program.
 	RolecallBench = "rolecall-bench"
 )
@@ -52,7 +54,7 @@ func Build(ctx context.Context, name string) (string, error) {
 	at, ok := map[string]source{
 		Rolecall: {root, "./cmd/rolecall"}, RolecallDev: {filepath.Join(root, "dev"), "./cmd/rolecall-dev"},
 		ScriptedAgent: {filepath.Join(root, "dev"), "./cmd/scripted-agent"}, ReplayPi: {root, "./workers/agents/pi/internal/replay-pi"},
-		RolecallBench: {filepath.Join(root, "dev"), "./cmd/rolecall-bench"},
+		ExampleSession: {root, "./examples/session"}, RolecallBench: {filepath.Join(root, "dev"), "./cmd/rolecall-bench"},
 	}[name]
 	if !ok {
 		return "", fmt.Errorf("dev: no program %q", name)

@@ -56,7 +56,7 @@ func (s *Stack) environ() []string {
 // configures tells whether a variable of ours would change what the stack's processes do.
 func configures(kv string) bool {
 	for _, prefix := range []string{
-		"ROLECALL_", "TEMPORAL_", "OTEL_", "EVENTS_", "NITY_BRIDGE_", "AGENT_ID=", "PROJECT_ID=", "ORGANIZATION_ID=", "TASK_POLLING_INTERVAL=", "AGENT_HEARTBEAT_INTERVAL=",
+		"ROLECALL_", "TEMPORAL_", "OTEL_", "EVENTS_", "NITY_BRIDGE_", "OPENAI_", "AGENT_ID=", "PROJECT_ID=", "ORGANIZATION_ID=", "TASK_POLLING_INTERVAL=", "AGENT_HEARTBEAT_INTERVAL=",
 	} {
 		if strings.HasPrefix(kv, prefix) {
 			return true

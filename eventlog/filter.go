@@ -12,6 +12,8 @@ type Filter struct {
 	Types sdk.EventPatterns
 	// Subject chooses by the events' own subject, such as task/<id>; "" chooses any.
 	Subject string
+	// Session chooses the events of one session and of its tasks; "" chooses any.
+	Session string
 	// Story chooses the events of one story's workflow; nil chooses any.
 	Story *Story
 }
@@ -31,7 +33,7 @@ func (f Filter) check() error {
 
 // match reports whether the filter chooses a record. Nobody but the project's own streams brings it records.
 func (f Filter) match(r *Record) bool {
-	return f.Types.Match(r.Type) && (f.Subject == "" || url.PathEscape(f.Subject) == r.about) && (f.Story == nil || f.Story.owns(r.subject))
+	return (f.Session == "" || f.Session == r.session) && f.Types.Match(r.Type) && (f.Subject == "" || url.PathEscape(f.Subject) == r.about) && (f.Story == nil || f.Story.owns(r.subject))
 }
 
 // owns reports whether a message's subject is the story's.

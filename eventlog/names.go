@@ -44,6 +44,7 @@ const (
 	headerType  = "Rolecall-Type"    // so that a reader need not open the event
 	headerAbout = "Rolecall-Subject" // the event's own subject
 	headerSeq   = "Rolecall-Seq"     // its number within its story
+	headerOf    = "Rolecall-Session" // the session that it belongs to
 )
 
 func streamName(project string) string { return streamPrefix + project }

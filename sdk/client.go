@@ -11,7 +11,7 @@ import (
 //
 // Reads and creations are retried a few times when the service can not be reached, is starting or asks for patience; a creation carries
 // an idempotency key, and a published event an id, so a repeated one is still one thing. So are [Durable.Put], [Durable.Ack],
-// [Durable.Nack] and [Durable.Extend], which say the same when they are sent again. Nothing else is ever sent twice. Every error of a
+// [Durable.Nack], [Durable.Extend] and [Client.CloseSession], which say the same when they are sent again. Nothing else is ever sent twice. Every error of a
 // call is an [Error], or wraps the context's error when the context ended first.
 type Client struct {
 	base *url.URL

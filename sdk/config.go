@@ -40,6 +40,9 @@ type Config struct {
 	PollingIntervalMs int64 `env:"TASK_POLLING_INTERVAL" envDefault:"2000" json:"pollingIntervalMs" doc:"Milliseconds, 50 to 60000: the longest gap between two looks where a wait cannot be pushed."`
 	// HeartbeatIntervalMs is how often an agent says that it is there.
 	HeartbeatIntervalMs int64 `env:"AGENT_HEARTBEAT_INTERVAL" envDefault:"30000" json:"heartbeatIntervalMs" doc:"Milliseconds, 1000 to 3600000: how often an agent says that it is there."`
+	// OrchestratorModel and ExecutorModel are those of sessions that name none of their own, whatever their tier.
+	OrchestratorModel string `env:"NITY_BRIDGE_ORCHESTRATOR_MODEL" json:"orchestratorModel" doc:"The model of analyze, validate, reflect and skills in sessions that name none, whatever their tier. Empty: the tier's. A client's goes before the server's."`
+	ExecutorModel     string `env:"NITY_BRIDGE_EXECUTOR_MODEL" json:"executorModel" doc:"The model of execute in sessions that name none, whatever their tier. Empty: the tier's. A client's goes before the server's."`
 
 	// HTTPClient does the calls. Its Timeout must leave room for waits of half a minute; nil is a client that suits.
 	HTTPClient *http.Client `env:"-" json:"-"`
@@ -116,6 +119,8 @@ func (c Config) Validate() error {
 	f.project("ORGANIZATION_ID", c.OrganizationID)
 	f.interval("TASK_POLLING_INTERVAL", c.PollingIntervalMs, MinPollingIntervalMs, MaxPollingIntervalMs)
 	f.interval("AGENT_HEARTBEAT_INTERVAL", c.HeartbeatIntervalMs, MinHeartbeatIntervalMs, MaxHeartbeatIntervalMs)
+	f.text("NITY_BRIDGE_ORCHESTRATOR_MODEL", c.OrchestratorModel, MaxModel)
+	f.text("NITY_BRIDGE_EXECUTOR_MODEL", c.ExecutorModel, MaxModel)
 	if strings.ContainsFunc(c.UserAgent, func(r rune) bool { return r != ' ' && notHeaderSafe(r) }) {
 		f.add("UserAgent", "must be printable ASCII")
 	}

@@ -9,7 +9,8 @@ import (
 // the event says so and where to read it.
 const MaxEventOutput = 64 << 10
 
-// TaskCreated is the data of task.created. Where the server captures metadata only, title, description, input and metadata are left out.
+// TaskCreated is the data of task.created. Where the server captures metadata only, title, description, input, prompt and metadata are
+// left out.
 type TaskCreated struct {
 	TaskID        string            `json:"taskId"`
 	Type          TaskType          `json:"type"`
@@ -27,6 +28,7 @@ type TaskCreated struct {
 	RootID        string            `json:"rootId,omitempty" doc:"The topmost of its parents; only of a child."`
 	CorrelationID string            `json:"correlationId,omitempty"`
 	Metadata      map[string]string `json:"metadata,omitempty"`
+	Prompt        string            `json:"prompt,omitempty" doc:"Only of a session's task: the first 200 characters of what the session was sent."`
 	Links         *EventLinks       `json:"links,omitempty"`
 }
 
@@ -91,6 +93,8 @@ type TaskRetrying struct {
 	MaxAttempts int        `json:"maxAttempts"`
 	Outcome     Outcome    `json:"outcome"`
 	DelayMs     int64      `json:"delayMs"`
+	DurationMs  int64      `json:"durationMs" doc:"Of the attempt that ended."`
+	ErrorCount  int        `json:"errorCount" doc:"How many attempts of the task have ended with an error."`
 	Error       *TaskError `json:"error,omitempty"`
 	Fingerprint string     `json:"fingerprint,omitempty" doc:"The same for errors of the same role and code whose messages differ in numbers, ids and paths only."`
 }
@@ -104,6 +108,8 @@ type TaskFellBack struct {
 	ToRole      Role       `json:"toRole"`
 	ToModel     string     `json:"toModel,omitempty"`
 	Outcome     Outcome    `json:"outcome" doc:"Of the attempt that used the stage up."`
+	DurationMs  int64      `json:"durationMs" doc:"Of that attempt."`
+	ErrorCount  int        `json:"errorCount" doc:"How many attempts of the task have ended with an error."`
 	Error       *TaskError `json:"error,omitempty"`
 	Fingerprint string     `json:"fingerprint,omitempty"`
 }
@@ -120,6 +126,8 @@ type TaskEnded struct {
 	Stage           int             `json:"stage"`
 	Attempt         int             `json:"attempt"`
 	Attempts        int             `json:"attempts" doc:"How many there were, over all stages."`
+	DurationMs      int64           `json:"durationMs" doc:"Of the last attempt."`
+	ErrorCount      int             `json:"errorCount" doc:"How many of the attempts ended with an error."`
 	Degraded        bool            `json:"degraded"`
 	Output          json.RawMessage `json:"output,omitempty"`
 	OutputOmitted   bool            `json:"outputOmitted,omitempty" doc:"The output is larger than 64 KiB, or the server captures metadata only; links.task has it."`

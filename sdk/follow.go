@@ -19,13 +19,16 @@ const (
 	firstMoves = 5
 )
 
-// follow follows a stream of events over as many connections as it takes. It is for one goroutine.
+// follow follows a stream over as many connections as it takes. It is for one goroutine.
 type follow struct {
 	client      *Client
 	path        []string
 	filter      EventFilter
-	story       bool // from the first event of a task's to its terminal one
-	pushed      bool // see Pushed
+	story       bool                                          // from the first event of one thing to its last
+	over        func(context.Context) (ended bool, err error) // whether the thing of a story has ended; asked when nothing is told of it
+	now         bool                                          // of a session's story: from what comes next on
+	live        bool                                          // the stream has live output
+	pushed      bool                                          // see Pushed
 	output      func(TaskOutput)
 	interrupted func(error)
 
@@ -37,8 +40,15 @@ type follow struct {
 	since time.Time // when it was opened first, by the service's clock; zero where that did not say
 	moves int       // how often its beginning was moved to the first event that is kept
 	quiet bool      // the connection has brought nothing
-	ends  int       // how many connections on end were quiet to their end, of a task that has ended
-	over  bool      // the story has ended
+	ends  int       // how many connections on end were quiet to their end, of a thing that has ended
+	told  bool      // the story has come to its end
+}
+
+// following is a stream that is followed, and how what it tells is read.
+type following[E any] struct {
+	*follow
+	// read answers what a frame tells, nil where that is none of it, and whether it is the last of a story.
+	read func(frame) (e *E, last bool, err error)
 }
 
 func (c *Client) follow(filter EventFilter, opts []FollowOption, path ...string) *follow {
@@ -60,8 +70,8 @@ func (f *follow) start() error {
 }
 
 // events answers what comes. The first opening is tried as often as any call; once open, the stream is opened again for ever.
-func (f *follow) events(ctx context.Context) iter.Seq2[*Event, error] {
-	return func(yield func(*Event, error) bool) {
+func (f following[E]) events(ctx context.Context) iter.Seq2[*E, error] {
+	return func(yield func(*E, error) bool) {
 		defer f.hangUp()
 		if f.conn == nil {
 			if err := f.open(ctx, maxSends); err != nil {
@@ -69,7 +79,7 @@ func (f *follow) events(ctx context.Context) iter.Seq2[*Event, error] {
 				return
 			}
 		}
-		for !f.over {
+		for !f.told {
 			e, err := f.next(ctx)
 			if err != nil {
 				f.ended(err, yield)
@@ -83,7 +93,7 @@ func (f *follow) events(ctx context.Context) iter.Seq2[*Event, error] {
 }
 
 // ended tells why there is no more, unless all was told.
-func (f *follow) ended(err error, yield func(*Event, error) bool) {
+func (f following[E]) ended(err error, yield func(*E, error) bool) {
 	switch {
 	case !errors.Is(err, errTold):
 		yield(nil, err)
@@ -93,7 +103,7 @@ func (f *follow) ended(err error, yield func(*Event, error) bool) {
 }
 
 // next answers the next event, or errTold where there is none any more.
-func (f *follow) next(ctx context.Context) (*Event, error) {
+func (f following[E]) next(ctx context.Context) (*E, error) {
 	for {
 		if f.conn == nil {
 			if err := f.open(ctx, 0); err != nil {
@@ -126,11 +136,11 @@ func (f *follow) next(ctx context.Context) (*Event, error) {
 	}
 }
 
-// quietEnds are how many streams of a task, one after the other, have to end without a word until there is nothing more.
+// quietEnds are how many streams of a story, one after the other, have to end without a word until there is nothing more.
 const quietEnds = 2
 
-// cut closes a connection that has ended. It reports whether there is nothing more: the service ends the stream of a task without a word
-// when the task has ended and no more of it will be told. One such stream can be of a service that is stopping, or of a proxy that is.
+// cut closes a connection that has ended. It reports whether there is nothing more: the service ends the stream of a story without a word
+// when the thing has ended and no more of it will be told. One such stream can be of a service that is stopping, or of a proxy that is.
 func (f *follow) cut(ctx context.Context, why error) (over bool, err error) {
 	if time.Since(f.conn.opened) > longestPause {
 		f.retry.reset()
@@ -141,14 +151,14 @@ func (f *follow) cut(ctx context.Context, why error) (over bool, err error) {
 	if !f.story || !f.quiet || !errors.Is(why, io.EOF) {
 		return false, nil
 	}
-	task, err := f.client.GetTask(ctx, f.path[2])
+	ended, err := f.over(ctx)
 	if err != nil {
 		if transient(err) {
 			err = nil
 		}
 		return false, err
 	}
-	if task.Status.Terminal() {
+	if ended {
 		f.ends = before + 1
 	}
 	return f.ends == quietEnds, nil
@@ -214,7 +224,7 @@ func (f *follow) hangUp() {
 // url is the address of the stream. Where it begins is left out once its position is known.
 func (f *follow) url() string {
 	q := f.filter.query()
-	if f.output != nil && f.story {
+	if f.output != nil && f.live {
 		q.Set("output", "1")
 	}
 	if !f.known {
@@ -226,6 +236,9 @@ func (f *follow) url() string {
 func (f *follow) begin(q url.Values) {
 	switch {
 	case f.story:
+		if f.now {
+			q.Set("after", "now")
+		}
 	case f.filter.FromStart:
 		q.Set("after", "0")
 	case !f.filter.Since.IsZero():
@@ -236,24 +249,22 @@ func (f *follow) begin(q url.Values) {
 }
 
 // take answers the event of a frame, nil where it holds none that is new.
-func (f *follow) take(fr frame) (*Event, error) {
+func (f following[E]) take(fr frame) (*E, error) {
 	if len(fr.data) == 0 {
 		f.advance(fr.id)
 		return nil, nil
 	}
 	f.quiet = false
-	var e Event
-	err := json.Unmarshal(fr.data, &e)
-	// The name is not asked first: an event of the log may have any type.
-	if isEvent := err == nil && e.Type != "" && (e.SpecVersion != "" || !EventType(fr.name).NamesFrame()); !isEvent {
+	e, last, err := f.read(fr)
+	if e == nil {
 		return nil, f.control(fr, err)
 	}
 	f.retry.reset()
 	if fr.id != "" && !f.advance(fr.id) {
 		return nil, nil
 	}
-	f.over = f.story && e.Type.endsTask()
-	return &e, nil
+	f.told = f.story && last
+	return e, nil
 }
 
 // control takes a frame that is no event, since its data can not be read as one or is none.
@@ -285,9 +296,4 @@ func (f *follow) advance(id string) bool {
 	}
 	f.at, f.known = n, true
 	return true
-}
-
-// endsTask reports whether an event of this type is a task's last word.
-func (t EventType) endsTask() bool {
-	return t == EventTaskCompleted || t == EventTaskFailed || t == EventTaskCancelled
 }

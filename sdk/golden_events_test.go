@@ -53,7 +53,7 @@ func eventDataTypes() map[string]any {
 	return map[string]any{
 		"event_task_created": sdk.TaskCreated{
 			TaskID: "t1", Type: r.Type, Role: r.Role, Title: r.Title, Description: r.Description, Input: r.Input, InputOmitted: true, Priority: r.Priority,
-			AgentID: "coder-1", MaxAttempts: 3, Stages: 2, RetryOf: "t0", ParentID: "t9", RootID: "t8", CorrelationID: "c", Metadata: r.Metadata, Links: links,
+			AgentID: "coder-1", MaxAttempts: 3, Stages: 2, RetryOf: "t0", ParentID: "t9", RootID: "t8", CorrelationID: "c", Metadata: r.Metadata, Prompt: "Add validation", Links: links,
 		},
 		"event_task_delegated": sdk.TaskDelegated{
 			TaskID: "t1", ChildID: "t2", RootID: "t0", Depth: 2, Type: r.Type, Role: r.Role, Title: r.Title, AgentID: "coder-1", Detached: true, Stage: 1, Attempt: 2,
@@ -65,13 +65,15 @@ func eventDataTypes() map[string]any {
 			TaskID: "t1", RequestID: "q1", Prompt: "Which?", Schema: json.RawMessage(`{"type":"string"}`), Stage: 1, Attempt: 2, ExpiresAt: noon(9),
 		},
 		"event_task_retrying": sdk.TaskRetrying{
-			TaskID: "t1", Role: "coder", AgentID: "coder-1", Stage: 1, Attempt: 1, MaxAttempts: 3, Outcome: "failed", DelayMs: 1000, Error: new(wholeTaskError()), Fingerprint: "f1",
+			TaskID: "t1", Role: "coder", AgentID: "coder-1", Stage: 1, Attempt: 1, MaxAttempts: 3, Outcome: "failed", DelayMs: 1000, DurationMs: 9500,
+			ErrorCount: 1, Error: new(wholeTaskError()), Fingerprint: "f1",
 		},
 		"event_task_fallback": sdk.TaskFellBack{
-			TaskID: "t1", FromStage: 1, FromRole: "coder", ToStage: 2, ToRole: "debugger", ToModel: "big", Outcome: "not_taken", Error: new(wholeTaskError()), Fingerprint: "f1",
+			TaskID: "t1", FromStage: 1, FromRole: "coder", ToStage: 2, ToRole: "debugger", ToModel: "big", Outcome: "not_taken",
+			DurationMs: 9500, ErrorCount: 3, Error: new(wholeTaskError()), Fingerprint: "f1",
 		},
 		"event_task_ended": sdk.TaskEnded{
-			TaskID: "t1", Type: r.Type, Role: "coder", Status: "cancelled", AgentID: "coder-1", Model: "small", Stage: 1, Attempt: 2, Attempts: 3, Degraded: true,
+			TaskID: "t1", Type: r.Type, Role: "coder", Status: "cancelled", AgentID: "coder-1", Model: "small", Stage: 1, Attempt: 2, Attempts: 3, DurationMs: 9500, ErrorCount: 2, Degraded: true,
 			Output: json.RawMessage(`{"a":1}`), OutputOmitted: true, Error: new(wholeTaskError()), Fingerprint: "f1", CancelConfirmed: new(true), Metrics: wholeResult().Metrics, Links: links,
 		},
 		"event_code_done": sdk.CodeDone{TaskID: "t1", Output: json.RawMessage(`{"a":1}`), OutputOmitted: true, Links: links},

@@ -116,6 +116,7 @@ func wireTypes() map[string]any {
 	maps.Copy(all, eventDataTypes())
 	maps.Copy(all, leaseTypes())
 	maps.Copy(all, agentTypes())
+	maps.Copy(all, sessionTypes())
 	return all
 }
 

@@ -37,6 +37,7 @@ type TaskOption interface{ applyTask(*draft) }
 // CallOption is about the call rather than the task; every method that creates takes it.
 type CallOption interface {
 	TaskOption
+	SendOption
 	aboutTheCall()
 }
 
@@ -44,15 +45,16 @@ type taskOption func(*draft)
 
 func (o taskOption) applyTask(d *draft) { o(d) }
 
-type callOption func(*draft)
+type callOption func(key *string)
 
-func (o callOption) applyTask(d *draft) { o(d) }
-func (o callOption) aboutTheCall()      {}
+func (o callOption) applyTask(d *draft)   { o(&d.key) }
+func (o callOption) applySend(s *sending) { o(&s.key) }
+func (o callOption) aboutTheCall()        {}
 
 // IdempotencyKey makes the call one with every other of the same key, also across restarts of the caller: 1 to 255 printable
 // ASCII characters, remembered as long as the finished task is.
 func IdempotencyKey(key string) CallOption {
-	return callOption(func(d *draft) { d.key = key })
+	return callOption(func(k *string) { *k = key })
 }
 
 // Input is what the agent works on: any value that can be written as JSON, at most [MaxInput] bytes. A [json.RawMessage] is sent
@@ -77,10 +79,19 @@ func Description(text string) TaskOption {
 	return taskOption(func(d *draft) { d.request.Description = text })
 }
 
-// WithPriority orders the task among those that wait; the default is medium.
-func WithPriority(p Priority) TaskOption {
-	return taskOption(func(d *draft) { d.request.Priority = p })
+// PriorityOption is for a task and for a session's task.
+type PriorityOption interface {
+	TaskOption
+	SendOption
 }
+
+type priorityOption Priority
+
+func (o priorityOption) applyTask(d *draft)   { d.request.Priority = Priority(o) }
+func (o priorityOption) applySend(s *sending) { s.request.Priority = Priority(o) }
+
+// WithPriority orders the task among those that wait; the default is medium.
+func WithPriority(p Priority) PriorityOption { return priorityOption(p) }
 
 // WithRetry says how often and how soon a failed attempt is repeated.
 func WithRetry(r Retry) TaskOption {

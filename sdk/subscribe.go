@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 )
@@ -59,11 +60,11 @@ func (c *Client) SubscribeFunc(ctx context.Context, filter EventFilter, handler 
 
 var errUnsubscribed = errors.New("unsubscribed")
 
-func (c *Client) subscription(filter EventFilter, opts []FollowOption) (*follow, error) {
+func (c *Client) subscription(filter EventFilter, opts []FollowOption) (following[Event], error) {
 	if err := filter.followable(); err != nil {
-		return nil, err
+		return following[Event]{}, err
 	}
-	f := c.follow(filter, opts, "v1", "events", "stream")
+	f := following[Event]{c.follow(filter, opts, "v1", "events", "stream"), readEvent}
 	return f, f.start()
 }
 
@@ -75,8 +76,13 @@ func (c *Client) TaskEvents(ctx context.Context, id string, opts ...FollowOption
 			yield(nil, err)
 			return
 		}
-		f := c.follow(EventFilter{}, opts, "v1", "tasks", id, "events")
-		if f.story = true; f.start() != nil {
+		f := following[Event]{c.follow(EventFilter{}, opts, "v1", "tasks", id, "events"), readEvent}
+		f.over = func(ctx context.Context) (bool, error) {
+			task, err := c.GetTask(ctx, id)
+			return err == nil && task.Status.Terminal(), err
+		}
+		f.now = false // which only the stream of a session has
+		if f.story, f.live = true, true; f.start() != nil {
 			yield(nil, Errorf(CodeInvalidInput, "a task is resumed after the sequence of an event: a whole number of at most 20 digits"))
 			return
 		}
@@ -84,7 +90,21 @@ func (c *Client) TaskEvents(ctx context.Context, id string, opts ...FollowOption
 	}
 }
 
-// FollowOption says more of a stream of events that is followed.
+// readEvent reads a frame of the log's events. The name is not asked first: an event of the log may have any type.
+func readEvent(fr frame) (e *Event, last bool, err error) {
+	e = new(Event)
+	if err := json.Unmarshal(fr.data, e); err != nil || e.Type == "" || e.SpecVersion == "" && EventType(fr.name).NamesFrame() {
+		return nil, false, err
+	}
+	return e, e.Type.endsTask(), nil
+}
+
+// endsTask reports whether an event of this type is a task's last word.
+func (t EventType) endsTask() bool {
+	return t == EventTaskCompleted || t == EventTaskFailed || t == EventTaskCancelled
+}
+
+// FollowOption says more of a stream that is followed.
 type FollowOption func(*follow)
 
 // LiveOutput has the function called with the live output of a task's agent, in the goroutine that takes the events and between them. It is best
@@ -94,9 +114,16 @@ func LiveOutput(output func(TaskOutput)) FollowOption {
 	return func(f *follow) { f.output = output }
 }
 
-// ResumeAfter lets [Client.TaskEvents] begin after the event of this [Event.Sequence]; "" is the task's first.
+// ResumeAfter lets [Client.TaskEvents] begin after the event of this [Event.Sequence], and [SessionHandle.Events] after that of this
+// [SessionEvent.Sequence]; "" is the first.
 func ResumeAfter(sequence string) FollowOption {
 	return func(f *follow) { f.filter.After = sequence }
+}
+
+// FromNow lets [SessionHandle.Events] and [SessionHandle.Subscribe] begin with what happens from the opening of the stream on, as for one who
+// takes a session up again and has no position. [ResumeAfter] goes before it.
+func FromNow() FollowOption {
+	return func(f *follow) { f.now = true }
 }
 
 // OnInterruption has the function called each time the stream was cut or could not be opened again, with why. It is opened again after it returns.

@@ -133,9 +133,11 @@ func (f *faults) capabilities(list []string) {
 	}
 }
 
-func (f *faults) metadata(m map[string]string) {
+func (f *faults) metadata(m map[string]string) { f.pairs("$.metadata", m) }
+
+func (f *faults) pairs(at string, m map[string]string) {
 	if len(m) > MaxMetadata {
-		f.add("$.metadata", "has more than %d pairs", MaxMetadata)
+		f.add(at, "has more than %d pairs", MaxMetadata)
 		return
 	}
 	// In sorted order, so that the same faults come out in the same order.
@@ -146,7 +148,7 @@ func (f *faults) metadata(m map[string]string) {
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		path := fmt.Sprintf("$.metadata[%q]", Cut(k, MaxMetadataKey))
+		path := fmt.Sprintf("%s[%q]", at, Cut(k, MaxMetadataKey))
 		if k == "" {
 			f.add(path, "has an empty key")
 		}

@@ -89,6 +89,20 @@ func TestVersioningNeedsBothVariables(t *testing.T) {
 	}
 }
 
+func TestHowManyRunsAreCached(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]int{"": 10000, "200": 200, "0": 0, "-1": -1} {
+		environment := map[string]string{}
+		if said != "" {
+			environment["ROLECALL_CONTROL_CACHED_RUNS"] = said
+		}
+		cfg, err := env.ParseAsWithOptions[ControlConfig](env.Options{Environment: environment})
+		if err != nil || cfg.CachedRuns != want || (cfg.Validate() == nil) != (want >= 0) {
+			t.Errorf("%q: read %d, %v; %v", said, cfg.CachedRuns, err, cfg.Validate())
+		}
+	}
+}
+
 func TestTemporalFromEnv(t *testing.T) {
 	t.Setenv("TEMPORAL_CONFIG_FILE", filepath.Join(t.TempDir(), "none.toml"))
 	t.Setenv("TEMPORAL_ADDRESS", "")

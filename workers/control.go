@@ -26,6 +26,10 @@ type ControlConfig struct {
 	// Temporal CLI, and get nothing before that.
 	DeploymentName string `env:"TEMPORAL_WORKER_DEPLOYMENT_NAME" doc:"With TEMPORAL_WORKER_BUILD_ID: the deployment that the control worker is a version of. Empty: no versioning."`
 	BuildID        string `env:"TEMPORAL_WORKER_BUILD_ID" doc:"With TEMPORAL_WORKER_DEPLOYMENT_NAME: the version of the control worker."`
+	// CachedRuns is how many runs, of tasks and sessions, stay in the control worker's memory; one that is not there is replayed from its
+	// history when it goes on. All control workers of a process share the size that the first of them has. Zero: the process's own, which is
+	// 10000 unless [worker.SetStickyWorkflowCacheSize] was called.
+	CachedRuns int `env:"ROLECALL_CONTROL_CACHED_RUNS" envDefault:"10000" doc:"How many runs, of tasks and sessions, the control worker keeps in memory; what others do costs reading their history again."`
 
 	// Redaction is what the events of tasks carry, and what is taken out of the log. Default nil: without secrets of the common formats, and
 	// all of a task.
@@ -46,10 +50,14 @@ type ControlConfig struct {
 
 // Validate checks the configuration and names every fault at once.
 func (c ControlConfig) Validate() error {
-	if (c.DeploymentName == "") == (c.BuildID == "") {
-		return nil
+	var problems []error
+	if (c.DeploymentName == "") != (c.BuildID == "") {
+		problems = append(problems, errors.New("worker versioning needs both TEMPORAL_WORKER_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID: set the other one too, or neither"))
 	}
-	return errors.New("worker versioning needs both TEMPORAL_WORKER_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID: set the other one too, or neither")
+	if c.CachedRuns < 0 {
+		problems = append(problems, fmt.Errorf("ROLECALL_CONTROL_CACHED_RUNS is %d: set how many runs the control worker keeps in memory, such as 10000", c.CachedRuns))
+	}
+	return errors.Join(problems...)
 }
 
 func (c ControlConfig) versioned() bool { return c.DeploymentName != "" }
@@ -72,6 +80,9 @@ func RunControl(ctx context.Context, cfg ControlConfig) error {
 		return unlessStopped(ctx, err)
 	}
 	defer c.Close()
+	if cfg.CachedRuns > 0 {
+		worker.SetStickyWorkflowCacheSize(cfg.CachedRuns)
+	}
 	fatal := make(chan error, 1)
 	w := worker.New(c, workflows.ControlQueue, cfg.options(fatal))
 	workflows.Register(w)

@@ -63,7 +63,7 @@ type Step struct {
 func NewCourse(in TaskInput, started time.Time) *Course {
 	c := &Course{in: in, task: NewTask(in, started), began: started}
 	first := sdk.Stage{
-		Role: c.task.Role, AgentID: in.Request.AgentID, Retry: &c.task.Retry,
+		Role: c.task.Role, AgentID: in.Request.AgentID, Model: in.Model, Retry: &c.task.Retry,
 		Timeouts: &sdk.StageTimeouts{
 			QueueMs: c.task.Timeouts.QueueMs, AttemptMs: c.task.Timeouts.AttemptMs, HeartbeatMs: c.task.Timeouts.HeartbeatMs,
 		},
@@ -74,10 +74,14 @@ func NewCourse(in TaskInput, started time.Time) *Course {
 	return c
 }
 
-// Begin is the first step: an attempt, or the end of a request that can not be carried out.
+// Begin is the first step: an attempt, or the end of a task that can not be carried out, or was cancelled before.
 func (c *Course) Begin(now time.Time) Step {
 	if failure := c.refused(); failure != nil {
 		return failedBy(failure)
+	}
+	if c.in.Cancelled != nil {
+		c.CancelRequested(*c.in.Cancelled)
+		return Step{Kind: StepEnd, status: sdk.StatusCancelled}
 	}
 	return c.beginAttempt(now)
 }

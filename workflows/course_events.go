@@ -31,10 +31,11 @@ func (c *Course) tell(now time.Time, t sdk.EventType, data any, texts int) {
 	c.events = append(c.events, newEvent(c.in, c.task, c.seq, now, t, data))
 }
 
-// tellCreated tells of the task at the time when it was created, or when its run started if that clock was ahead, or said what no event can.
+// tellCreated tells of the task at the time when it was created, or when its run started if that clock was ahead, or said what no event can,
+// and for a session's task, whose run starts when its turn has come.
 func (c *Course) tellCreated() {
 	d, at := createdData(c.in, c.task), c.task.CreatedAt
-	if at.After(c.began) || at.UTC().Year() < 1 {
+	if at.After(c.began) || at.UTC().Year() < 1 || c.in.SessionID != "" {
 		at = c.began
 	}
 	c.tell(at, sdk.EventTaskCreated, d, len(d.Description)+len(d.Input))
@@ -74,7 +75,8 @@ func (c *Course) tellRetrying(now time.Time, end attemptEnd, delay time.Duration
 	entry := c.openEntry()
 	c.tell(now, sdk.EventTaskRetrying, sdk.TaskRetrying{
 		TaskID: c.in.ID, Role: entry.Role, AgentID: entry.AgentID, Stage: entry.Stage, Attempt: entry.Attempt, MaxAttempts: c.task.MaxAttempts,
-		Outcome: end.outcome, DelayMs: delay.Milliseconds(), Error: end.failure, Fingerprint: fingerprintOf(entry.Role, end.failure),
+		Outcome: end.outcome, DelayMs: delay.Milliseconds(), DurationMs: attemptMs(*entry), ErrorCount: errorsOf(c.task.Attempts),
+		Error: end.failure, Fingerprint: fingerprintOf(entry.Role, end.failure),
 	}, failureText(end.failure))
 }
 
@@ -83,7 +85,8 @@ func (c *Course) tellFallback(now time.Time, end attemptEnd) {
 	entry, to := c.openEntry(), c.stages[c.task.Stage+1]
 	c.tell(now, sdk.EventTaskFallback, sdk.TaskFellBack{
 		TaskID: c.in.ID, FromStage: entry.Stage, FromRole: entry.Role, ToStage: c.task.Stage + 1, ToRole: to.Role, ToModel: to.Model,
-		Outcome: end.outcome, Error: end.failure, Fingerprint: fingerprintOf(entry.Role, end.failure),
+		Outcome: end.outcome, DurationMs: attemptMs(*entry), ErrorCount: errorsOf(c.task.Attempts),
+		Error: end.failure, Fingerprint: fingerprintOf(entry.Role, end.failure),
 	}, failureText(end.failure))
 }
 

@@ -49,6 +49,8 @@ func (c *Course) Close(now time.Time, s Step) {
 		case reason != "":
 		case c.in.Request.ParentID != "" && !c.in.Request.Detached:
 			reason = "its parent task ended, or no reason was given"
+		case c.in.SessionID != "":
+			reason = "its session ended, or no reason was given"
 		default:
 			reason = "no reason was given"
 		}

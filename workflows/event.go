@@ -14,12 +14,20 @@ func newEvent(in TaskInput, task sdk.Task, seq int, at time.Time, t sdk.EventTyp
 		SpecVersion: sdk.EventSpecVersion, ID: eventID(in, seq), Source: taskSource(in), Type: t, Subject: "task/" + in.ID, Time: at.UTC(),
 		Project: in.Project, Agent: task.AgentID, Task: in.ID, Seq: seq,
 	}
+	if sdk.ValidID(in.SessionID) {
+		e.Session = in.SessionID
+	}
 	if len(in.Organization) <= sdk.MaxEventID {
 		e.Organization = in.Organization
 	}
 	if len(task.CorrelationID) <= sdk.MaxCorrelationID { // a run that somebody else started may have any
 		e.CorrelationID = task.CorrelationID
 	}
+	return withData(e, data)
+}
+
+// withData is e with its data, or without where that can not be kept; then it says why.
+func withData(e sdk.Event, data any) sdk.Event {
 	raw, err := encode(data)
 	switch {
 	case err != nil:
@@ -44,7 +52,7 @@ func createdData(in TaskInput, task sdk.Task) sdk.TaskCreated {
 	d := sdk.TaskCreated{
 		TaskID: in.ID, Type: task.Type, Role: task.Role, Title: task.Title, Description: task.Description, Input: task.Input, Priority: task.Priority,
 		AgentID: task.AgentID, MaxAttempts: task.MaxAttempts, Stages: 1 + len(task.Fallback), RetryOf: task.RetryOf, ParentID: task.ParentID,
-		CorrelationID: task.CorrelationID, Metadata: task.Metadata,
+		CorrelationID: task.CorrelationID, Metadata: task.Metadata, Prompt: firstCharacters(in.Prompt, maxEventPrompt),
 	}
 	if task.ParentID != "" {
 		d.RootID = task.RootID
@@ -60,7 +68,10 @@ func createdData(in TaskInput, task sdk.Task) sdk.TaskCreated {
 func TerminalEvent(in TaskInput, task sdk.Task, seq int) sdk.Event {
 	d := sdk.TaskEnded{
 		TaskID: in.ID, Type: task.Type, Role: task.Role, Status: task.Status, AgentID: task.AgentID, Stage: task.Stage, Attempt: task.Attempt,
-		Attempts: len(task.Attempts), Degraded: task.Degraded, CancelConfirmed: task.CancelConfirmed,
+		Attempts: len(task.Attempts), Degraded: task.Degraded, CancelConfirmed: task.CancelConfirmed, ErrorCount: errorsOf(task.Attempts),
+	}
+	if n := len(task.Attempts); n > 0 {
+		d.DurationMs = attemptMs(task.Attempts[n-1])
 	}
 	if r := task.Result; r != nil {
 		d.Model, d.Metrics, d.Error = r.Model, r.Metrics, r.Error
@@ -76,6 +87,24 @@ func TerminalEvent(in TaskInput, task sdk.Task, seq int) sdk.Event {
 	default:
 	}
 	return newEvent(in, task, seq, endedAt(task), t, d)
+}
+
+// attemptMs is how long an attempt took; 0 while it runs.
+func attemptMs(a sdk.Attempt) int64 {
+	if a.EndedAt == nil {
+		return 0
+	}
+	return max(a.EndedAt.Sub(a.StartedAt).Milliseconds(), 0)
+}
+
+// errorsOf is how many attempts ended with an error.
+func errorsOf(chain []sdk.Attempt) (n int) {
+	for _, a := range chain {
+		if a.Error != nil {
+			n++
+		}
+	}
+	return n
 }
 
 func endedAt(task sdk.Task) time.Time {

@@ -22,9 +22,13 @@ func (c SignalChannel[T]) ReceiveAsync() (value T, ok bool) {
 // Update is an update of a run: its name, what it takes and what it answers.
 type Update[In, Out any] struct{ Name string }
 
-// Handle serves the update; validate refuses it before anything is recorded.
+// Handle serves the update; validate refuses it before anything is recorded, and may be nil.
 func (u Update[In, Out]) Handle(ctx workflow.Context, handle func(workflow.Context, In) (Out, error), validate func(workflow.Context, In) error) error {
-	return workflow.SetUpdateHandlerWithOptions(ctx, u.Name, handle, workflow.UpdateHandlerOptions{Validator: validate})
+	var options workflow.UpdateHandlerOptions
+	if validate != nil {
+		options.Validator = validate
+	}
+	return workflow.SetUpdateHandlerWithOptions(ctx, u.Name, handle, options)
 }
 
 // Query is a query of a run: its name and what it answers.

@@ -11,13 +11,16 @@ import (
 // TaskWorkflow is the workflow type that runs a task.
 const TaskWorkflow = "Task"
 
+// SessionWorkflow is the workflow type that runs a session.
+const SessionWorkflow = "Session"
+
 // PublishEventsWorkflow is internal: the run that publishes the last events of a task that ended while the event log was away.
 const PublishEventsWorkflow = "PublishEvents"
 
 // ControlQueue is the task queue of every workflow and of the activities of the control worker.
 const ControlQueue = "rolecall"
 
-// The messages of a Task run. Nothing outside this file spells their names.
+// The messages of a Task run and of a Session run. Nothing outside this file spells their names.
 var (
 	// AttemptStarted is sent by a worker whose handler still runs after about 200 ms.
 	AttemptStarted = Signal[AttemptStartedInput]{"attempt-started"}
@@ -29,6 +32,14 @@ var (
 	ProvideInput = Update[ProvideInputInput, ProvideInputOutput]{"provide-input"}
 	// DelegateTask starts a child of the task, or enters one of a task below it in its count.
 	DelegateTask = Update[DelegateTaskInput, DelegateTaskOutput]{"delegate-task"}
+	// SendTask gives a session a task; its validator refuses it where the session takes none.
+	SendTask = Update[SendTaskInput, SendTaskOutput]{"send-task"}
+	// CloseSession closes a session.
+	CloseSession = Update[CloseSessionInput, CloseSessionOutput]{"close-session"}
+	// DescribeSession answers the session as its run sees it, without links.
+	DescribeSession = Query[sdk.Session]{"describe-session"}
+	// ListQueue answers which tasks of a session wait for their turn.
+	ListQueue = Query[ListQueueOutput]{"list-queue"}
 	// DescribeTask answers the task as its run sees it, without input, description and links.
 	DescribeTask = Query[sdk.Task]{"describe-task"}
 	// ListProgress answers the progress the run has recorded.
@@ -75,6 +86,26 @@ func TaskWorkflowID(project, id string) string { return taskPrefix + project + "
 // ParseTaskWorkflowID is the inverse of [TaskWorkflowID]; ok is false for the id of something else.
 func ParseTaskWorkflowID(workflowID string) (project, id string, ok bool) {
 	rest, found := strings.CutPrefix(workflowID, taskPrefix)
+	project, id, cut := strings.Cut(rest, ":")
+	return project, id, found && cut && sdk.ValidProject(project) && sdk.ValidID(id)
+}
+
+// The memo of a Session run.
+const (
+	// MemoSession is an [sdk.Session]: the session as it was opened.
+	MemoSession = "session"
+	// MemoSessionState is a [SessionState], written at transitions and when the session goes on in another run; absent before the first.
+	MemoSessionState = "sessionState"
+)
+
+const sessionPrefix = "session:"
+
+// SessionWorkflowID is the workflow id of a session.
+func SessionWorkflowID(project, id string) string { return sessionPrefix + project + ":" + id }
+
+// ParseSessionWorkflowID is the inverse of [SessionWorkflowID]; ok is false for the id of something else.
+func ParseSessionWorkflowID(workflowID string) (project, id string, ok bool) {
+	rest, found := strings.CutPrefix(workflowID, sessionPrefix)
 	project, id, cut := strings.Cut(rest, ":")
 	return project, id, found && cut && sdk.ValidProject(project) && sdk.ValidID(id)
 }

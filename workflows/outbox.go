@@ -14,6 +14,7 @@ import (
 
 const (
 	avoidLog = 10 * time.Second // after a failure, by the run's clock
+	holdFor  = 10 * time.Second // that a run which holds stays open at its end for a log that is away, by the run's clock
 
 	// What goes into the log at once. A call's events stand in one payload, which Temporal bounds at 2 MB.
 	outboxBytes  = 1 << 20
@@ -23,8 +24,9 @@ const (
 // outbox brings a run's events into the log, in order, and holds the run up for nothing but a local activity of 150 ms: while the log is
 // away an ordinary activity tries on, one at a time, and what is left at the end goes to a run of its own.
 type outbox struct {
-	in   TaskInput
-	take func() []sdk.Event
+	story story
+	take  func() []sdk.Event
+	holds bool // another run tells on after this one's end: it stays open until the log has all of it, or for holdFor
 
 	pending      []sdk.Event // that the log has not acknowledged
 	acknowledged int         // the seq of the last one that it has
@@ -32,6 +34,23 @@ type outbox struct {
 	local        bool        // one is under way
 	ordinary     bool        // an ordinary activity is under way
 	closing      bool
+}
+
+// story is whose events an outbox publishes.
+type story struct {
+	project, kind, id string
+	// rest is the id of the run that publishes a part of the last events, or, as part 0, the last of them.
+	rest func(part int) string
+}
+
+// storyOf is a task's.
+func storyOf(in TaskInput) story {
+	return story{project: in.Project, kind: activities.StoryTask, id: in.ID, rest: func(part int) string {
+		if part == 0 {
+			return EventsWorkflowID(in.Project, in.ID)
+		}
+		return EventsPartID(in.Project, in.ID, part)
+	}}
 }
 
 // start begins to publish; what there is is taken whenever the run waits.
@@ -58,16 +77,34 @@ func (o *outbox) more() bool {
 // finish sees to it that everything reaches the log, now or later. When it returns the run can be closed.
 func (o *outbox) finish(ctx workflow.Context) {
 	calm, _ := workflow.NewDisconnectedContext(ctx)
-	o.closing = true
-	if err := workflow.Await(calm, func() bool { return !o.local }); err != nil {
-		return
-	}
+	o.stop(calm)
 	for o.more() {
 		if o.ordinary || !o.tryLocally(calm) {
-			o.handOver(calm)
+			if !o.hold(calm) {
+				o.handOver(calm)
+			}
 			return
 		}
 	}
+}
+
+// stop ends the publishing beside the run. When it returns no local activity is under way.
+func (o *outbox) stop(calm workflow.Context) {
+	o.closing = true
+	_ = workflow.Await(calm, func() bool { return !o.local }) // nothing ends calm
+}
+
+// hold goes on publishing beside the run for a while, where it holds, and reports whether the log has everything.
+func (o *outbox) hold(calm workflow.Context) bool {
+	if !o.holds {
+		return false
+	}
+	late, stop := deadline(calm, holdFor, "waiting for the event log")
+	defer stop()
+	o.closing = false
+	_ = workflow.Await(calm, func() bool { return late.IsReady() || len(o.pending) == 0 }) // nothing ends calm
+	o.stop(calm)
+	return !o.more()
 }
 
 // tryLocally publishes a batch in this workflow task; false says that it was not acknowledged.
@@ -103,27 +140,34 @@ func (o *outbox) tryOn(ctx workflow.Context) {
 // its id, that part is the last one: what follows would wait for it in vain. The server writes the end then, when somebody reads the task.
 func (o *outbox) handOver(ctx workflow.Context) {
 	o.more()
-	last := EventsWorkflowID(o.in.Project, o.in.ID)
 	for n := 1; len(o.pending) > 0; n++ {
 		batch := o.batch()
-		if len(batch) < len(o.pending) && startPublishing(ctx, EventsPartID(o.in.Project, o.in.ID, n), o.part(batch)) {
+		if len(batch) < len(o.pending) && startPublishing(ctx, o.story.rest(n), o.part(batch)) {
 			o.pending = o.pending[len(batch):]
 			continue
 		}
-		startPublishing(ctx, last, o.part(batch))
+		startPublishing(ctx, o.story.rest(0), o.part(batch))
 		return
 	}
+}
+
+// leave ends the publishing of a run that another one follows, and answers what that one has to go on with: what the log has not
+// acknowledged, and up to where it has. No local activity must be under way.
+func (o *outbox) leave() (pending []sdk.Event, acknowledged int) {
+	o.closing = true
+	o.more()
+	return o.pending, o.acknowledged
 }
 
 // startPublishing reports whether a run that publishes has started.
 func startPublishing(ctx workflow.Context, id string, in activities.PublishEventsInput) bool {
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID: id, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		StaticSummary: "internal: publishes the last events of a task that has ended",
+		StaticSummary: "internal: publishes the last events of a run that has ended",
 	}), PublishEventsWorkflow, in)
 	err := child.GetChildWorkflowExecution().Get(ctx, nil)
 	if err != nil {
-		workflow.GetLogger(ctx).Warn("the run that publishes a task's last events was not started", "id", id, "error", err)
+		workflow.GetLogger(ctx).Warn("the run that publishes the last events of another one was not started", "id", id, "error", err)
 	}
 	return err == nil
 }
@@ -131,7 +175,7 @@ func startPublishing(ctx workflow.Context, id string, in activities.PublishEvent
 // part is a batch as the activities and the run that publishes take it.
 func (o *outbox) part(batch []sdk.Event) activities.PublishEventsInput {
 	return activities.PublishEventsInput{
-		Project: o.in.Project, Kind: activities.StoryTask, ID: o.in.ID, Acknowledged: o.acknowledged, Events: slices.Clone(batch),
+		Project: o.story.project, Kind: o.story.kind, ID: o.story.id, Acknowledged: o.acknowledged, Events: slices.Clone(batch),
 	}
 }
 

@@ -27,6 +27,14 @@ func ofCommand(c *commandpb.Command) recorded {
 	case c.GetStartChildWorkflowExecutionCommandAttributes() != nil:
 		a := c.GetStartChildWorkflowExecutionCommandAttributes()
 		r.id, r.data = a.GetWorkflowId()+" "+a.GetWorkflowType().GetName()+" "+a.GetParentClosePolicy().String(), a.GetInput()
+	case c.GetSignalExternalWorkflowExecutionCommandAttributes() != nil:
+		a := c.GetSignalExternalWorkflowExecutionCommandAttributes()
+		r.id, r.data = a.GetExecution().GetWorkflowId()+" "+a.GetSignalName(), a.GetInput()
+	case c.GetRequestCancelExternalWorkflowExecutionCommandAttributes() != nil:
+		r.id = c.GetRequestCancelExternalWorkflowExecutionCommandAttributes().GetWorkflowId()
+	case c.GetContinueAsNewWorkflowExecutionCommandAttributes() != nil:
+		a := c.GetContinueAsNewWorkflowExecutionCommandAttributes()
+		r.id, r.data = a.GetWorkflowType().GetName(), a.GetInput()
 	case c.GetCompleteWorkflowExecutionCommandAttributes() != nil:
 		r.data = c.GetCompleteWorkflowExecutionCommandAttributes().GetResult()
 	case c.GetFailWorkflowExecutionCommandAttributes() != nil:
@@ -50,6 +58,14 @@ func ofEvent(e *historypb.HistoryEvent) recorded {
 	case e.GetStartChildWorkflowExecutionInitiatedEventAttributes() != nil:
 		a := e.GetStartChildWorkflowExecutionInitiatedEventAttributes()
 		r.id, r.data = a.GetWorkflowId()+" "+a.GetWorkflowType().GetName()+" "+a.GetParentClosePolicy().String(), a.GetInput()
+	case e.GetSignalExternalWorkflowExecutionInitiatedEventAttributes() != nil:
+		a := e.GetSignalExternalWorkflowExecutionInitiatedEventAttributes()
+		r.id, r.data = a.GetWorkflowExecution().GetWorkflowId()+" "+a.GetSignalName(), a.GetInput()
+	case e.GetRequestCancelExternalWorkflowExecutionInitiatedEventAttributes() != nil:
+		r.id = e.GetRequestCancelExternalWorkflowExecutionInitiatedEventAttributes().GetWorkflowExecution().GetWorkflowId()
+	case e.GetWorkflowExecutionContinuedAsNewEventAttributes() != nil:
+		a := e.GetWorkflowExecutionContinuedAsNewEventAttributes()
+		r.id, r.data = a.GetWorkflowType().GetName(), a.GetInput()
 	case e.GetWorkflowExecutionCompletedEventAttributes() != nil:
 		r.data = e.GetWorkflowExecutionCompletedEventAttributes().GetResult()
 	case e.GetWorkflowExecutionFailedEventAttributes() != nil:
@@ -73,6 +89,12 @@ func commandOf(event enumspb.EventType) string {
 		return enumspb.COMMAND_TYPE_START_TIMER.String()
 	case enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
 		return enumspb.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION.String()
+	case enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+		return enumspb.COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION.String()
+	case enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+		return enumspb.COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION.String()
+	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+		return enumspb.COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION.String()
 	case enumspb.EVENT_TYPE_MARKER_RECORDED:
 		return enumspb.COMMAND_TYPE_RECORD_MARKER.String()
 	case enumspb.EVENT_TYPE_TIMER_CANCELED:

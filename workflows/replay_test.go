@@ -24,7 +24,10 @@ import (
 const kept = "testdata/histories"
 
 // scenarios are what every release keeps a history of.
-var scenarios = []string{"cancel", "capabilities", "delegate", "fallback", "input", "log-away", "log-away-events", "lost-worker", "retry", "success", "timeout"}
+var scenarios = []string{
+	"cancel", "capabilities", "delegate", "fallback", "input", "log-away", "log-away-events", "lost-worker", "retry", "success", "timeout",
+	"session-close", "session-fallback", "session-goes-on", "session-gone-on", "session-retry",
+}
 
 // histories reads the kept histories of one release.
 func histories(t *testing.T, release string) map[string]*historypb.History {

@@ -30,7 +30,7 @@ func TestTerminalEvent(t *testing.T) {
 	cancelled := with(sdk.StatusCancelled, sdk.Result{Error: &sdk.TaskError{Code: sdk.CodeCancelled, Message: "enough"}})
 	cancelled.CancelConfirmed = new(true)
 	fingerprints := regexp.MustCompile(`,"fingerprint":"[0-9a-f]*"`) // have tests of their own
-	rest := `"type":"code.write","role":"coder","status":"STATUS","agentId":"ann","stage":1,"attempt":2,"attempts":3,"degraded":true`
+	rest := `"type":"code.write","role":"coder","status":"STATUS","agentId":"ann","stage":1,"attempt":2,"attempts":3,"durationMs":0,"errorCount":0,"degraded":true`
 	for name, tc := range map[string]struct {
 		task     sdk.Task
 		typ      sdk.EventType

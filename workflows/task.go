@@ -42,11 +42,12 @@ type question struct {
 
 func newTaskRun(ctx workflow.Context, in TaskInput) *taskRun {
 	r := &taskRun{course: NewCourse(in, workflow.GetInfo(ctx).WorkflowStartTime)}
+	r.reasoned = in.Cancelled != nil
 	r.course.Breach = func(from, to sdk.Status) {
 		workflow.GetLogger(ctx).Error("a step outside the lifecycle", "from", from, "to", to)
 	}
 	r.shown = shownOf(r.course.task)
-	r.outbox = &outbox{in: in, take: r.course.TakeEvents}
+	r.outbox = &outbox{story: storyOf(in), take: r.course.TakeEvents, holds: in.SessionID != ""} // of a session, which tells in order
 	return r
 }
 

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"encoding/json"
-	"errors"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -56,14 +55,7 @@ func (r *taskRun) delegateTask(ctx workflow.Context, in DelegateTaskInput) (Dele
 // resultSize waits for the end of a child and answers how many bytes its record has there.
 func resultSize(ctx workflow.Context, child workflow.ChildWorkflowFuture) int {
 	var record json.RawMessage
-	err := child.Get(ctx, &record)
-	var details func(...any) error
-	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		details = failed.Details
-	} else if canceled, ok := errors.AsType[*temporal.CanceledError](err); ok {
-		details = canceled.Details
-	}
-	if details != nil && details(&record) != nil { // a run that was ended from outside has none
+	if readChild(child.Get(ctx, &record), &record) != nil { // a run that was ended from outside has none
 		return 0
 	}
 	return len(record)

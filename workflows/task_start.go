@@ -24,6 +24,9 @@ func StartAttributes(project string, t sdk.Task) temporal.SearchAttributes {
 	if t.ParentID != "" {
 		attributes = append(attributes, AttrParent.ValueSet(t.ParentID))
 	}
+	if t.SessionID != "" {
+		attributes = append(attributes, AttrSession.ValueSet(t.SessionID))
+	}
 	return temporal.NewSearchAttributes(attributes...)
 }
 
@@ -31,7 +34,7 @@ func StartAttributes(project string, t sdk.Task) temporal.SearchAttributes {
 // key.
 func StartMemo(in TaskInput, t sdk.Task, digest string) map[string]any {
 	task := NewTaskMemo(t)
-	task.Depth = in.Depth
+	task.Depth, task.Model = in.Depth, in.Model
 	memo := map[string]any{MemoTask: task}
 	if digest != "" {
 		memo[MemoDigest] = digest

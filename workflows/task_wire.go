@@ -23,6 +23,15 @@ type TaskInput struct {
 	RootID string `json:"rootId,omitempty"`
 	Depth  int    `json:"depth,omitempty"`
 
+	// SessionID is the session that the task belongs to; "" is none. Its run is then a child of the session's.
+	SessionID string `json:"sessionId,omitempty"`
+	// Model is that of the first stage; "" leaves it to the agent.
+	Model string `json:"model,omitempty"`
+	// Prompt is the beginning of what a session was sent, as the task's first event has it: at most [maxEventPrompt] characters.
+	Prompt string `json:"prompt,omitempty"`
+	// Cancelled says that the task was cancelled before its run started, and why: the run ends at once. Nil is that it was not.
+	Cancelled *CancelRequestedInput `json:"cancelled,omitempty"`
+
 	// CreatedAt is when the task was created by the clock of whoever created it; zero is when its run started. It is shown, and the keys of
 	// the task's attempts expire no later than its time after it. Nothing of the run counts from it: a clock that is off neither lengthens
 	// nor shortens the task's time.
@@ -46,9 +55,10 @@ type TaskProgressedInput struct {
 	Progress sdk.Progress `json:"progress"`
 }
 
-// CancelRequestedInput is why a task is cancelled.
+// CancelRequestedInput is why a task is cancelled. TaskID names the task where a session is told, which has several.
 type CancelRequestedInput struct {
 	Reason string `json:"reason,omitempty"`
+	TaskID string `json:"taskId,omitempty"`
 }
 
 // ProvideInputInput answers the question RequestID.

@@ -17,6 +17,9 @@ func (e *Engine) CancelTask(ctx context.Context, project, id, reason string) (ta
 	defer cancel()
 	workflowID := workflows.TaskWorkflowID(project, id)
 	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	if isNotFound(err) {
+		return e.cancelWaiting(ctx, project, id, reason)
+	}
 	if err != nil {
 		return sdk.Task{}, false, fault(err)
 	}

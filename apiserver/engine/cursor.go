@@ -22,6 +22,15 @@ func NewCursor(query string, token []byte) string {
 	return base64.RawURLEncoding.EncodeToString(append(sumOf(query, token), token...))
 }
 
+// nextCursor is [NewCursor], or an error where that would be longer than one can be.
+func nextCursor(query string, token []byte) (string, error) {
+	cursor := NewCursor(query, token)
+	if len(cursor) > maxCursor {
+		return "", sdk.Errorf(sdk.CodeInternal, "Temporal's page token of %d bytes is longer than a cursor can be", len(token))
+	}
+	return cursor, nil
+}
+
 // ParseCursor is the token in a cursor that came from the same query; none of "".
 func ParseCursor(query, cursor string) (token []byte, err error) {
 	if cursor == "" {

@@ -36,6 +36,8 @@ type Config struct {
 	MaxPolls int
 	// MaxQueries is how many runs are asked for their progress at once; what can not be asked in time is stale. Default 4.
 	MaxQueries int
+	// MaxSessionQueries is how many runs of sessions are asked how they stand at once; what can not be asked in time is stale. Default 4.
+	MaxSessionQueries int
 	// MaxLists is how many calls for lists are under way at once, of one project one less; the others wait. Default 4.
 	MaxLists int
 	// CallTimeout bounds one call to Temporal, retries included. Default 5 s.
@@ -72,6 +74,9 @@ func (c Config) withDefaults() Config {
 	if c.MaxQueries == 0 {
 		c.MaxQueries = 4
 	}
+	if c.MaxSessionQueries == 0 {
+		c.MaxSessionQueries = 4
+	}
 	if c.MaxLists == 0 {
 		c.MaxLists = 4
 	}
@@ -97,7 +102,10 @@ const (
 	runningBytes  = 32 << 20
 	finishedBytes = 64 << 20
 	textBytes     = 64 << 20
+	sessionsBytes = 16 << 20
+	sentBytes     = 16 << 20
 	finishedTTL   = time.Minute
+	sentTTL       = time.Hour
 	textTTL       = time.Hour
 
 	openListBytes   = 16 << 20
@@ -125,13 +133,17 @@ type Engine struct {
 
 	flight   singleflight.Group   // by workflow id: one describe at a time
 	running  *cache[sighting]     // by workflow id
+	sessions *cache[sdk.Session]  // by workflow id
+	glimpses *cache[sdk.Session]  // by workflow id: as their memos have them
+	sent     *cache[sdk.Task]     // by workflow id: what a session was sent, as it waits for its turn
 	finished *cache[sdk.Task]     // by workflow id
 	texts    *cache[requestTexts] // by run id: what a memo was too small for
 
-	asking      singleflight.Group       // by run: one query at a time
-	queries     chan struct{}            // holds one of Config.MaxQueries for each query under way
-	openLists   *cache[recordedProgress] // by run; of closed runs only that they could not be asked
-	closedLists *cache[recordedProgress] // by run
+	asking            singleflight.Group       // by run: one query at a time
+	queries           chan struct{}            // holds one of Config.MaxQueries for each query under way
+	queriesOfSessions chan struct{}            // likewise, of Config.MaxSessionQueries
+	openLists         *cache[recordedProgress] // by run; of closed runs only that they could not be asked
+	closedLists       *cache[recordedProgress] // by run
 
 	looks  singleflight.Group // by workflow id: one look waits for its turn at a time
 	looked *cache[time.Time]  // by workflow id: when the last look began
@@ -173,11 +185,15 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		failures: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: cfg.DataConverter}),
 		running:  newCache[sighting](runningBytes, cfg.DescribeTTL),
 		finished: newCache[sdk.Task](finishedBytes, finishedTTL),
+		sessions: newCache[sdk.Session](sessionsBytes, cfg.DescribeTTL),
+		glimpses: newCache[sdk.Session](sessionsBytes, cfg.DescribeTTL),
+		sent:     newCache[sdk.Task](sentBytes, sentTTL),
 		texts:    newCache[requestTexts](textBytes, textTTL),
 
-		queries:     make(chan struct{}, cfg.MaxQueries),
-		openLists:   newCache[recordedProgress](openListBytes, cfg.DescribeTTL),
-		closedLists: newCache[recordedProgress](closedListBytes, closedListTTL),
+		queries:           make(chan struct{}, cfg.MaxQueries),
+		queriesOfSessions: make(chan struct{}, cfg.MaxSessionQueries),
+		openLists:         newCache[recordedProgress](openListBytes, cfg.DescribeTTL),
+		closedLists:       newCache[recordedProgress](closedListBytes, closedListTTL),
 
 		looked: newCache[time.Time](lookedBytes, lookPause),
 

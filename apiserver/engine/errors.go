@@ -26,6 +26,11 @@ func NoSuchTask() *sdk.Error {
 	return sdk.Errorf(sdk.CodeNotFound, "there is no such task in this project, or it is older than what is kept")
 }
 
+// NoSuchSession is the answer to an id of a session that the project does not have.
+func NoSuchSession() *sdk.Error {
+	return sdk.Errorf(sdk.CodeNotFound, "there is no such session in this project, or it is older than what is kept")
+}
+
 // NoSuchParent is the answer to a parent's id that the project does not have.
 func NoSuchParent(id string) *sdk.Error {
 	return sdk.Errorf(sdk.CodeNotFound, "there is no task %s in this project that could be the parent, or it is older than what is kept", id)
@@ -141,14 +146,14 @@ func refusal(err error) (*sdk.Error, bool) {
 	}
 	code := sdk.Code(app.Type())
 	if code != sdk.CodeInvalidInput && code != sdk.CodeConflict && code != sdk.CodePayloadTooLarge && code != sdk.CodeDelegationLimit &&
-		code != sdk.CodeUnavailable {
+		code != sdk.CodeUnavailable && code != sdk.CodeRateLimited {
 		return nil, false
 	}
 	e := sdk.Errorf(code, "%s", strings.TrimPrefix(app.Message(), string(code)+": "))
 	if !app.HasDetails() || app.Details(&e.Faults) != nil {
 		e.Faults = nil
 	}
-	if code == sdk.CodeUnavailable {
+	if code == sdk.CodeUnavailable || code == sdk.CodeRateLimited {
 		e.RetryAfter = retryAfter
 	}
 	return Refused(e), true

@@ -37,28 +37,32 @@ func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskF
 	if limit == 0 {
 		limit = sdk.DefaultPage
 	}
-	for size := limit; ; {
+	runs, next, err := e.listRuns(ctx, project, query, limit, token)
+	if err != nil {
+		return page, listFault(err, cursor)
+	}
+	for _, info := range runs {
+		if s, ok := e.summary(project, info); ok {
+			page.Items = append(page.Items, s)
+		}
+	}
+	page.NextCursor, err = nextCursor(query, next)
+	return page, err
+}
+
+// listRuns answers at most so many runs and the token of those that follow; fewer where they would be too large together.
+func (e *Engine) listRuns(ctx context.Context, project, query string, size int, token []byte) (runs []*workflowpb.WorkflowExecutionInfo, next []byte, err error) {
+	for {
 		resp, bytes, err := e.listChunk(ctx, project, query, size, token)
 		n := len(resp.GetExecutions())
 		switch {
 		case size > 1 && err != nil && isTooLarge(err):
 			size /= 2
-			continue
 		case n > 1 && bytes > pageBytes:
 			size = max(min(size/2, n*pageBytes/bytes), 1)
-			continue
-		case err != nil:
-			return page, listFault(err, cursor)
+		default:
+			return resp.GetExecutions(), resp.GetNextPageToken(), err
 		}
-		for _, info := range resp.GetExecutions() {
-			if s, ok := e.summary(project, info); ok {
-				page.Items = append(page.Items, s)
-			}
-		}
-		if page.NextCursor = NewCursor(query, resp.GetNextPageToken()); len(page.NextCursor) > maxCursor {
-			return page, sdk.Errorf(sdk.CodeInternal, "Temporal's page token of %d bytes is longer than a cursor can be", len(resp.GetNextPageToken()))
-		}
-		return page, nil
 	}
 }
 
@@ -168,15 +172,17 @@ func ListQuery(project string, f sdk.TaskFilter) string {
 	return strings.Join(terms, " AND ")
 }
 
+// openTerm chooses runs that have not ended. One that is paused is open too; it is not named: a Temporal that can not pause one does not know
+// the word.
+const openTerm = "ExecutionStatus NOT IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut', 'ContinuedAsNew')"
+
 // statusTerms choose by the run's own status whether and how a task has ended: a run that was terminated did not say so itself.
 func statusTerms(s sdk.Status) []string {
-	// A run that is paused is open too. It is not named: a Temporal that can not pause one does not know the word.
-	const open = "ExecutionStatus NOT IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut', 'ContinuedAsNew')"
 	switch s {
 	case "":
 		return nil
 	case sdk.StatusOpen:
-		return []string{open}
+		return []string{openTerm}
 	case sdk.StatusCompleted:
 		return []string{"ExecutionStatus = 'Completed'"}
 	case sdk.StatusFailed:
@@ -184,7 +190,7 @@ func statusTerms(s sdk.Status) []string {
 	case sdk.StatusCancelled:
 		return []string{"ExecutionStatus = 'Canceled'"}
 	default:
-		return []string{open, workflows.AttrStatus.GetName() + " = " + quote(string(s))}
+		return []string{openTerm, workflows.AttrStatus.GetName() + " = " + quote(string(s))}
 	}
 }
 

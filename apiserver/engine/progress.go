@@ -21,10 +21,11 @@ type recordedProgress struct {
 // ListProgress answers what the run has recorded, oldest first, with the live progress last. It is at most [Config.DescribeTTL]
 // old. When the run could not be asked, or did not answer in time, only the newest is known and stale is true.
 func (e *Engine) ListProgress(ctx context.Context, project, id string) (items []sdk.Progress, stale bool, err error) {
-	task, err := e.GetTask(ctx, project, id)
-	if err != nil {
-		return nil, false, err
+	seen, err := e.sight(ctx, project, id)
+	if err != nil || seen.unbegun {
+		return []sdk.Progress{}, false, err
 	}
+	task := seen.task
 	recorded, err := e.recorded(ctx, workflows.TaskWorkflowID(project, id), task)
 	if err != nil {
 		return nil, false, err
@@ -83,26 +84,10 @@ func (e *Engine) knownList(key string) (recordedProgress, bool) {
 	return e.openLists.get(key)
 }
 
-// queryProgress asks the run. Queries take turns: each costs the control worker a task, and a run that is not in its cache a
-// replay.
+// queryProgress asks the run.
 func (e *Engine) queryProgress(workflowID string) ([]sdk.Progress, error) {
-	ctx, cancel := context.WithTimeout(e.life, queryTimeout)
-	defer cancel()
-	select {
-	case e.queries <- struct{}{}:
-		defer func() { <-e.queries }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	value, err := e.temporal.QueryWorkflow(ctx, workflowID, "", workflows.ListProgress.Name)
-	if err != nil {
-		return nil, err
-	}
-	var out workflows.ListProgressOutput
-	if err := value.Get(&out); err != nil {
-		return nil, err
-	}
-	return out.Items, nil
+	out, err := ask(e, e.queries, workflows.ListProgress, workflowID)
+	return out.Items, err
 }
 
 // listBytes is about what a list takes in memory.

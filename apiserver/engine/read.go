@@ -22,6 +22,8 @@ type sighting struct {
 	task  sdk.Task
 	stand stand
 	born  time.Time // when this engine began to create it; zero for what was read
+
+	unbegun bool // it waits for its turn in its session, and has no run yet
 }
 
 // GetTask answers a task as it stands, and what it waits for: at most [Config.DescribeTTL] old while it runs, from its close event when
@@ -54,9 +56,14 @@ func (e *Engine) known(workflowID string) (sighting, bool) {
 
 // look forgets what is known of a task and reads it afresh. It does not look at the queue that the task stands in.
 func (e *Engine) look(ctx context.Context, project, id string) (sdk.Task, error) {
-	e.forget(workflows.TaskWorkflowID(project, id))
-	s, err := e.read(ctx, project, id, true)
+	s, err := e.sightAfresh(ctx, project, id)
 	return s.task, err
+}
+
+// sightAfresh is look with what it was answered from.
+func (e *Engine) sightAfresh(ctx context.Context, project, id string) (sighting, error) {
+	e.forget(workflows.TaskWorkflowID(project, id))
+	return e.read(ctx, project, id, true)
 }
 
 // read reads a task; whoever asks at the same time shares the answer. The read goes on when the first asker goes away.
@@ -70,6 +77,13 @@ func (e *Engine) read(ctx context.Context, project, id string, fresh bool) (sigh
 		defer cancel()
 		asOf := time.Now()
 		resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+		if isNotFound(err) {
+			s, err := e.waiting(ctx, project, id)
+			if err == nil {
+				e.running.put(workflowID, s, taskBytes(s.task), asOf)
+			}
+			return s, err
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +128,7 @@ func (e *Engine) taskOf(ctx context.Context, project, id string, resp *workflows
 		t := r.openTask(e.links(project, id, r.runID))
 		return sighting{task: t, stand: r.stand(t)}, nil
 	}
-	event, err := e.closeEvent(ctx, project, id, r.runID)
+	event, err := e.closeEvent(ctx, workflows.TaskWorkflowID(project, id), r.runID)
 	if err != nil {
 		return sighting{}, err
 	}
@@ -130,8 +144,8 @@ func (e *Engine) finish(seen run, event *historypb.HistoryEvent) sdk.Task {
 	return t
 }
 
-func (e *Engine) closeEvent(ctx context.Context, project, id, runID string) (*historypb.HistoryEvent, error) {
-	events := e.temporal.GetWorkflowHistory(ctx, workflows.TaskWorkflowID(project, id), runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+func (e *Engine) closeEvent(ctx context.Context, workflowID, runID string) (*historypb.HistoryEvent, error) {
+	events := e.temporal.GetWorkflowHistory(ctx, workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
 	if !events.HasNext() {
 		return nil, nil
 	}
@@ -192,12 +206,19 @@ func (e *Engine) firstInput(ctx context.Context, seen run) (in workflows.TaskInp
 }
 
 func (e *Engine) links(project, id, runID string) sdk.Links {
-	l := sdk.Links{Self: "/v1/tasks/" + id}
-	if e.cfg.UIURL != "" {
-		l.UI = strings.TrimRight(e.cfg.UIURL, "/") + "/namespaces/" + url.PathEscape(e.cfg.Namespace) +
-			"/workflows/" + url.PathEscape(workflows.TaskWorkflowID(project, id)) + "/" + url.PathEscape(runID) + "/history"
+	return sdk.Links{Self: "/v1/tasks/" + id, UI: e.uiLink(workflows.TaskWorkflowID(project, id), runID)}
+}
+
+// uiLink opens a run in the Temporal UI, the latest of its id where none is named; "" where there is no UI.
+func (e *Engine) uiLink(workflowID, runID string) string {
+	if e.cfg.UIURL == "" {
+		return ""
 	}
-	return l
+	link := strings.TrimRight(e.cfg.UIURL, "/") + "/namespaces/" + url.PathEscape(e.cfg.Namespace) + "/workflows/" + url.PathEscape(workflowID)
+	if runID == "" {
+		return link
+	}
+	return link + "/" + url.PathEscape(runID) + "/history"
 }
 
 // taskBytes is about what a task takes in memory.

@@ -19,18 +19,25 @@ func (e *Engine) RetryTask(ctx context.Context, in workflows.TaskInput, digest s
 	if err != nil {
 		return sdk.Task{}, false, err
 	}
-	in.Request = first.Request
+	in.Request, in.Model = first.Request, first.Model
 	if err := in.Request.Validate(); err != nil { // a run that somebody else started
 		return sdk.Task{}, false, err
 	}
 	return e.CreateTask(ctx, in, digest)
 }
 
-// finishedInput is what a task that has ended was started with.
+// finishedInput is what a task that has ended was started with, or would have been.
 func (e *Engine) finishedInput(ctx context.Context, project, id string) (workflows.TaskInput, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.CallTimeout)
 	defer cancel()
 	resp, err := e.temporal.DescribeWorkflowExecution(ctx, workflows.TaskWorkflowID(project, id), "")
+	if isNotFound(err) {
+		in, err := e.neverBegunInput(ctx, project, id)
+		if err != nil {
+			return workflows.TaskInput{}, fault(err)
+		}
+		return in, nil
+	}
 	if err != nil {
 		return workflows.TaskInput{}, fault(err)
 	}

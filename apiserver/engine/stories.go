@@ -40,6 +40,7 @@ type closedRun struct {
 	project, id, runID string
 	part               int  // of its last events, of which it is known that nobody publishes it any more; 0 is none, or the last
 	plain              bool // it is known that no code.* follows its completion
+	session            bool // it is that of a session
 }
 
 func newStories(cfg Config) *stories {
@@ -66,7 +67,7 @@ func (e *Engine) tendStories() {
 			return
 		case r := <-e.stories.read:
 			if _, err := e.endStory(r); err != nil {
-				e.cfg.Logger.Debug("the story of a run that has ended could not be ended yet", "task", r.id, "project", r.project, "error", err)
+				e.cfg.Logger.Debug("the story of a run that has ended could not be ended yet", "id", r.id, "project", r.project, "error", err)
 			}
 		case <-tick.C:
 			e.sweep()
@@ -96,6 +97,9 @@ func endedOutside(s enumspb.WorkflowExecutionStatus) bool {
 
 // endStory writes the end of a run's story unless the log has it, or the run's own side will. later says that its own side still may.
 func (e *Engine) endStory(c closedRun) (later bool, err error) {
+	if c.session {
+		return e.endSession(c)
+	}
 	if _, over := e.stories.over.get(c.runID); over && c.runID != "" {
 		return false, nil
 	}
@@ -171,7 +175,7 @@ func (e *Engine) endOf(ctx context.Context, c closedRun) (*storyEnd, error) {
 	if err := e.completeRequest(ctx, &seen); err != nil {
 		return nil, err
 	}
-	event, err := e.closeEvent(ctx, seen.project, seen.id, seen.runID)
+	event, err := e.closeEvent(ctx, workflows.TaskWorkflowID(seen.project, seen.id), seen.runID)
 	if err != nil {
 		return nil, err
 	}

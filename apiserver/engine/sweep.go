@@ -17,7 +17,7 @@ const (
 	sweepBack  = 24 * time.Hour  // how far back the first sweep looks
 	sweepAgain = 5 * time.Minute // how far back each later one looks again: visibility is behind
 	sweepPage  = 200
-	sweepPages = 50 // of each of the two lists, in one sweep
+	sweepPages = 50 // of each of the three lists, in one sweep
 )
 
 // sweep ends the stories of all runs that were ended from outside since the last one that went well. The first looks a day back, and each
@@ -27,7 +27,11 @@ func (e *Engine) sweep() {
 	since := quote(e.stories.since.Add(-sweepAgain).UTC().Format(time.RFC3339Nano))
 	tasks := "WorkflowType = " + quote(workflows.TaskWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= " + since
 	children := "WorkflowType = " + quote(workflows.PublishEventsWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled') AND CloseTime >= " + since
+	sessions := "WorkflowType = " + quote(workflows.SessionWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= " + since
 	putOff, err := e.sweepList(tasks, began, runOfTask)
+	if err == nil {
+		putOff, err = e.sweepList(sessions, putOff, runOfSession)
+	}
 	if err == nil {
 		putOff, err = e.sweepList(children, putOff, runOfPublisher)
 	}
@@ -70,7 +74,7 @@ func (e *Engine) sweepList(query string, now time.Time, of func(*workflowpb.Work
 			case e.life.Err() != nil || errors.Is(err, sdk.ErrUnavailable):
 				return putOff, err
 			default:
-				e.cfg.Logger.Error("the story of a run can not be ended", "task", c.id, "project", c.project, "error", err)
+				e.cfg.Logger.Error("the story of a run can not be ended", "id", c.id, "project", c.project, "error", err)
 				e.stories.over.put(c.runID, struct{}{}, storySize, time.Now())
 			}
 		}
@@ -103,8 +107,11 @@ func runOfTask(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
 	return closedRun{project: project, id: id, runID: info.GetExecution().GetRunId()}, ok
 }
 
-// runOfPublisher is the run of the task whose story a publisher did not finish.
+// runOfPublisher is the run of the task, or of the session, whose story a publisher did not finish.
 func runOfPublisher(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
+	if c, ok := publisherOfSession(info); ok {
+		return c, true
+	}
 	project, id, part, ok := workflows.ParseEventsWorkflowID(info.GetExecution().GetWorkflowId())
 	return closedRun{project: project, id: id, part: part}, ok
 }

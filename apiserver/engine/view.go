@@ -14,6 +14,9 @@ func (r run) openTask(links sdk.Links) sdk.Task {
 	switch {
 	case r.pending != nil:
 		r.pending.applyTo(&t, r.overall())
+		if n := len(t.Attempts); r.pending.taken && !r.pending.paused && r.pending.stage == 0 && n > 0 && r.memo != nil {
+			t.Attempts[n-1].Model = r.memo.Model
+		}
 	case r.finding != nil:
 		r.finding.applyTo(&t)
 	case r.state != nil && r.state.Status == sdk.StatusInputRequired && r.state.InputRequest != nil:

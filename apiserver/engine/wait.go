@@ -18,7 +18,7 @@ import (
 // poll that is cut off is the dearest read there is.
 type watch struct {
 	ended   chan struct{} // closed when the task has ended
-	seen    sdk.Task      // the open task as it was last looked at; watchTask's
+	seen    sighting      // the open task as it was last looked at; watchTask's
 	cancel  context.CancelFunc
 	waiters int         // guarded by Engine.mu
 	linger  *time.Timer // ends the watch; nil while somebody waits. Guarded by Engine.mu
@@ -41,7 +41,7 @@ func (e *Engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 	if seen.born.After(open) {
 		open = seen.born
 	}
-	w := e.join(project, id, t, open)
+	w := e.join(project, id, seen, open)
 	defer e.leave(workflows.TaskWorkflowID(project, id), w)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -57,7 +57,7 @@ func (e *Engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 
 // join makes the caller a waiter of the task's watch and starts it for the first one. seen is the task as it stands, or stood not long
 // ago; when it was open its end had not been told yet.
-func (e *Engine) join(project, id string, seen sdk.Task, open time.Time) *watch {
+func (e *Engine) join(project, id string, seen sighting, open time.Time) *watch {
 	workflowID := workflows.TaskWorkflowID(project, id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -178,8 +178,8 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 				continue
 			}
 		}
-		t, err := e.look(ctx, project, id)
-		if err == nil && t.Status.Terminal() || errors.Is(err, sdk.ErrNotFound) {
+		seen, err := e.sightAfresh(ctx, project, id)
+		if err == nil && seen.task.Status.Terminal() || errors.Is(err, sdk.ErrNotFound) {
 			if ticked && err == nil && !rung && w.bell.relied() {
 				w.bell.doubt()
 			}
@@ -187,7 +187,7 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 			return
 		}
 		if err == nil {
-			w.seen = t
+			w.seen = seen
 		}
 		poll() // the last one may have been for a run that an operator has reset
 	}
@@ -200,12 +200,14 @@ func (e *Engine) hasWaiters(w *watch) bool {
 }
 
 // conclude makes the finished task of the open one and the close event that a poll brought, without asking anything more. It is
-// false when the event has no record of the task, as that of a run that was terminated.
-func (e *Engine) conclude(workflowID string, open sdk.Task, event *historypb.HistoryEvent) bool {
+// false when the event has no record of the task, as that of a run that was terminated, and when the task was seen before it had a run,
+// which has more of it: its input, and the link to it.
+func (e *Engine) conclude(workflowID string, seen sighting, event *historypb.HistoryEvent) bool {
 	t, ok := e.record(event)
-	if !ok {
+	if !ok || seen.unbegun {
 		return false
 	}
+	open := seen.task
 	t.ID, t.CreatedAt, t.Input, t.Description, t.Links = open.ID, open.CreatedAt, open.Input, open.Description, open.Links
 	if t.CompletedAt == nil {
 		closed := event.GetEventTime().AsTime()

@@ -63,6 +63,8 @@ func takes(t reflect.Type) string {
 		return "true or false"
 	case reflect.TypeFor[int](), reflect.TypeFor[int64]():
 		return "a whole number"
+	case reflect.TypeFor[map[string]string]():
+		return "a list such as name=value,name=value"
 	default:
 		return "readable as " + t.String()
 	}

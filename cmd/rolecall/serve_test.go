@@ -181,8 +181,16 @@ func TestWrongConfigurationIsUsage(t *testing.T) {
 			[]string{"ROLECALL_AGENT_GRACE=later"}, []string{"worker", "--role", "coder", "--agent", "pi"},
 			[]string{"ROLECALL_AGENT_GRACE must be a time"},
 		},
-		"no program":   {nil, []string{"worker", "--role", "coder", "--agent", "command"}, []string{"after --"}},
-		"no such file": {nil, []string{"worker", "--role", "coder", "--agent", "command", "--", "./no-such-agent"}, []string{"no-such-agent"}},
+		"wrong endpoint": {
+			[]string{"ROLECALL_OPENAI_BASE_URL=localhost:11434", "OPENAI_API_KEY=of nobody"}, []string{"worker", "--role", "coder", "--agent", "openai"},
+			[]string{"ROLECALL_OPENAI_BASE_URL", "OPENAI_API_KEY"},
+		},
+		"a key for nobody":        {[]string{"OPENAI_API_KEY=sk-1"}, []string{"worker", "--role", "coder", "--agent", "openai"}, []string{"set ROLECALL_OPENAI_BASE_URL"}},
+		"wrong models":            {[]string{"ROLECALL_OPENAI_MODELS=big"}, []string{"worker", "--role", "coder", "--agent", "openai"}, []string{"ROLECALL_OPENAI_MODELS must be a list such as name=value"}},
+		"a program for a model":   {nil, []string{"worker", "--role", "coder", "--agent", "openai", "--", "true"}, []string{"the adapter openai runs no program"}},
+		"a directory for a model": {nil, []string{"worker", "--role", "coder", "--agent", "openai", "--workdir", "."}, []string{"the adapter openai runs no program"}},
+		"no program":              {nil, []string{"worker", "--role", "coder", "--agent", "command"}, []string{"after --"}},
+		"no such file":            {nil, []string{"worker", "--role", "coder", "--agent", "command", "--", "./no-such-agent"}, []string{"no-such-agent"}},
 		"wrong worker": {
 			[]string{"PROJECT_ID=a.b"}, []string{"worker", "--role", "Coder", "--slots", "2000", "--agent-id", "a.b", "--agent", "command", "--", "true"},
 			[]string{"PROJECT_ID", "Coder", "--slots", "AGENT_ID"},

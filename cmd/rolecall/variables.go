@@ -13,6 +13,7 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
+	"github.com/rolecall-dev/rolecall/workers/agents/openai"
 	"github.com/rolecall-dev/rolecall/workers/agents/pi"
 )
 
@@ -79,6 +80,7 @@ func sections() []section {
 		{"worker", reflect.TypeFor[workers.Config]()},
 		{"worker", reflect.TypeFor[command.Config]()},
 		{"worker", reflect.TypeFor[pi.Config]()},
+		{"worker", reflect.TypeFor[openai.Config]()},
 		{"serve", reflect.TypeFor[logConfig]()},
 		{"worker", reflect.TypeFor[logConfig]()},
 		{"serve", reflect.TypeFor[telemetry.Config]()},

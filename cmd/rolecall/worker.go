@@ -18,14 +18,16 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workers"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
+	"github.com/rolecall-dev/rolecall/workers/agents/openai"
 	"github.com/rolecall-dev/rolecall/workers/agents/pi"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// The adapters: any program that speaks JSON lines, and the pi coding agent.
+// The adapters: any program that speaks JSON lines, the pi coding agent, and the model of an OpenAI-compatible endpoint.
 const (
 	adapterCommand = "command"
 	adapterPi      = "pi"
+	adapterOpenAI  = "openai"
 )
 
 // How a worker takes its tasks: from Temporal itself, or over the HTTP API.
@@ -50,19 +52,20 @@ type workerFlags struct {
 func workerCommand(c *console) *cobra.Command {
 	var f workerFlags
 	cmd := &cobra.Command{
-		Use:   "worker --role <role>[,<role>] --agent command|pi [-- <program> [argument …]]",
+		Use:   "worker --role <role>[,<role>] --agent command|pi|openai [-- <program> [argument …]]",
 		Short: "Work on the tasks of a role",
 		Long: `Work on the tasks of one or more roles until SIGINT or SIGTERM. Then no new task is taken, running ones get ROLECALL_DRAIN_GRACE,
 and what still runs after it is handed to another worker; a second signal ends the process at once.
 
 The adapter "command" starts the given program once per attempt, without a shell: it reads the task as JSON on standard input and
 writes progress and result as lines of JSON. The adapter "pi" runs the pi coding agent; what stands after -- are further arguments of
-pi.
+pi. The adapter "openai" runs no program: it asks the model of an OpenAI-compatible endpoint, such as Ollama on this machine.
 
 With --over http the worker needs nothing but the API at EVENTS_SERVICE_URL and a key with the scope work, and takes its tasks by leases. By
 default it needs Temporal (TEMPORAL_*), which lets it at every project of the namespace.`,
 		Example: `  rolecall worker --role tester --agent command -- ./my-agent --flag
-  rolecall worker --role coder --agent pi --workdir ~/src/project -- --no-extensions`,
+  rolecall worker --role coder --agent pi --workdir ~/src/project -- --no-extensions
+  ROLECALL_OPENAI_MODEL=qwen3:8b rolecall worker --role reviewer --agent openai --slots 2`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			w, err := newWorker(cmd, c, f, args)
 			if err != nil {
@@ -73,7 +76,7 @@ default it needs Temporal (TEMPORAL_*), which lets it at every project of the na
 	}
 	s := cmd.Flags()
 	s.StringSliceVar(&f.roles, "role", nil, "roles to work for, comma-separated (required; or ROLECALL_ROLES)")
-	s.StringVar(&f.adapter, "agent", "", "how the agent is run: command or pi (required)")
+	s.StringVar(&f.adapter, "agent", "", "how the agent is run: command, pi or openai (required)")
 	s.StringVar(&f.over, "over", overTemporal, "how tasks are taken: temporal, or http for the API alone")
 	s.IntVar(&f.slots, "slots", 0, "how many tasks run at once (default 1; or ROLECALL_SLOTS)")
 	s.StringVar(&f.workdir, "workdir", "", "directory the program runs in, locked for one task at a time (default a fresh one per attempt)")
@@ -92,6 +95,7 @@ type roleWorker struct {
 	over    string
 	agent   command.Config
 	pi      pi.Config // beside agent
+	openai  openai.Config
 	log     *slog.Logger
 	ready   announcer
 
@@ -99,18 +103,15 @@ type roleWorker struct {
 }
 
 func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) (*roleWorker, error) {
-	if f.adapter != adapterCommand && f.adapter != adapterPi {
-		return nil, usagef("worker needs --agent command or --agent pi: these are the adapters there are")
-	}
-	if f.adapter == adapterCommand && len(program) == 0 {
-		return nil, usagef("worker needs the agent's program after --, such as: rolecall worker --role tester --agent command -- ./my-agent")
+	if err := f.checkAdapter(program); err != nil {
+		return nil, err
 	}
 	if f.over != overTemporal && f.over != overHTTP {
 		return nil, usagef("--over must be temporal or http")
 	}
 	w := &roleWorker{adapter: f.adapter, over: f.over, ready: announcer{c, f.readyFile}}
 	var logging logConfig
-	err := readEnvironment(&logging, &w.config, &w.agent, &w.pi, &w.shows)
+	err := readEnvironment(&logging, &w.config, &w.agent, &w.pi, &w.openai, &w.shows)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +131,7 @@ func newWorker(cmd *cobra.Command, c *console, f workerFlags, program []string) 
 	w.config.Temporal.Logger, w.config.Logger, w.agent.Logger = log.NewStructuredLogger(w.log), w.log, w.log
 	f.apply(cmd, w)
 	w.agent.Argv, w.pi.Args = program, program
-	w.config.AcknowledgeStart = true // a program that takes its worker down with it is to be found in the chain
+	w.config.AcknowledgeStart = f.adapter != adapterOpenAI // a program that takes its worker down with it is to be found in the chain
 	return w, w.complete()
 }
 
@@ -217,15 +218,6 @@ func (w *roleWorker) queueLabels() map[string]string {
 		labels[workflows.AgentQueue(w.config.Project, r, w.config.AgentID)] = string(r) + ".agent"
 	}
 	return labels
-}
-
-// newAgent makes the agent by its adapter.
-func (w *roleWorker) newAgent() (*command.Agent, error) {
-	if w.adapter == adapterPi {
-		w.pi.Command = w.agent
-		return pi.New(w.pi)
-	}
-	return command.New(w.agent)
 }
 
 // announce announces once the worker asks for the work of every role.

@@ -15,7 +15,10 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-var addressing = flag.Int("addressing", 20, "how many tasks address an agent that has a backlog of its role")
+var (
+	addressing = flag.Int("addressing", 20, "how many tasks address an agent that has a backlog of its role")
+	backlog    = flag.Int("backlog", 10, "how many tasks of its role that agent finds waiting")
+)
 
 // gated is an agent that notes what it works on, and holds each task of its role until the test lets it go.
 type gated struct {
@@ -107,7 +110,7 @@ func TestAnAddressedTaskWaitsForOneOther(t *testing.T) {
 		return task.ID
 	}
 	var all []string
-	for range 10 {
+	for range *backlog {
 		all = append(all, create(""))
 	}
 	g := &gated{}

@@ -62,8 +62,13 @@ func (s *scene) run(id string) *workflowservice.DescribeWorkflowExecutionRespons
 
 // historyOf is the whole history of a run.
 func historyOf(ctx context.Context, c client.Client, workflowID string) (*historypb.History, error) {
+	return historyOfRun(ctx, c, workflowID, "")
+}
+
+// historyOfRun is the history of one run of a workflow id; "" is the latest.
+func historyOfRun(ctx context.Context, c client.Client, workflowID, runID string) (*historypb.History, error) {
 	var h historypb.History
-	for events := c.GetWorkflowHistory(ctx, workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+	for events := c.GetWorkflowHistory(ctx, workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
 		e, err := events.Next()
 		if err != nil {
 			return nil, err

@@ -207,6 +207,7 @@ func histories(t *testing.T, stack *dev.Stack, around surroundings) map[string]*
 			}
 		})
 	}
+	sessionHistories(t, stack, h)
 	return h
 }
 
@@ -239,7 +240,13 @@ func (s *scene) play(sc scenario) string {
 // replayed is the history of a run, which must replay.
 func (s *scene) replayed(workflowID string) *historypb.History {
 	s.t.Helper()
-	h, err := historyOf(s.t.Context(), s.stack.Temporal(), workflowID)
+	return s.replayedRun(workflowID, "")
+}
+
+// replayedRun is replayed of one run of a workflow id.
+func (s *scene) replayedRun(workflowID, runID string) *historypb.History {
+	s.t.Helper()
+	h, err := historyOfRun(s.t.Context(), s.stack.Temporal(), workflowID, runID)
 	s.do(err)
 	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DataConverter: workflows.DataConverter()})
 	s.do(err)

@@ -77,7 +77,7 @@ func (s *scene) probes(task *sdk.Task) map[string]probe {
 		"role": {string(task.Role), true}, "type": {string(task.Type), true}, "status": {"running", true}, "priority": {string(task.Priority), true},
 		"agentId": {"w", true}, "since": {task.CreatedAt.Add(-time.Minute).Format(time.RFC3339Nano), true}, "limit": {"200", true},
 		"parentId": {task.ID, false}, "sessionId": {task.ID, false}, "planId": {task.ID, false}, "cursor": {cursor, false},
-		"waitMs": {"1000", true}, "capability": {"go", true},
+		"waitMs": {"1000", true}, "capability": {"go", true}, "clientId": {"editor", false},
 		"types": {"*", false}, "subject": {"task/" + task.ID, false}, "after": {"0", false}, "until": {time.Now().Format(time.RFC3339), false}, "output": {"1", false},
 	}
 }
@@ -95,8 +95,13 @@ func (s *scene) unguessed(task *sdk.Task, own, foreign string) {
 			if !known {
 				s.t.Fatalf("%s %s has the parameter %s: give it a value here", o.method, o.path, name)
 			}
-			if o.path == "/v1/agents" {
+			switch o.path {
+			case "/v1/agents":
 				p = s.agentProbe(name, p)
+			case "/v1/sessions":
+				p = s.sessionProbe(name, p)
+			case "/v1/sessions/{id}/events":
+				p.value = "now"
 			}
 			if o.ofEvents() {
 				if p.hits = o.path == "/v1/events" && name != "until"; name == "cursor" {
@@ -108,7 +113,7 @@ func (s *scene) unguessed(task *sdk.Task, own, foreign string) {
 		if o.aboutOne() {
 			s.disguised(o, task.ID, foreign)
 		}
-		if status, body := s.ask(o.route, victim.ID, own, ""); slices.Contains([]int{401, 403, 404, 405, 422}, status) && !strings.HasSuffix(o.path, "/input") && !o.ofLease() || status >= 500 {
+		if status, body := s.ask(o.route, victim.ID, own, ""); slices.Contains([]int{401, 403, 404, 405, 422}, status) && !strings.HasSuffix(o.path, "/input") && !o.ofLease() && !o.ofSession() || status >= 500 {
 			s.t.Errorf("%s %s with its own key: %d %s", o.method, o.path, status, body)
 		}
 	}
@@ -143,6 +148,81 @@ func (s *scene) agentProbe(name string, p probe) probe {
 	}
 }
 
+// sessionProbe is a value of a parameter for the list of sessions, in which no task is.
+func (s *scene) sessionProbe(name string, p probe) probe {
+	s.t.Helper()
+	p.hits = false
+	switch name {
+	case "status":
+		p.value = string(sdk.SessionOpen)
+	case "cursor":
+		for range 2 {
+			_, err := s.client.OpenSession(s.t.Context(), sdk.SessionConfig{ClientID: "editor"})
+			s.do(err)
+		}
+		s.eventually("a second page of sessions", patience, func() error {
+			page, err := s.client.ListSessions(s.t.Context(), sdk.SessionFilter{Limit: 1}, "")
+			if err == nil && page.NextCursor == "" {
+				err = errors.New("one page holds all")
+			}
+			if err == nil {
+				p.value = page.NextCursor
+			}
+			return err
+		})
+	}
+	return p
+}
+
+// sessionsApart: whatever the other key asks of a session, the answer is that of a session which is nowhere; with its own key it is there.
+func (s *scene) sessionsApart(own, foreign string) {
+	s.t.Helper()
+	session, err := s.client.OpenSession(s.t.Context(), sdk.SessionConfig{ClientID: "mine"})
+	s.do(err)
+	const nowhere = "0198c0de-0000-7000-8000-000000000000"
+	instance := regexp.MustCompile(`"instance":"[^"]*",?`)
+	asked := 0
+	for _, o := range s.operations() {
+		if !o.ofSession() {
+			continue
+		}
+		asked++
+		for _, project := range []string{"", "bank"} {
+			status, body := s.ask(o.route, session.ID(), foreign, project)
+			_, none := s.ask(o.route, nowhere, foreign, project)
+			if status != http.StatusNotFound || instance.ReplaceAllString(body, "") != instance.ReplaceAllString(none, "") || strings.Contains(body, session.ID()) {
+				s.t.Errorf("%s %s with the other key: %d %s, and %s for a session that is nowhere", o.method, o.path, status, body, none)
+			}
+		}
+		s.disguised(o, session.ID(), foreign)
+	}
+	if asked != 4 {
+		s.t.Errorf("%d routes about a session", asked)
+	}
+	theirs := keyed(s.t, s.stack, foreign, "")
+	if n, err := theirs.CloseClientSessions(s.t.Context(), "mine"); err != nil || n != 0 {
+		s.t.Errorf("the other key closed %d sessions: %v", n, err)
+	}
+	if stats, err := theirs.SessionStats(s.t.Context()); err != nil || stats.SessionsByClient["mine"] != 0 {
+		s.t.Errorf("the other key counts %+v: %v", stats, err)
+	}
+	for listed, err := range theirs.Sessions(s.t.Context(), sdk.SessionFilter{}) {
+		if s.do(err); listed.ID == session.ID() {
+			s.t.Error("the other key lists the session")
+		}
+	}
+	if now, err := session.Get(s.t.Context()); err != nil || now.Status != sdk.SessionOpen {
+		s.t.Errorf("the session after all that: %+v, %v", now, err)
+	}
+	for _, o := range s.operations() {
+		if o.ofSession() { // its close is the last, since operations are in that order
+			if status, body := s.ask(o.route, session.ID(), own, ""); status >= 300 {
+				s.t.Errorf("%s %s with its own key: %d %s", o.method, o.path, status, body)
+			}
+		}
+	}
+}
+
 // probed sends a request with one parameter, with both keys.
 func (s *scene) probed(o operation, name string, p probe, task *sdk.Task, own, foreign string) {
 	s.t.Helper()
@@ -162,8 +242,8 @@ func (s *scene) probed(o operation, name string, p probe, task *sdk.Task, own, f
 			s.t.Errorf("%s %s with the other key: %d %s, want %d", r.method, r.path, status, body, want)
 		}
 	}
-	if strings.HasSuffix(o.path, "/dead") {
-		return // whose cursors are its own
+	if strings.HasSuffix(o.path, "/dead") || o.ofSession() {
+		return // whose cursors are its own, and the task is no session
 	}
 	if o.path == "/v1/errors" {
 		p.hits = false // the task has not failed

@@ -87,6 +87,7 @@ func TestTwoProjectsTwoKeys(t *testing.T) {
 	s.isolated(task.ID, bank.Key)
 	s.unguessed(task, shop.Key, bank.Key)
 	s.eventsApart(shop.Key, bank.Key)
+	s.sessionsApart(shop.Key, bank.Key)
 
 	s.doctorAndCommands(file, shop, bank, task.ID)
 	s.touch("go")
@@ -189,6 +190,8 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 		send = `{"type":"code.write","title":"t"}`
 	case r.path == "/v1/agents":
 		send = `{"name":"Bob","role":"coder"}`
+	case r.path == "/v1/sessions/{id}/tasks":
+		send = `{"type":"execute","prompt":"do it"}`
 	case r.path == "/v1/events":
 		send = `{"type":"build.finished"}`
 	case strings.HasSuffix(r.path, "/output"):
@@ -241,6 +244,9 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 func (r route) ofEvents() bool {
 	return strings.HasPrefix(r.path, "/v1/events") || strings.HasSuffix(r.path, "/events") || strings.HasSuffix(r.path, "/output")
 }
+
+// ofSession reports whether the route is about one session.
+func (r route) ofSession() bool { return strings.HasPrefix(r.path, "/v1/sessions/{id}") }
 
 // ofLease reports whether the route is about one lease, which only a claim makes.
 func (r route) ofLease() bool { return strings.HasPrefix(r.path, "/v1/leases/") }

@@ -106,6 +106,28 @@ func (c *crew) stop() []job {
 	return c.all()
 }
 
+// goesOn holds the tasks that end while the log is away to those that ended just before: they are as quick. What else the machine does may
+// slow them down once, and then it is tried again; a task that waits for the log does so each time.
+func (c *crew) goesOn(what string, away, back func()) {
+	c.s.t.Helper()
+	const rounds = 3
+	for round := 1; ; round++ {
+		before := c.within(*logAway)
+		away()
+		took := c.within(*logAway)
+		back()
+		c.s.t.Logf("the log was %s: %d tasks, half of them in %s, all in %s; before %d, %s and %s", what,
+			len(took), middle(took), took[len(took)-1], len(before), middle(before), before[len(before)-1])
+		if middle(took) <= 3*middle(before)/2+busy(150*time.Millisecond) && took[len(took)-1] <= before[len(before)-1]+busy(time.Second) {
+			return
+		}
+		if round == rounds {
+			c.s.t.Errorf("while the log is %s tasks take longer than before, %d times in a row", what, rounds)
+			return
+		}
+	}
+}
+
 func middle(sorted []time.Duration) time.Duration { return sorted[len(sorted)/2] }
 
 // TestTheLogGoesAway: it is suspended under load, and later killed. Tasks end as quickly as before, and whoever follows the project has all of
@@ -117,17 +139,18 @@ func TestTheLogGoesAway(t *testing.T) {
 	followed := s.follow(sdk.EventFilter{FromStart: true})
 	crew := s.crew(3)
 	crew.within(2 * time.Second) // what is done first takes longer
-	before := crew.within(*logAway)
 
-	s.do(s.stack.Events.Signal(syscall.SIGSTOP))
-	suspended := crew.within(*logAway)
-	if status, body := s.send(http.MethodPost, "/v1/events", "", "application/json", `{"type":"nobody.hears"}`); status != http.StatusServiceUnavailable {
-		t.Errorf("an event is published while the log is suspended: %d %s", status, body)
-	}
-	s.do(s.stack.Events.Signal(syscall.SIGCONT))
-	continued := time.Now()
-	s.do(dev.Until(t.Context(), patience, s.logAnswers))
-	t.Logf("the log answered %s after it went on", time.Since(continued))
+	crew.goesOn("suspended", func() {
+		s.do(s.stack.Events.Signal(syscall.SIGSTOP))
+	}, func() {
+		if status, body := s.send(http.MethodPost, "/v1/events", "", "application/json", `{"type":"nobody.hears"}`); status != http.StatusServiceUnavailable {
+			t.Errorf("an event is published while the log is suspended: %d %s", status, body)
+		}
+		s.do(s.stack.Events.Signal(syscall.SIGCONT))
+		continued := time.Now()
+		s.do(dev.Until(t.Context(), patience, s.logAnswers))
+		t.Logf("the log answered %s after it went on", time.Since(continued))
+	})
 	ill := s.delegate(nil, func(r *sdk.TaskRequest) { r.Role = sdk.RoleTester })
 	s.eventually("the story's beginning", patience, func() error {
 		if len(followed.story(ill.ID)) == 0 {
@@ -136,23 +159,18 @@ func TestTheLogGoesAway(t *testing.T) {
 		return nil
 	})
 
-	s.do(s.stack.Events.Kill())
-	s.do(s.stack.Temporal().TerminateWorkflow(t.Context(), s.execution(ill).GetWorkflowId(), "", "by an operator"))
-	killed := crew.within(*logAway)
-	s.do(s.stack.Events.Restart(t.Context()))
-	back := time.Now()
+	back, terminate := time.Time{}, sync.OnceFunc(func() {
+		s.do(s.stack.Temporal().TerminateWorkflow(t.Context(), s.execution(ill).GetWorkflowId(), "", "by an operator"))
+	})
+	crew.goesOn("killed", func() {
+		s.do(s.stack.Events.Kill())
+		terminate()
+	}, func() {
+		s.do(s.stack.Events.Restart(t.Context()))
+		back = time.Now()
+	})
 	tasks := crew.stop()
 
-	for what, took := range map[string][]time.Duration{"suspended": suspended, "killed": killed} {
-		if most := 3*middle(before)/2 + busy(150*time.Millisecond); middle(took) > most {
-			t.Errorf("while the log was %s half of the tasks took more than %s; before it was %s", what, middle(took), middle(before))
-		}
-		if most := before[len(before)-1] + busy(time.Second); took[len(took)-1] > most {
-			t.Errorf("while the log was %s a task took %s; before at most %s", what, took[len(took)-1], before[len(before)-1])
-		}
-		t.Logf("the log was %s: %d tasks, half of them in %s, all in %s; before %d, %s and %s", what,
-			len(took), middle(took), took[len(took)-1], len(before), middle(before), before[len(before)-1])
-	}
 	ids := []string{ill.ID}
 	for _, j := range tasks {
 		ids = append(ids, j.id)

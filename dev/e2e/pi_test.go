@@ -38,7 +38,7 @@ func (s *scene) piWorker(name string, recordings ...string) *dev.Process {
 	for i, r := range recordings {
 		recordings[i] = filepath.Join(root, "workers", "agents", "pi", "testdata", r)
 	}
-	return s.worker(name, dev.Worker{Agent: "pi", Env: []string{
+	return s.worker(name, dev.Worker{Agent: "pi", Roles: []sdk.Role{sdk.RoleCoder, sdk.RoleCoordinator}, Env: []string{
 		"ROLECALL_PI_PROGRAM=" + program, "ROLECALL_PI_PROVIDER=scripted", "ROLECALL_PI_MODEL=scripted", "ROLECALL_PI_SESSION_DIR=" + s.path("sessions"),
 		"PI_REPLAY=" + strings.Join(recordings, ","), "PI_REPLAY_LOG=" + s.dir,
 	}})
@@ -82,6 +82,23 @@ func (s *scene) inItsTool(attempt int) (pi agent, tool process) {
 	return pi, tool
 }
 
+// wantPiWasTold compares what the pi of every attempt was told: the prompt, which goes on with what was begun from the second one on, for the
+// worker's own model.
+func (s *scene) wantPiWasTold(attempts int, prompt string) {
+	s.t.Helper()
+	for n := 1; n <= attempts; n++ {
+		run := s.piStarted(n, "the start of pi", func(piRun) bool { return true })
+		i := slices.Index(run.Args, "--model")
+		_, told, goesOn := strings.Cut(run.Stdin, "The task again:\n\n")
+		if !goesOn {
+			told = run.Stdin
+		}
+		if told != prompt || goesOn != (n > 1) || i < 0 || i+1 >= len(run.Args) || run.Args[i+1] != "scripted" {
+			s.t.Errorf("attempt %d was asked %q with %q", n, run.Stdin, run.Args)
+		}
+	}
+}
+
 // wantSpent compares tokens and cost of a task that has ended.
 func (s *scene) wantSpent(task *sdk.Task, tokens int64, cost float64) {
 	s.t.Helper()
@@ -97,6 +114,12 @@ func wantPiAnswer(t *testing.T, task *sdk.Task) {
 	var out struct{ Text string }
 	if err := json.Unmarshal(task.Result.Output, &out); err != nil || out.Text != piAnswer || task.Result.Model != "scripted" {
 		t.Errorf("the output is %s of %q (%v)", task.Result.Output, task.Result.Model, err)
+	}
+	r := task.Result // what the answer says beside
+	if r.QualityGatePassed == nil || !*r.QualityGatePassed || !slices.Equal(r.EpisodeRefs, []string{"ep-041x"}) ||
+		!sameJSON(t, r.QualityGate, `{"passed":true,"details":"Quality gate: passed.","evidence":"statement"}`) ||
+		!sameJSON(t, r.Reflection, `{"lessons":["Keep inputs validated"],"followUps":["add tests for ep-041x"]}`) {
+		t.Errorf("learned: the gate %s, the reflection %s, the episodes %q", r.QualityGate, r.Reflection, r.EpisodeRefs)
 	}
 }
 

@@ -13,6 +13,10 @@ import (
 // Script is what the model answers: to the first request the first answer, and to every one after the last the last again.
 type Script []Answer
 
+// Models are the scripts of models by their names; that of "" is for every other name. A name that is not there is answered with 404. Each
+// model counts its own requests.
+type Models map[string]Script
+
 // Answer is one answer of the model. An answer with a Status is an error; all other fields but RetryAfter and Text, which is then
 // the error's message, mean nothing in it.
 type Answer struct {
@@ -30,6 +34,8 @@ type Answer struct {
 	Hang bool
 	// Cut breaks the connection off after the first piece of a stream.
 	Cut bool
+	// Finish is why the answer ends, such as length. Default: tool_calls with Tools, else stop.
+	Finish string
 	// Input, Cached and Output are the tokens it says it took; Input is with Cached.
 	Input, Cached, Output int
 }
@@ -40,8 +46,23 @@ type Tool struct {
 	Arguments map[string]any
 }
 
-// maxAnswers bounds a script.
-const maxAnswers = 1000
+const (
+	maxAnswers = 1000 // of a script
+	maxModels  = 100
+)
+
+// check answers what is wrong with the scripts.
+func (m Models) check() error {
+	if len(m) == 0 || len(m) > maxModels {
+		return fmt.Errorf("there are from 1 to %d models, not %d", maxModels, len(m))
+	}
+	for name, script := range m {
+		if err := script.check(); err != nil {
+			return fmt.Errorf("the model %q: %w", name, err)
+		}
+	}
+	return nil
+}
 
 // check answers what is wrong with a script.
 func (s Script) check() error {
@@ -74,6 +95,9 @@ func (a Answer) pieces() []string {
 
 // finish is why the answer ends.
 func (a Answer) finish() string {
+	if a.Finish != "" {
+		return a.Finish
+	}
 	if len(a.Tools) > 0 {
 		return "tool_calls"
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,19 +21,39 @@ const (
 
 // Server answers by a script. It is an http.Handler for POST …/chat/completions, safe for concurrent use.
 type Server struct {
-	script Script
+	models Models
 
 	mu       sync.Mutex
-	asked    int
-	requests []Request // the newest
+	asked    map[string]int // by model
+	requests []Request      // the newest
+	open     int
 }
 
-// New makes a server of a script, or answers what is wrong with it.
+// New makes a server of one script for whatever model is asked, or answers what is wrong with it.
 func New(script Script) (*Server, error) {
 	if err := script.check(); err != nil {
 		return nil, err
 	}
-	return &Server{script: slices.Clone(script)}, nil
+	return NewModels(Models{"": script})
+}
+
+// NewModels makes a server of several models, or answers what is wrong with their scripts.
+func NewModels(models Models) (*Server, error) {
+	if err := models.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{models: Models{}, asked: map[string]int{}}
+	for name, script := range models {
+		s.models[name] = slices.Clone(script)
+	}
+	return s, nil
+}
+
+// Open counts the requests that are being answered.
+func (s *Server) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
 }
 
 // Requests are what was asked so far, oldest first, at most the newest thousand.
@@ -65,7 +86,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, Answer{Status: http.StatusBadRequest, Text: "the body must be JSON with messages"})
 		return
 	}
+	req.Key, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	a, n := s.next(req)
+	defer s.leave()
 	reply := reply{w: w, req: req, answer: a, n: n, created: time.Now().Unix()}
 	switch {
 	case a.Status != 0:
@@ -79,7 +102,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// next remembers a request and answers its answer and number, counted from 1.
+// next remembers a request and answers its answer and number, counted from 1 for each model. Until leave is called it is open.
 func (s *Server) next(req Request) (Answer, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,8 +110,23 @@ func (s *Server) next(req Request) (Answer, int) {
 		s.requests = slices.Delete(s.requests, 0, 1)
 	}
 	s.requests = append(s.requests, req)
-	s.asked++
-	return s.script[min(s.asked, len(s.script))-1], s.asked
+	s.open++
+	name := req.Model
+	if s.models[name] == nil {
+		name = ""
+	}
+	script := s.models[name]
+	if script == nil {
+		return Answer{Status: http.StatusNotFound, Text: fmt.Sprintf("model %q not found", req.Model)}, 0
+	}
+	s.asked[name]++
+	return script[min(s.asked[name], len(script))-1], s.asked[name]
+}
+
+func (s *Server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
 }
 
 // fail answers an error in the protocol's shape.

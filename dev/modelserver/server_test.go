@@ -113,6 +113,55 @@ func TestAStreamFollowsTheScript(t *testing.T) {
 	}
 }
 
+func TestModelsByName(t *testing.T) {
+	t.Parallel()
+	server, err := NewModels(Models{
+		"shaky": {{Status: 500, Text: "out of order"}, {Status: 500, Text: "out of order"}, {Text: "At last."}},
+		"down":  {{Status: 503, Text: "never"}},
+		"":      {{Text: "I am another.", Finish: "length"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewServer(server)
+	t.Cleanup(h.Close)
+	for i, want := range []struct {
+		model        string
+		status       int
+		text, finish string
+	}{
+		{"shaky", 500, "", ""}, {"down", 503, "", ""}, {"shaky", 500, "", ""}, {"shaky", 200, "At last.", "stop"}, {"down", 503, "", ""},
+		{"else", 200, "I am another.", "length"}, {"", 200, "I am another.", "length"}, {"shaky", 200, "At last.", "stop"},
+	} {
+		res := ask(t.Context(), t, h.URL+"/v1/chat/completions", strings.Replace(stream, `"m"`, `"`+want.model+`"`, 1))
+		got, err := listen(res.Body)
+		if err != nil || res.StatusCode != want.status || got.Text != want.text || got.Finish != want.finish {
+			t.Errorf("request %d to %q is answered %d %+v (%v), want %+v", i+1, want.model, res.StatusCode, got, err, want)
+		}
+	}
+}
+
+func TestAModelThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	server, err := NewModels(Models{"small": {{Text: "Yes."}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewServer(server)
+	t.Cleanup(h.Close)
+	res := ask(t.Context(), t, h.URL+"/v1/chat/completions", stream)
+	var body struct{ Error struct{ Message string } }
+	if err := json.NewDecoder(res.Body).Decode(&body); err != nil || res.StatusCode != http.StatusNotFound || body.Error.Message != `model "m" not found` {
+		t.Errorf("answered %d %+v (%v)", res.StatusCode, body, err)
+	}
+	if _, err := NewModels(Models{"small": {}}); err == nil || !strings.Contains(err.Error(), `the model "small": a script has`) {
+		t.Errorf("an empty script: %v", err)
+	}
+	if _, err := NewModels(nil); err == nil {
+		t.Error("no models are taken")
+	}
+}
+
 func TestListen(t *testing.T) {
 	t.Parallel()
 	s, err := New(Script{{Text: "Yes."}})
@@ -217,12 +266,15 @@ func TestAnAnswerThatHangsEndsWithItsClient(t *testing.T) {
 				}()
 				tick := time.NewTicker(time.Millisecond)
 				defer tick.Stop()
-				for len(s.Requests()) == 0 {
+				for s.Open() == 0 {
 					<-tick.C
 				}
 				cancel()
 				if err := <-ended; !errors.Is(err, context.Canceled) {
 					t.Errorf("ended with %v", err)
+				}
+				for s.Open() > 0 {
+					<-tick.C
 				}
 			})
 		}

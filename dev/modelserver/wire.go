@@ -13,6 +13,7 @@ type Request struct {
 	StreamOptions struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
+	Key string `json:"-"` // the bearer token it came with
 }
 
 // Message is one message of a conversation. Content is a string or a list of parts.

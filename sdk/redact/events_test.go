@@ -22,7 +22,7 @@ func TestMetadataAloneLeavesOutWhatPeopleAndAgentsSay(t *testing.T) {
 		want string
 	}{
 		sdk.EventTaskCreated: {
-			sdk.TaskCreated{TaskID: "t1", Type: "code.write", Role: "coder", Title: "SAID", Description: "SAID", Input: json.RawMessage(`"SAID"`), Priority: "high", MaxAttempts: 3, Stages: 1, Metadata: map[string]string{"a": "SAID"}},
+			sdk.TaskCreated{TaskID: "t1", Type: "code.write", Role: "coder", Title: "SAID", Description: "SAID", Input: json.RawMessage(`"SAID"`), Priority: "high", MaxAttempts: 3, Stages: 1, Metadata: map[string]string{"a": "SAID"}, Prompt: "SAID"},
 			`{"taskId":"t1","type":"code.write","role":"coder","priority":"high","maxAttempts":3,"stages":1,"inputOmitted":true,"links":{"task":"/v1/tasks/t1"}}`,
 		},
 		sdk.EventTaskProgress: {
@@ -35,15 +35,15 @@ func TestMetadataAloneLeavesOutWhatPeopleAndAgentsSay(t *testing.T) {
 		},
 		sdk.EventTaskRetrying: {
 			sdk.TaskRetrying{TaskID: "t1", Role: "coder", Attempt: 1, MaxAttempts: 3, Outcome: sdk.OutcomeFailed, DelayMs: 1000, Error: failure, Fingerprint: "f"},
-			`{"taskId":"t1","role":"coder","stage":0,"attempt":1,"maxAttempts":3,"outcome":"failed","delayMs":1000,"error":{"code":"agent_failed","message":""},"fingerprint":"f"}`,
+			`{"taskId":"t1","role":"coder","stage":0,"attempt":1,"maxAttempts":3,"outcome":"failed","delayMs":1000,"durationMs":0,"errorCount":0,"error":{"code":"agent_failed","message":""},"fingerprint":"f"}`,
 		},
 		sdk.EventTaskFailed: {
 			sdk.TaskEnded{TaskID: "t1", Type: "code.write", Role: "coder", Status: sdk.StatusFailed, Attempts: 1, Error: failure},
-			`{"taskId":"t1","type":"code.write","role":"coder","status":"failed","stage":0,"attempt":0,"attempts":1,"degraded":false,"error":{"code":"agent_failed","message":""},"metrics":{"durationMs":0}}`,
+			`{"taskId":"t1","type":"code.write","role":"coder","status":"failed","stage":0,"attempt":0,"attempts":1,"durationMs":0,"errorCount":0,"degraded":false,"error":{"code":"agent_failed","message":""},"metrics":{"durationMs":0}}`,
 		},
 		sdk.EventTaskCompleted: {
 			sdk.TaskEnded{TaskID: "t1", Type: "code.write", Role: "coder", Status: sdk.StatusCompleted, Attempts: 1, Output: json.RawMessage(`"SAID"`)},
-			`{"taskId":"t1","type":"code.write","role":"coder","status":"completed","stage":0,"attempt":0,"attempts":1,"degraded":false,"outputOmitted":true,"metrics":{"durationMs":0},"links":{"task":"/v1/tasks/t1"}}`,
+			`{"taskId":"t1","type":"code.write","role":"coder","status":"completed","stage":0,"attempt":0,"attempts":1,"durationMs":0,"errorCount":0,"degraded":false,"outputOmitted":true,"metrics":{"durationMs":0},"links":{"task":"/v1/tasks/t1"}}`,
 		},
 		sdk.EventCodeGenerated: {
 			sdk.CodeDone{TaskID: "t1", Output: json.RawMessage(`"SAID"`), Links: &sdk.EventLinks{Task: "/v1/tasks/t1"}},
@@ -85,12 +85,13 @@ func TestEveryFieldOfAPayloadIsKnownToCapture(t *testing.T) {
 	t.Parallel()
 	known := strings.Fields(`taskId type role inputOmitted priority agentId maxAttempts stages retryOf correlationId links model stage attempt
 		startedAt percentage phase category tool at overall requestId expiresAt outcome delayMs fingerprint fromStage fromRole toStage toRole toModel
-		status attempts degraded outputOmitted cancelConfirmed metrics parentId rootId childId depth detached`)
+		status attempts degraded outputOmitted cancelConfirmed metrics parentId rootId childId depth detached durationMs errorCount
+		sessionId costTier orchestratorModel executorModel qualityGates clientId reason completedTasks failedTasks`)
 	left := strings.Fields("title description input metadata message delta prompt schema output error")
 	for _, payload := range []reflect.Type{
 		reflect.TypeFor[sdk.TaskCreated](), reflect.TypeFor[sdk.TaskAssigned](), reflect.TypeFor[sdk.TaskStarted](), reflect.TypeFor[sdk.TaskProgressed](),
 		reflect.TypeFor[sdk.TaskInputRequired](), reflect.TypeFor[sdk.TaskRetrying](), reflect.TypeFor[sdk.TaskFellBack](), reflect.TypeFor[sdk.TaskEnded](),
-		reflect.TypeFor[sdk.CodeDone](), reflect.TypeFor[sdk.TaskDelegated](),
+		reflect.TypeFor[sdk.CodeDone](), reflect.TypeFor[sdk.TaskDelegated](), reflect.TypeFor[sdk.SessionStarted](), reflect.TypeFor[sdk.SessionEnded](),
 	} {
 		for _, f := range reflect.VisibleFields(payload) {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/rolecall-dev/rolecall/activities"
 	kept "github.com/rolecall-dev/rolecall/apiserver/engine"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
@@ -33,27 +34,28 @@ type engine struct {
 	data     converter.DataConverter
 	failures converter.FailureConverter
 
-	mu      sync.Mutex
-	changed *sync.Cond // told after everything that happens
-	version int        // counts what happens
-	now     time.Time
-	timers  timers
-	order   int // numbers whatever needs an order
-	runs    map[string]*run
-	agents  []*Agent
-	queue   []*attempt          // that nobody has taken, in the order of their creation
-	claims  []*claimant         // over HTTP that wait, the first gets the next task
-	leases  map[string]*attempt // by the token of their lease
-	active  int                 // handlers that work and do not wait
-	closed  bool
-	keep    int // at most so many runs
-	untold  []part
-	events  *events // which take what is untold; set before the engine is used
+	mu       sync.Mutex
+	changed  *sync.Cond // told after everything that happens
+	version  int        // counts what happens
+	now      time.Time
+	timers   timers
+	order    int // numbers whatever needs an order
+	runs     map[string]*run
+	sessions map[string]*session
+	agents   []*Agent
+	queue    []*attempt          // that nobody has taken, in the order of their creation
+	claims   []*claimant         // over HTTP that wait, the first gets the next task
+	leases   map[string]*attempt // by the token of their lease
+	active   int                 // handlers that work and do not wait
+	closed   bool
+	keep     int // at most so many runs
+	untold   []part
+	events   *events // which take what is untold; set before the engine is used
 }
 
 func newEngine(tb TB, o options) *engine {
 	e := &engine{
-		tb: tb, log: o.log, limit: o.limit, skips: o.skips, now: o.start.UTC(), runs: map[string]*run{}, leases: map[string]*attempt{}, keep: maxTasks, data: workflows.DataConverter(),
+		tb: tb, log: o.log, limit: o.limit, skips: o.skips, now: o.start.UTC(), runs: map[string]*run{}, sessions: map[string]*session{}, leases: map[string]*attempt{}, keep: maxTasks, data: workflows.DataConverter(),
 	}
 	e.failures = temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: e.data})
 	e.changed = sync.NewCond(&e.mu)
@@ -170,7 +172,8 @@ func (e *engine) makeRoom() error {
 	}
 	delete(e.runs, workflows.TaskWorkflowID(oldest.in.Project, oldest.in.ID))
 	if e.events.full.Load() == nil { // nobody has asked for events yet
-		e.untold = slices.DeleteFunc(e.untold, func(p part) bool { return p.run == oldest })
+		of := part{project: oldest.in.Project, kind: activities.StoryTask, id: oldest.in.ID}
+		e.untold = slices.DeleteFunc(e.untold, of.sameStory)
 	}
 	return nil
 }
@@ -180,7 +183,10 @@ func (e *engine) RetryTask(_ context.Context, in workflows.TaskInput, digest str
 	e.mu.Lock()
 	defer e.done()
 	first, err := e.find(in.Project, in.RetryOf)
+	_, waits := e.waiting(in.Project, in.RetryOf)
 	switch {
+	case err != nil && waits:
+		return sdk.Task{}, false, kept.NotEnded()
 	case err != nil && digest == "":
 		return sdk.Task{}, false, err
 	case err != nil: // it is kept no longer; the task that was made from it may be
@@ -203,6 +209,9 @@ func (e *engine) GetTask(_ context.Context, project, id string) (sdk.Task, error
 	defer e.seen()
 	r, err := e.find(project, id)
 	if err != nil {
+		if t, ok := e.waiting(project, id); ok {
+			return t, nil
+		}
 		return sdk.Task{}, err
 	}
 	return r.task(), nil
@@ -220,6 +229,9 @@ func (e *engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 	if err != nil || r.ended > 0 || wait <= 0 || e.closed {
 		defer e.seen()
 		if err != nil {
+			if t, ok := e.waiting(project, id); ok { // who waits for its end asks again
+				return t, nil
+			}
 			return sdk.Task{}, err
 		}
 		return r.task(), nil
@@ -248,7 +260,7 @@ func (e *engine) CancelTask(_ context.Context, project, id, reason string) (task
 	defer e.done()
 	r, err := e.find(project, id)
 	if err != nil {
-		return sdk.Task{}, false, err
+		return e.cancelWaiting(project, id, reason)
 	}
 	if r.ended > 0 || r.cancelled {
 		return r.task(), r.ended == 0, nil

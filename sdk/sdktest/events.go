@@ -19,23 +19,31 @@ import (
 // maxPart is how many events are told in one call.
 const maxPart = 50
 
-// part is events of a task that the log lacks.
+// part is events of a story, a task's or a session's, that the log lacks.
 type part struct {
-	run    *run
-	events []sdk.Event
+	project, kind, id string
+	events            []sdk.Event
+}
+
+func (p part) sameStory(q part) bool {
+	return p.project == q.project && p.kind == q.kind && p.id == q.id
 }
 
 // collect takes what a course has to tell. The lock is held.
 func (r *run) collect() {
-	events, e := r.course.TakeEvents(), r.engine
-	if len(events) == 0 {
+	r.engine.told(part{project: r.in.Project, kind: activities.StoryTask, id: r.in.ID, events: r.course.TakeEvents()})
+}
+
+// told adds what there is to tell. The lock is held.
+func (e *engine) told(p part) {
+	if len(p.events) == 0 {
 		return
 	}
-	if n := len(e.untold); n > 0 && e.untold[n-1].run == r && len(e.untold[n-1].events)+len(events) <= maxPart {
-		e.untold[n-1].events = append(e.untold[n-1].events, events...)
+	if n := len(e.untold); n > 0 && e.untold[n-1].sameStory(p) && len(e.untold[n-1].events)+len(p.events) <= maxPart {
+		e.untold[n-1].events = append(e.untold[n-1].events, p.events...)
 		return
 	}
-	e.untold = append(e.untold, part{r, events})
+	e.untold = append(e.untold, p)
 }
 
 // events is the server's event log, and whoever answers the API with it. It is opened by the first request that needs it: a test that
@@ -77,7 +85,7 @@ func (v *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // needsLog reports whether a route is one of those that a service without an event log refuses.
 func needsLog(path string) bool {
-	if strings.HasPrefix(path, "/v1/tasks/") {
+	if strings.HasPrefix(path, "/v1/tasks/") || strings.HasPrefix(path, "/v1/sessions/") {
 		return strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/output")
 	}
 	return path == "/v1/errors" || path == "/v1/roles" || strings.HasPrefix(path, "/v1/agents") || strings.HasPrefix(path, "/v1/events") || strings.HasPrefix(path, "/v1/subscriptions")
@@ -134,7 +142,7 @@ func (v *events) tell() {
 	}
 	for _, p := range v.engine.takeUntold() {
 		if err := v.tellPart(p); err != nil {
-			v.tb.Errorf("sdktest: the event log did not take events of task %s: %v", p.run.in.ID, err)
+			v.tb.Errorf("sdktest: the event log did not take events of %s: %v", p.id, err)
 		}
 	}
 	if err := v.agents.look(); err != nil {
@@ -146,7 +154,7 @@ func (v *events) tellPart(p part) error {
 	ctx, cancel := context.WithTimeout(context.Background(), v.engine.limit)
 	defer cancel()
 	return v.teller.PublishEvents(ctx, activities.PublishEventsInput{
-		Project: p.run.in.Project, Kind: activities.StoryTask, ID: p.run.in.ID, Acknowledged: p.events[0].Seq - 1, Events: p.events,
+		Project: p.project, Kind: p.kind, ID: p.id, Acknowledged: p.events[0].Seq - 1, Events: p.events,
 	})
 }
 

@@ -30,6 +30,7 @@ type run struct {
 	resume    func(cancelled bool) // what follows then
 	callers   map[*waiter]struct{} // who wait for the end
 	children  []*run               // that end with the task
+	then      func(*run)           // called when it has ended; nil for nothing
 }
 
 func (e *engine) newRun(in workflows.TaskInput, digest string) *run {
@@ -67,6 +68,10 @@ func (r *run) follow(step workflows.Step) {
 			r.ended = e.number()
 			r.wakeCallers()
 			r.release()
+			if r.then != nil {
+				r.collect() // before what comes of it
+				r.then(r)
+			}
 			return
 		}
 	}

@@ -12,6 +12,7 @@
 //	tick             append "<stage>.<attempt> <nanoseconds>" to <dir>/ticks every 20 ms in the background
 //	resume:JSON      leave resume data
 //	progress:N       report N per cent
+//	report:JSON      report this progress
 //	flood:MS         report progress every 10 ms for so many milliseconds
 //	touch:NAME       create <dir>/NAME
 //	until:NAME       wait until <dir>/NAME exists
@@ -20,7 +21,11 @@
 //	fail:CODE:final|retryable  end with an error of that code
 //	exit:N           exit with status N
 //	result:JSON      end with this output
+//	whole:JSON       end with this result
+//	prompt           end with the prompt of a session's task as output
 //	echo             end with {"resume": …, "answers": …, "attempt": …, "model": …} as output
+//
+// In a session the script stands in the prompt, after "script:", on that line.
 package main
 
 import (
@@ -29,6 +34,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -51,7 +57,7 @@ func main() {
 	if err := json.NewDecoder(os.Stdin).Decode(&a); err != nil {
 		die(64, "reading the assignment: %v", err)
 	}
-	if err := json.Unmarshal(a.Task.Input, &s); err != nil {
+	if err := json.Unmarshal(scriptIn(a.Task.Input), &s); err != nil {
 		die(65, "reading the script: %v", err)
 	}
 	name := fmt.Sprintf("%d.%d", a.Stage, a.Attempt)
@@ -65,6 +71,20 @@ func main() {
 			die(70, "%s: %v", step, err)
 		}
 	}
+}
+
+// scriptIn is the script in a task's input.
+func scriptIn(input json.RawMessage) json.RawMessage {
+	var session sdk.SessionPrompt
+	if json.Unmarshal(input, &session) != nil {
+		return input
+	}
+	_, script, found := strings.Cut(session.Prompt, "script:")
+	if !found {
+		return input
+	}
+	line, _, _ := strings.Cut(script, "\n")
+	return json.RawMessage(line)
 }
 
 func die(status int, format string, args ...any) {

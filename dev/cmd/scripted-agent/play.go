@@ -61,6 +61,12 @@ func (p player) say(verb, arg string) error {
 			return err
 		}
 		return line("progress", map[string]any{"percentage": percentage, "phase": "playing", "message": p.name})
+	case "report":
+		return line("progress", json.RawMessage(arg))
+	case "whole":
+		return p.last("result", json.RawMessage(arg), 0)
+	case "prompt":
+		return p.last("result", map[string]any{"output": p.a.Task.Input}, 0)
 	case "ask":
 		prompt, schema, found := strings.Cut(arg, "|")
 		question := map[string]any{"prompt": prompt}

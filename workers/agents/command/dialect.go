@@ -65,7 +65,11 @@ func (t *jsonTalk) Input() []byte { return t.input }
 func (t *jsonTalk) Conclude(e Exit) (*sdk.Result, error) {
 	t.report()
 	e.Stdout = t.stream.log.redacted(t.clean)
-	return ending{Exit: e, answer: t.answer, text: t.text, textOver: t.textOver}.conclude()
+	res, err := ending{Exit: e, answer: t.answer, text: t.text, textOver: t.textOver}.conclude()
+	if err == nil {
+		addLearned(res, t.answer.result == nil, t.clean)
+	}
+	return res, err
 }
 
 // report logs what was wrong with what the program said, without any of it.

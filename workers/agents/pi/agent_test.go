@@ -264,8 +264,12 @@ func TestConfigFaults(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, "write")
 	d.config.Args, d.config.Provider, d.config.Model = []string{"--mode=rpc", "-p"}, "-x", "--y"
+	d.config.Models, d.config.Providers, d.config.Tools = map[string]string{"x": "-y"}, []string{"a/b"}, []string{""}
 	_, err := New(d.config)
-	for _, want := range []string{"--mode is the adapter's own", "-p is the adapter's own", "ROLECALL_PI_PROVIDER", "ROLECALL_PI_MODEL"} {
+	for _, want := range []string{
+		"--mode is the adapter's own", "-p is the adapter's own", "ROLECALL_PI_PROVIDER: ", "ROLECALL_PI_MODEL ", `ROLECALL_PI_MODELS: "x"="-y"`, `ROLECALL_PI_PROVIDERS: "a/b"`,
+		"ROLECALL_PI_TOOLS: ",
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}

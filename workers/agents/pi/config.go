@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
 )
@@ -15,14 +14,24 @@ import (
 // DefaultProgram is the name pi is looked up by.
 const DefaultProgram = "pi"
 
+// maxNames bounds the models, the providers and the tools of a [Config].
+const maxNames = 100
+
 // Config says how pi is run.
 type Config struct {
 	// Program is pi: a name on PATH, or a path. Default "pi".
 	Program string `env:"ROLECALL_PI_PROGRAM" envDefault:"pi" doc:"The pi coding agent: a name on PATH, or a path."`
 	// Provider is the provider of the model. Default "": pi's own.
 	Provider string `env:"ROLECALL_PI_PROVIDER" doc:"The provider of pi's model. Empty: pi's own default."`
-	// Model is used where a task's stage names none. Default "": pi's own.
-	Model string `env:"ROLECALL_PI_MODEL" doc:"The model where a task's stage names none. Empty: pi's own default."`
+	// Model is used where a task's stage names none, or a provider alone. Default "": pi's own.
+	Model string `env:"ROLECALL_PI_MODEL" doc:"pi's model where a task's stage names none, or a provider alone, such as ollama. Empty: pi's own default."`
+	// Providers are names that stand for Model where a stage's model is one of them alone, as Provider does.
+	Providers []string `env:"ROLECALL_PI_PROVIDERS" envDefault:"ollama" doc:"Names that, where a stage's model is one of them alone, stand for ROLECALL_PI_MODEL, comma-separated; ROLECALL_PI_PROVIDER does, too."`
+	// Models are what pi calls models that stages name otherwise; they go before Providers. Default none.
+	Models map[string]string `env:"ROLECALL_PI_MODELS" envKeyValSeparator:"=" doc:"What pi calls models that stages name otherwise, as name=name pairs, comma-separated: claude-sonnet-4=claude-sonnet-4-5. They go before ROLECALL_PI_PROVIDERS."`
+	// Tools are the tools that pi has, beside its own, by its extensions: the prompt of a session's task names the one that is made for it, where it
+	// is among them. Default none.
+	Tools []string `env:"ROLECALL_PI_TOOLS" doc:"The tools that pi has by its extensions, comma-separated, such as nity_execute: where the one that is made for a session's task is among them, the prompt tells pi to use it. Empty: none."`
 	// SessionDir keeps the conversations, so that an interrupted one goes on. Workers that share it can go on with each other's.
 	// Default "": DataDir/pi-sessions.
 	SessionDir string `env:"ROLECALL_PI_SESSION_DIR" doc:"Where pi keeps its conversations, so that a later attempt goes on with one. Empty: pi-sessions in ROLECALL_DATA_DIR."`
@@ -46,12 +55,7 @@ func New(c Config) (*command.Agent, error) {
 			faults = append(faults, fmt.Errorf("the argument %s is the adapter's own: leave it out (model and provider are ROLECALL_PI_MODEL and ROLECALL_PI_PROVIDER)", name))
 		}
 	}
-	if strings.HasPrefix(c.Provider, "-") {
-		faults = append(faults, fmt.Errorf("ROLECALL_PI_PROVIDER: %q is no provider's name", c.Provider))
-	}
-	if strings.HasPrefix(c.Model, "-") || len(c.Model) > sdk.MaxModel {
-		faults = append(faults, fmt.Errorf("ROLECALL_PI_MODEL must be a model's name of at most %d bytes", sdk.MaxModel))
-	}
+	faults = append(faults, c.checkNames())
 	if c.SessionDir == "" {
 		c.SessionDir = filepath.Join(c.Command.DataDir, "pi-sessions")
 	}

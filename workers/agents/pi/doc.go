@@ -12,8 +12,9 @@
 //
 //	pi --mode json --session-dir DIR [--provider P] [--model M] [--fork FILE] [arguments of the config] -p
 //
-// and reads its prompt on stdin: the task's title, description and input. The model is the stage's, else the config's, else pi's own
-// default. An attempt after one that did not end well goes on with the earlier conversation, if its file is in DIR: a fork of it,
+// and reads its prompt on stdin: the task's title, description and input, or, where the input is a prompt and nothing else, as a session writes
+// it, that text (see [sdk.Task.SessionPrompt]), with a line about the tool that is made for the task where it is one of [Config.Tools]. The model is
+// the stage's as [Config.Models] calls it, else the config's, else pi's own default. An attempt after one that did not end well goes on with the earlier conversation, if its file is in DIR: a fork of it,
 // because pi works where the conversation began, and that directory may be gone.
 //
 // # What pi says

@@ -24,6 +24,7 @@ const (
 	contentText      = "text"
 	stopReasonStop   = "stop"
 	stopReasonLength = "length"
+	stopReasonError  = "error"
 )
 
 // event is what one line says, of all types together. A message_update is not decoded into it: see textDelta.
@@ -32,7 +33,7 @@ type event struct {
 	Message      *message        `json:"message"`
 	ToolName     string          `json:"toolName"`
 	Args         json.RawMessage `json:"args"`
-	Result       content         `json:"result"`
+	Result       toolResult      `json:"result"`
 	IsError      bool            `json:"isError"`
 	Attempt      int             `json:"attempt"`
 	MaxAttempts  int             `json:"maxAttempts"`
@@ -55,6 +56,12 @@ type message struct {
 // content is what a message or the result of a tool holds.
 type content struct {
 	Content []part `json:"content"`
+}
+
+// toolResult is what a tool answers: text, and what else it says as JSON.
+type toolResult struct {
+	content
+	Details json.RawMessage `json:"details"`
 }
 
 // part is one piece of content; only text is kept.

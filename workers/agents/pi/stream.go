@@ -10,6 +10,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/sdk/redact"
+	"github.com/rolecall-dev/rolecall/sdk/transcript"
 )
 
 // The categories of progress that a stream is normalised to.
@@ -54,10 +55,11 @@ type stream struct {
 	ended   bool     // the run has ended, and no other one has begun
 	gaveUp  string   // why pi stopped trying, if it did
 	metrics sdk.Metrics
+	learned *transcript.Collector // what tools and model said of gates, lessons and episodes
 }
 
 func newStream(maxLine int, to listener, clean *redact.Redactor) *stream {
-	return &stream{maxLine: maxLine, to: to, clean: clean}
+	return &stream{maxLine: maxLine, to: to, clean: clean, learned: transcript.NewCollector("", transcript.Careful())}
 }
 
 // Write takes the next bytes of stdout.
@@ -156,9 +158,10 @@ func (s *stream) take(kind string, e event) {
 			s.takeAnswer(e.Message)
 		}
 	case eventToolStart:
-		s.show(sdk.OutputFrame{Tool: strings.TrimSpace(e.ToolName + " " + s.argument(e.Args))})
+		argument := s.argument(e.Args)
+		s.show(sdk.OutputFrame{Tool: strings.TrimSpace(e.ToolName + " " + argument)})
 		s.to.Progress(sdk.Progress{
-			Category: categoryToolCall, Phase: "Calling " + e.ToolName, Tool: e.ToolName, Message: s.argument(e.Args),
+			Category: categoryToolCall, Phase: "Calling " + e.ToolName, Tool: e.ToolName, Message: argument, Delta: argument,
 		})
 	case eventToolEnd:
 		p := sdk.Progress{Category: categoryToolResult, Phase: "Result from " + e.ToolName, Tool: e.ToolName}
@@ -166,6 +169,7 @@ func (s *stream) take(kind string, e event) {
 			p.Message = "failed: " + s.lastLine(e.Result.text())
 		}
 		s.to.Progress(p)
+		s.learn(transcript.Event{Type: kind, Tool: e.ToolName, Text: e.Result.text(), Data: e.Result.Details, Failed: e.IsError})
 	case eventRetryStart:
 		s.ended = false
 		s.to.Progress(sdk.Progress{Category: categoryError, Phase: "Retrying", Message: fmt.Sprintf("retry %d of %d in %s: %s",
@@ -202,7 +206,14 @@ func (s *stream) takeAnswer(m *message) {
 	s.count(m.Usage)
 	if text := m.text(); text != "" {
 		s.to.Progress(sdk.Progress{Category: categoryMessage, Phase: "Processing", Message: text})
+		s.learn(transcript.Event{Type: eventMessageEnd, Role: m.Role, Text: text, Failed: m.StopReason == stopReasonError})
 	}
+}
+
+// learn keeps what an event says of gates, lessons and episodes. Its secrets go first: what is kept is cut.
+func (s *stream) learn(e transcript.Event) {
+	e.Text, e.Data = s.clean.String(e.Text), s.clean.JSON(e.Data)
+	s.learned.Add(e)
 }
 
 // count adds what a request to the model took, if it is known.

@@ -23,6 +23,12 @@ type teller struct {
 }
 
 func (t *teller) Progress(p sdk.Progress) {
+	if p.Category == categoryToolCall { // what a tool is called with is a message and a piece
+		if p.Delta != p.Message {
+			p.Message += " | not " + p.Delta
+		}
+		p.Delta = ""
+	}
 	if p.Delta != "" && t.delta {
 		t.lines[len(t.lines)-1] += p.Delta
 		return
@@ -270,6 +276,7 @@ func wantEnd(t *testing.T, s *stream, e command.Exit, want facts) {
 		if err := json.Unmarshal(res.Output, &out); err != nil || out.Text != want.text || res.Model != "scripted" {
 			t.Errorf("output %s of %q (%v), want %q", res.Output, res.Model, err, want.text)
 		}
+		wantLearned(t, res, want.text == done)
 	} else {
 		fail, ok := errors.AsType[*sdk.AgentError](err)
 		if !ok || fail.Code != want.code || fail.Retryable == want.final || !strings.Contains(fail.Message, want.why) {
@@ -279,5 +286,21 @@ func wantEnd(t *testing.T, s *stream, e command.Exit, want facts) {
 	e.Stopped = sdk.ErrCancelRequested
 	if res, err := s.Conclude(e); res != nil || !errors.Is(err, sdk.ErrCancelRequested) {
 		t.Errorf("stopped from outside it ended with %v, %v", res, err)
+	}
+}
+
+// wantLearned: who has written the file says at the end what every part of a result is read from; who has counted says none of it.
+func wantLearned(t *testing.T, res *sdk.Result, told bool) {
+	t.Helper()
+	want := &sdk.Result{Output: res.Output, Model: res.Model, Metrics: res.Metrics}
+	if told {
+		want.QualityGatePassed = new(bool)
+		*want.QualityGatePassed = true
+		want.QualityGate = json.RawMessage(`{"passed":true,"details":"Quality gate: passed.","evidence":"statement"}`)
+		want.Reflection = json.RawMessage(`{"lessons":["Keep inputs validated"],"followUps":["add tests for ep-041x"]}`)
+		want.EpisodeRefs = []string{"ep-041x"}
+	}
+	if diff := cmp.Diff(want, res); diff != "" {
+		t.Errorf("result (-want +got):\n%s", diff)
 	}
 }

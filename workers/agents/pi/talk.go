@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/sdk/redact"
@@ -20,16 +19,13 @@ type dialect struct {
 
 // Talk implements command.Dialect.
 func (d dialect) Talk(a *sdk.Assignment, r sdk.Reporter) (command.Talk, error) {
-	model := a.Model
-	if model == "" {
-		model = d.config.Model
-	}
-	if strings.HasPrefix(model, "-") {
-		return nil, sdk.Final("", fmt.Errorf("%q is no model's name: it begins with a dash", model))
+	model, err := d.config.model(a.Model)
+	if err != nil {
+		return nil, err
 	}
 	earlier := sessionFile(d.config.SessionDir, a.Resume)
 	return &talk{
-		stream: newStream(d.maxLine, r, d.clean), args: d.args(model, earlier), prompt: prompt(&a.Task, a.Answers, earlier != ""),
+		stream: newStream(d.maxLine, r, d.clean), args: d.args(model, earlier), prompt: prompt(a, d.config.Tools, earlier != ""),
 	}, nil
 }
 
@@ -57,23 +53,31 @@ func (t *talk) Args() []string { return t.args }
 // file, and is not seen in the list of processes.
 func (t *talk) Input() []byte { return t.prompt }
 
-// prompt says to pi what the task is.
-func prompt(t *sdk.Task, answers []sdk.Answer, goesOn bool) []byte {
+// prompt says to pi what the task is. A session has written its own, in which the tool that is made for the task is named where pi has it.
+func prompt(a *sdk.Assignment, tools []string, goesOn bool) []byte {
 	var b bytes.Buffer
 	if goesOn {
 		b.WriteString("Your work on this task was interrupted. Look at what is there, and go on where you stopped. The task again:\n\n")
 	}
-	fmt.Fprintf(&b, "# %s\n", t.Title)
+	if p, ok := a.Task.SessionPrompt(); ok {
+		b.WriteString(p.Text(tools...) + "\n")
+	} else {
+		describe(&b, &a.Task)
+	}
+	for _, answer := range a.Answers {
+		fmt.Fprintf(&b, "\n## Answer to: %s\n\n%s\n", answer.Prompt, plain(answer.Answer))
+	}
+	return b.Bytes()
+}
+
+func describe(b *bytes.Buffer, t *sdk.Task) {
+	fmt.Fprintf(b, "# %s\n", t.Title)
 	if t.Description != "" {
-		fmt.Fprintf(&b, "\n%s\n", t.Description)
+		fmt.Fprintf(b, "\n%s\n", t.Description)
 	}
 	if len(t.Input) > 0 && string(t.Input) != "null" {
 		b.WriteString("\n## Input\n\n" + plain(t.Input) + "\n")
 	}
-	for _, a := range answers {
-		fmt.Fprintf(&b, "\n## Answer to: %s\n\n%s\n", a.Prompt, plain(a.Answer))
-	}
-	return b.Bytes()
 }
 
 // plain is a JSON string as its text, and any other value as it is.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workers/agents/command"
+	"github.com/rolecall-dev/rolecall/workers/agents/internal/learned"
 )
 
 // CodeModelError is the failure of an attempt whose model could not be asked or did not answer to the end.
@@ -74,6 +75,7 @@ func (s *stream) result() (*sdk.Result, error) {
 	if len(s.last.Model) <= sdk.MaxModel {
 		res.Model = s.last.Model
 	}
+	learned.Complete(res, s.learned.Result(0))
 	return res, nil
 }
 
