@@ -38,6 +38,8 @@ const (
 	publishTry     = 10 * time.Second
 	publishFor     = 30 * 24 * time.Hour // as long as the log keeps events by default
 	publishRestMax = time.Minute
+	publishSoonTry = 2 * time.Second
+	publishSoonGap = time.Second
 )
 
 // PublishEventsLocally tries once to put events into the log, within this workflow task.
@@ -45,6 +47,15 @@ func PublishEventsLocally(ctx workflow.Context, in PublishEventsInput) workflow.
 	return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		ScheduleToCloseTimeout: localPublish, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 	}), PublishEventsLocallyName, in)
+}
+
+// PublishEventsWithin puts events into the log, trying every second, for a while: somebody waits for them to be there.
+func PublishEventsWithin(ctx workflow.Context, in PublishEventsInput, atMost time.Duration) workflow.Future {
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		ScheduleToCloseTimeout: atMost, StartToCloseTimeout: publishSoonTry,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: publishSoonGap, BackoffCoefficient: 1},
+		Summary:     "the run stays open for it a while",
+	}), PublishEventsName, in)
 }
 
 // PublishEvents puts events into the log, for as long as it takes, at most 30 days.

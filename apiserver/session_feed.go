@@ -24,7 +24,8 @@ type sessionFeed struct {
 
 	tasks    map[string]toldTask // those that have begun and not ended, by id
 	open     map[string]bool     // of which the same can be said, as far as the session's close waits for them
-	origin   *eventlog.Position  // where to look for those that began before the stream does; nil: there are none, or they are found
+	origin   *eventlog.Position  // where to look on for those that began before the stream does; nil: there are none, or they are found
+	begun    map[string]bool     // those, as far as was looked
 	from     eventlog.Position   // where the next page begins
 	first    uint64              // what the first page has to hold; 0 for nothing
 	reached  uint64              // everything up to here was read

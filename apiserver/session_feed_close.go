@@ -37,14 +37,17 @@ func (f *sessionFeed) closes() bool {
 	return f.late.record != nil && (len(f.open) == 0 || !time.Now().Before(f.late.until))
 }
 
-// recall finds the tasks that had begun before the stream, and whose end it is yet to tell, up to a position.
+// recall finds the tasks that had begun before the stream, and whose end it is yet to tell, up to a position. When ctx ends before, it
+// goes on there next time.
 func (f *sessionFeed) recall(ctx context.Context, upTo uint64) error {
 	if f.origin == nil {
 		return nil
 	}
-	begun, from := map[string]bool{}, *f.origin
+	if f.begun == nil {
+		f.begun = map[string]bool{}
+	}
 	for more := true; more; {
-		page, err := f.recallPage(ctx, from, upTo)
+		page, err := f.recallPage(ctx, *f.origin, upTo)
 		if err != nil {
 			return err
 		}
@@ -54,24 +57,24 @@ func (f *sessionFeed) recall(ctx context.Context, upTo uint64) error {
 				return err
 			}
 			if endsTask(e.Type) {
-				delete(begun, e.Task)
+				delete(f.begun, e.Task)
 			} else {
-				begun[e.Task] = true
+				f.begun[e.Task] = true
 			}
 		}
-		from, more = eventlog.After(page.Next), page.More
+		*f.origin, more = eventlog.After(page.Next), page.More
 	}
-	f.open, f.origin = begun, nil
+	f.open, f.origin = f.begun, nil
 	return nil
 }
 
 func (f *sessionFeed) recallPage(ctx context.Context, from eventlog.Position, upTo uint64) (eventlog.Page, error) {
-	leave, err := f.server.eventScans.enter(ctx, f.project)
+	leave, err := f.server.sessionScans.enter(ctx, f.project)
 	for errors.Is(err, sdk.ErrRateLimited) { // others look through the log just now
 		if err := pauseFor(ctx, f.server.times.again); err != nil {
 			return eventlog.Page{}, err
 		}
-		leave, err = f.server.eventScans.enter(ctx, f.project)
+		leave, err = f.server.sessionScans.enter(ctx, f.project)
 	}
 	if err != nil {
 		return eventlog.Page{}, err
@@ -87,7 +90,7 @@ func (f *sessionFeed) recallPage(ctx context.Context, from eventlog.Position, up
 }
 
 // idOf is the position after which a reader goes on that was told an event last. While the close is put off that is before it: who is cut
-// off then is told what comes after it once more, and the close too. The close itself comes after everything that was told.
+// off then is told what comes after it once more, and the close too. No reader is sent a position that it has. The close itself comes after everything that was told.
 func (f *sessionFeed) idOf(r *eventlog.Record) uint64 {
 	switch late := f.late.record; {
 	case late == nil:

@@ -28,6 +28,17 @@ func (s *streaming) some(n int) (frames []frame) {
 	return frames
 }
 
+// placed gives each frame its position: that of the one before where it has none of its own, as a browser does.
+func placed(from string, frames []frame) []frame {
+	for i := range frames {
+		if frames[i].id == "" {
+			frames[i].id = from
+		}
+		from = frames[i].id
+	}
+	return frames
+}
+
 // TestSessionStreamOfAnEarlyClose: the log has a session's close before the end of its last task, as when it was away. The reader is told of
 // both, the close last, also one who goes on from any event before, and one who was cut off between them.
 func TestSessionStreamOfAnEarlyClose(t *testing.T) {
@@ -48,28 +59,52 @@ func TestSessionStreamOfAnEarlyClose(t *testing.T) {
 	h.tells(t, s, "mine", sdk.EventTaskProgress, `{"percentage":30}`)
 	between := live.some(1)
 	h.tells(t, s, "mine", sdk.EventTaskCompleted, `{"type":"execute"}`)
-	whole := append(append(begun, between...), live.toTheEnd()...)
+	if between[0].id != "" {
+		t.Errorf("what is told in place of the close comes with %s, which was told before", between[0].id)
+	}
+	whole := placed("", append(append(begun, between...), live.toTheEnd()...))
 	if got := namesOf(whole); got != "session_start task_start task_complete task_start task_progress task_complete session_close" {
 		t.Fatal(got)
 	}
 	if whole[4].id >= whole[6].id || whole[4].id != whole[5].id || whole[3].id != whole[4].id {
 		t.Errorf("after the close: %s, %s, %s, %s", whole[3].id, whole[4].id, whole[5].id, whole[6].id)
 	}
-	if diff := cmp.Diff(whole, h.stream(t).begun().toTheEnd(), cmp.AllowUnexported(frame{})); diff != "" {
+	if diff := cmp.Diff(whole, placed("", h.stream(t).begun().toTheEnd()), cmp.AllowUnexported(frame{})); diff != "" {
 		t.Errorf("afterwards: %s", diff)
 	}
 	for i, st := range cut {
 		for _, st := range []*streaming{st, h.stream(t, headerLastEventID, whole[i].id).begun()} {
-			if diff := cmp.Diff(whole[i+1:], st.toTheEnd(), cmp.AllowUnexported(frame{})); diff != "" {
+			if diff := cmp.Diff(whole[i+1:], placed(whole[i].id, st.toTheEnd()), cmp.AllowUnexported(frame{})); diff != "" {
 				t.Errorf("after %s: %s", whole[i].event, diff)
 			}
 		}
 	}
-	again := h.stream(t, headerLastEventID, between[0].id).begun().toTheEnd()
+	again := placed(whole[4].id, h.stream(t, headerLastEventID, whole[4].id).begun().toTheEnd())
 	if diff := cmp.Diff(whole[4:], again, cmp.AllowUnexported(frame{})); diff != "" {
 		t.Errorf("between the two: %s", diff)
 	}
 	h.stream(t, headerLastEventID, whole[6].id).want(http.StatusNoContent)
+
+	client, err := sdk.NewClient(sdk.Config{URL: h.url, APIKey: strings.TrimPrefix(bearing(h.shop)[1], "Bearer ")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := client.Session(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for e, err := range session.Events(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told = append(told, string(e.Type)); e.Sequence != whole[len(told)-1].id {
+			t.Errorf("%s is at %s, want %s", e.Type, e.Sequence, whole[len(told)-1].id)
+		}
+	}
+	if got := strings.Join(told, " "); got != namesOf(whole) {
+		t.Errorf("the client is told of %s", got)
+	}
 }
 
 // TestSessionStreamOfATaskWithoutEnd: the close waits for a task's end no longer than the server has patience.

@@ -195,7 +195,7 @@ func (s *Server) followSession(ctx context.Context, log *eventlog.Log, want sess
 		defer leave()
 		defer feed.close()
 		out.comment("the session's events follow")
-		st := &stream{server: s, out: out, feed: feed, may: s.stillMay(r, keys.ScopeRead)}
+		st := &stream{server: s, out: out, feed: feed, may: s.stillMay(r, keys.ScopeRead), told: want.last}
 		st.last = func(r *eventlog.Record) bool { return r.Type == sdk.EventSessionClosed }
 		st.over = func(ctx context.Context) bool {
 			if feed.follower == nil { // it was not its turn yet to be read

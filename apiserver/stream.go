@@ -113,7 +113,9 @@ func (st *stream) write(i item) bool {
 		return false
 	}
 	if i.shown != nil {
-		st.out.id(i.shown.at)
+		if i.shown.at > st.told { // a reader takes what has the id of something before for that
+			st.out.id(i.shown.at)
+		}
 		st.out.frame(i.shown.name, i.shown.data)
 		st.told = max(st.told, i.shown.at)
 	} else {

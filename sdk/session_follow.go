@@ -13,7 +13,13 @@ import (
 // [OnInterruption] is told of each cut. A session that closed before there was a log has none.
 func (s *SessionHandle) Events(ctx context.Context, opts ...FollowOption) iter.Seq2[*SessionEvent, error] {
 	return func(yield func(*SessionEvent, error) bool) {
-		f := following[SessionEvent]{s.client.follow(EventFilter{}, opts, "v1", "sessions", s.opened.ID, "events"), readSessionEvent}
+		f := following[SessionEvent]{follow: s.client.follow(EventFilter{}, opts, "v1", "sessions", s.opened.ID, "events")}
+		f.read = func(fr frame) (*SessionEvent, bool, error) {
+			if fr.id == "" && f.known { // it is told after something that the log has later: who goes on is told it again
+				fr.id = FormatSequence(f.at)
+			}
+			return readSessionEvent(fr)
+		}
 		f.output = nil // which only the stream of a task has
 		f.over = func(ctx context.Context) (bool, error) {
 			session, err := s.Get(ctx)

@@ -43,7 +43,7 @@ func (s *SessionHandle) Get(ctx context.Context) (*Session, error) {
 }
 
 // Close closes the session as [Client.CloseSession] does. Handlers that are subscribed on this handle have been told of the close when it
-// returns, unless that takes longer than a second.
+// returns, unless that takes longer than five seconds.
 func (s *SessionHandle) Close(ctx context.Context) (*Session, error) {
 	heard := s.audience.await(closeOfSession)
 	defer s.audience.forget(heard)
@@ -90,7 +90,7 @@ func WithMaxPromptTokens(n int) SendOption {
 // When ctx ends first the error wraps the context's, and the task goes on. [IdempotencyKey] makes the call one with every other of the
 // same key, also of another process that took the session up again: it waits for the same task.
 //
-// Handlers that are subscribed on this handle have been told of the task's end when it returns, unless that takes longer than a second.
+// Handlers that are subscribed on this handle have been told of the task's end when it returns, unless that takes longer than five seconds.
 func (s *SessionHandle) SendTask(ctx context.Context, kind TaskType, prompt string, opts ...SendOption) (*SessionResult, error) {
 	d := sending{request: SessionTaskRequest{Type: kind, Prompt: prompt}, key: rand.Text()}
 	for _, o := range opts {

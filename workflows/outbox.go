@@ -94,17 +94,21 @@ func (o *outbox) stop(calm workflow.Context) {
 	_ = workflow.Await(calm, func() bool { return !o.local }) // nothing ends calm
 }
 
-// hold goes on publishing beside the run for a while, where it holds, and reports whether the log has everything.
+// hold publishes on for a while, where the run holds, and reports whether the log has everything. It does so by itself, whatever is under way
+// beside it: that may rest for a minute after a log that was away for long. What comes twice is kept once.
 func (o *outbox) hold(calm workflow.Context) bool {
 	if !o.holds {
 		return false
 	}
-	late, stop := deadline(calm, holdFor, "waiting for the event log")
-	defer stop()
-	o.closing = false
-	_ = workflow.Await(calm, func() bool { return late.IsReady() || len(o.pending) == 0 }) // nothing ends calm
-	o.stop(calm)
-	return !o.more()
+	late := workflow.Now(calm).Add(holdFor)
+	for o.more() {
+		left, batch := late.Sub(workflow.Now(calm)), o.batch()
+		if left <= 0 || activities.PublishEventsWithin(calm, o.part(batch), left).Get(calm, nil) != nil {
+			return false
+		}
+		o.done(batch)
+	}
+	return true
 }
 
 // tryLocally publishes a batch in this workflow task; false says that it was not acknowledged.

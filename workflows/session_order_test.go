@@ -28,6 +28,7 @@ func TestSession_TellsInOrder(t *testing.T) {
 	}{
 		"the next task":     {tasks: 2, back: 4500 * time.Millisecond, before: []string{turnID(1) + " " + completed, turnID(2) + " " + string(sdk.EventTaskCreated)}, waited: true},
 		"the close":         {tasks: 1, close: 2 * time.Second, back: 4500 * time.Millisecond, before: []string{turnID(1) + " " + completed, "s1 " + string(sdk.EventSessionClosed)}, waited: true},
+		"it is back late":   {tasks: 2, back: 9 * time.Second, before: []string{turnID(1) + " " + completed, turnID(2) + " " + string(sdk.EventTaskCreated)}, waited: true},
 		"it stays away":     {tasks: 1, close: 2 * time.Second, back: time.Minute},
 		"and the next task": {tasks: 2, back: time.Minute},
 	} {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -23,6 +24,7 @@ type run struct {
 	cancelRequested    bool
 	memo               *workflows.TaskMemo // nil for a run that was started without one
 	state              *workflows.TaskState
+	settled            bool // its outcome is settled: it is open until its story is in the log
 	pending            *attempt
 	finding            *finding
 }
@@ -66,6 +68,11 @@ func (e *Engine) decodeRun(resp *workflowservice.DescribeWorkflowExecutionRespon
 		return r, err
 	}
 	r.state = state
+	var status sdk.Status
+	if p, ok := info.GetSearchAttributes().GetIndexedFields()[workflows.AttrStatus.GetName()]; ok {
+		_ = converter.GetDefaultDataConverter().FromPayload(p, &status) // one that is no such value says nothing
+	}
+	r.settled = status.Terminal()
 	for _, activity := range resp.GetPendingActivities() {
 		if a, ok := e.decodeAttempt(activity); ok {
 			r.pending = a

@@ -176,6 +176,7 @@ func (o *oneRun) DescribeWorkflowExecution(_ context.Context, workflowID, _ stri
 	return &workflowservice.DescribeWorkflowExecutionResponse{
 		WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
 			Execution: info.Execution, Type: info.Type, Status: info.Status, StartTime: info.StartTime, CloseTime: info.CloseTime, Memo: info.Memo,
+			SearchAttributes: info.SearchAttributes,
 		},
 		PendingActivities: o.run.PendingActivities, WorkflowExtendedInfo: o.run.WorkflowExtendedInfo,
 	}, nil

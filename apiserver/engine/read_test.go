@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.temporal.io/sdk/temporal"
 
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
@@ -101,6 +102,12 @@ func TestRunningTask(t *testing.T) {
 			o.setState(t, workflows.TaskState{Status: sdk.StatusInputRequired, Attempt: 1, MaxAttempts: 3, InputRequest: &sdk.InputRequest{ID: "q"}})
 			o.setAttempt(t, 0, 2, started, nil)
 		}, seen{Status: sdk.StatusRunning, Attempt: 2, Max: 3, Agent: "77@host", Attempts: 1, OpenSince: at(2)}},
+		{"done, and its story is not in the log yet", func(t *testing.T, o *oneRun) {
+			o.setState(t, workflows.TaskState{Status: sdk.StatusQueued, Attempt: 1, MaxAttempts: 3, Attempts: []sdk.Attempt{ended}, WaitingFor: &sdk.WaitingFor{Reason: "backing_off"}})
+			o.run.WorkflowExecutionInfo.SearchAttributes = &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{
+				workflows.AttrStatus.GetName(): payload(t, sdk.StatusCompleted),
+			}}
+		}, seen{Status: sdk.StatusRunning, Attempt: 1, Max: 3, Attempts: 1}},
 		{"paused by an operator", func(t *testing.T, o *oneRun) { o.setAttempt(t, 0, 1, paused, nil) },
 			seen{Status: sdk.StatusQueued, Attempt: 1, Max: 3, Waiting: "paused"}},
 		{"cancelled, its agent still runs", func(t *testing.T, o *oneRun) {

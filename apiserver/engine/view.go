@@ -19,6 +19,8 @@ func (r run) openTask(links sdk.Links) sdk.Task {
 		}
 	case r.finding != nil:
 		r.finding.applyTo(&t)
+	case r.settled: // about to end
+		t.Status, t.InputRequest = sdk.StatusRunning, nil
 	case r.state != nil && r.state.Status == sdk.StatusInputRequired && r.state.InputRequest != nil:
 		t.Status = sdk.StatusInputRequired
 	}
