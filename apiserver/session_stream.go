@@ -88,7 +88,7 @@ func (s *Server) streamSessionEvents(ctx context.Context, in *streamSessionEvent
 	}
 	switch {
 	case told == storyRead:
-		return &huma.StreamResponse{Body: func(c huma.Context) { humagin.Unwrap(c).Status(http.StatusNoContent) }}, nil
+		return allRead(), nil
 	case told == storyNone && s.silentSession(want.session):
 		if err := want.gone(ctx, log); err != nil {
 			return nil, s.problem(ctx, err)
@@ -96,11 +96,7 @@ func (s *Server) streamSessionEvents(ctx context.Context, in *streamSessionEvent
 		if !s.allOfSessionTold(ctx, log, want.project, want.session) {
 			break
 		}
-		return s.respond(func(out *sse, _ *http.Request) {
-			out.comment("the session has closed, and the log has none of its events")
-			_ = out.flush() // nothing follows in any case
-			out.end()
-		}), nil
+		return s.silence("the session has closed, and the log has none of its events"), nil
 	}
 	return s.followSession(ctx, log, want)
 }

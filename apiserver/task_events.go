@@ -74,7 +74,7 @@ func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput
 	}
 	switch {
 	case told == storyRead:
-		return &huma.StreamResponse{Body: func(c huma.Context) { humagin.Unwrap(c).Status(http.StatusNoContent) }}, nil
+		return allRead(), nil
 	case told == storyNone && s.silent(task):
 		if err := storyGone(ctx, log, want.project, task); err != nil {
 			return nil, s.problem(ctx, err)
@@ -82,11 +82,7 @@ func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput
 		if !s.allTold(ctx, log, want.project, task) {
 			break
 		}
-		return s.respond(func(out *sse, _ *http.Request) {
-			out.comment("the task has ended, and the log has none of its events")
-			_ = out.flush() // nothing follows in any case
-			out.end()
-		}), nil
+		return s.silence("the task has ended, and the log has none of its events"), nil
 	}
 	return s.followTask(ctx, log, want)
 }

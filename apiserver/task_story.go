@@ -3,7 +3,11 @@ package apiserver
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -52,4 +56,18 @@ func (s *Server) steady(log *eventlog.Log) bool {
 		since = *away
 	}
 	return !since.IsZero() && time.Since(since) > s.times.patience
+}
+
+// allRead answers who has read a story to its end: there is no content.
+func allRead() *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(c huma.Context) { humagin.Unwrap(c).Status(http.StatusNoContent) }}
+}
+
+// silence is the stream of a story of which the log has nothing, and never will: it says why, and ends.
+func (s *Server) silence(why string) *huma.StreamResponse {
+	return s.respond(func(out *sse, _ *http.Request) {
+		out.comment(why)
+		_ = out.flush() // nothing follows in any case
+		out.end()
+	})
 }
