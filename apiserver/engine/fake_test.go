@@ -178,7 +178,7 @@ func (o *oneRun) DescribeWorkflowExecution(_ context.Context, workflowID, _ stri
 			Execution: info.Execution, Type: info.Type, Status: info.Status, StartTime: info.StartTime, CloseTime: info.CloseTime, Memo: info.Memo,
 			SearchAttributes: info.SearchAttributes,
 		},
-		PendingActivities: o.run.PendingActivities, WorkflowExtendedInfo: o.run.WorkflowExtendedInfo,
+		PendingActivities: o.run.PendingActivities, PendingWorkflowTask: o.run.PendingWorkflowTask, WorkflowExtendedInfo: o.run.WorkflowExtendedInfo,
 	}, nil
 }
 

@@ -120,30 +120,6 @@ func AnswerOf(end activities.Ending, report activities.AttemptReport) (activitie
 	return report, nil
 }
 
-// endedSo reports whether the run's history has this very ending of the attempt: an answer to it was lost, or another server took it. An
-// error says that the history could not be read, which a run that is gone is not.
-func (e *Engine) endedSo(ctx context.Context, h activities.Hold, digest string) (same bool, err error) {
-	err = e.backwards(ctx, h, func(event *historyEvent) bool {
-		report, ok := e.endingOf(event)
-		if !ok || report.AgentID != h.AgentID {
-			return false
-		}
-		same = report.Digest == digest
-		if report.StartedAt == nil { // it was given back untouched, and is told from others by that alone
-			return same
-		}
-		if !report.StartedAt.Equal(h.StartedAt) {
-			same = false
-			return false
-		}
-		return true
-	})
-	if isNotFound(err) {
-		return false, nil
-	}
-	return same, err
-}
-
 // endingOf is the report with which an attempt ended.
 func (e *Engine) endingOf(event *historyEvent) (report activities.AttemptReport, ok bool) {
 	if done := event.GetActivityTaskCompletedEventAttributes(); done != nil {
