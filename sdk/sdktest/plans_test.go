@@ -131,7 +131,7 @@ func TestPlansAreSeen(t *testing.T) {
 	}
 }
 
-// TestPlanIsCancelledWithWhatIsBelow it: also the child of a step's task, and a step that waits for an agent.
+// TestPlanIsCancelledWithWhatIsBelow it, also the child of a step's task, and a step that waits for an agent.
 func TestPlanIsCancelledWithWhatIsBelow(t *testing.T) {
 	t.Parallel()
 	srv := sdktest.New(t)
