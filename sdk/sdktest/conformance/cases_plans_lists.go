@@ -15,9 +15,9 @@ import (
 // refusesPlans sends what the client would not.
 func refusesPlans(s *scene) {
 	s.code("no JSON", s.post("/v1/plans", `{"title":`), sdk.CodeInvalidJSON)
-	s.code("nothing to do", s.post("/v1/plans", `{"title":"t","colour":"red"}`), sdk.CodeInvalidInput, "$.colour", "$.goal")
+	s.code("nothing to do", s.post("/v1/plans", `{"title":"t","colour":"red"}`), sdk.CodeInvalidInput, "$.colour", "$.steps")
 	s.code("a cycle", s.post("/v1/plans", `{"title":"t","steps":[
-		{"id":"a","type":"code.write","title":"A","needs":["b"]},{"id":"b","type":"code.test","title":"B","needs":["a"]}]}`), sdk.CodeInvalidInput, "$.steps")
+		{"id":"a","type":"code.write","title":"A","needs":["b"]},{"id":"b","type":"code.test","title":"B","needs":["a"]}]}`), sdk.CodeInvalidInput, "$.steps[0].needs")
 	s.code("an unknown step", s.post("/v1/plans", `{"title":"t","steps":[{"id":"a","type":"code.write","title":"A","needs":["b"]}]}`),
 		sdk.CodeInvalidInput, "$.steps[0].needs[0]")
 	s.code("expressions", s.post("/v1/plans", `{"title":"t","steps":[
