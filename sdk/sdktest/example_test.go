@@ -61,7 +61,7 @@ func Example_plan() {
 	t := &exampleTB{}
 	defer t.end()
 	ctx, srv := context.Background(), sdktest.New(t)
-	srv.Agent(sdk.RoleCoder, sdktest.Script(sdktest.Attempt().Work(time.Hour).Complete("a login page")))
+	srv.Agent(sdk.RoleCoder, sdktest.Script(sdktest.Attempt().Work(time.Hour/2).Complete("a login page")))
 	reviewer := srv.Agent(sdk.RoleReviewer, sdktest.Script(sdktest.Attempt().Complete("good")))
 
 	plan, err := srv.Client().CreatePlan(ctx, sdk.PlanRequest{
@@ -74,7 +74,7 @@ func Example_plan() {
 	if err != nil {
 		t.Fatalf("create the plan: %v", err)
 	}
-	srv.Clock().Advance(time.Hour)
+	srv.Clock().Advance(time.Hour / 2)
 	done := srv.AwaitPlan(plan.ID, func(p sdk.Plan) bool { return p.Status.Terminal() })
 	fmt.Println(done.Status, string(reviewer.Given()[0].Task.Input))
 	// Output: completed {"of":"a login page"}
