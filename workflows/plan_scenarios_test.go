@@ -16,7 +16,8 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// planScenario is one of the files of testdata/plans: a plan, what its agents answer, and how it has to go. They are written by hand.
+// planScenario is one of the files of testdata/plans, whose README says what its fields mean: a plan, what its agents answer, and how it has
+// to go. They are written by hand.
 type planScenario struct {
 	About      string                   `json:"about"`
 	Plan       sdk.PlanRequest          `json:"plan"`
@@ -244,7 +245,7 @@ func (s planScenario) check(t *testing.T, p sdk.Plan, events []sdk.Event, inputs
 		}
 	}
 	for id, want := range e.Inputs {
-		if d := cmp.Diff(plainJSONOf(t, want), plainJSONOf(t, slices.Concat([]json.RawMessage{}, inputs[id]))); d != "" {
+		if d := cmp.Diff(plainJSONOf(t, want), plainJSONOf(t, append([]json.RawMessage{}, inputs[id]...))); d != "" {
 			t.Errorf("the inputs of %s (- expected, + came): %s", id, d)
 		}
 	}
