@@ -11,28 +11,29 @@ import (
 )
 
 // Plan runs one plan to its end: each of its tasks is a Task run below it. Its history is bounded in events: a task is about 12 of them, 22
-// where it is cancelled, and there are at most 500 of them. It is bounded in bytes by [planCourse.room], and by the pace of the memo.
+// where it is cancelled, and there are at most 500 of them. It is bounded in bytes by maxPlanWritten, and its memos by their pace.
 func Plan(ctx workflow.Context, in PlanInput) (sdk.Plan, error) {
-	run := newPlanRun(ctx, in)
+	run := newPlanRunner(ctx, in)
 	if err := run.setUp(ctx); err != nil {
 		return sdk.Plan{}, err
 	}
 	return run.execute(ctx)
 }
 
-// planRun is one run: how its plan goes, and what it needs for that on Temporal.
+// planRunner is one run: how its plan goes, and what it needs for that on Temporal.
 //
 // What a workflow task tells may be in the log though the task is run again with more in it, so that a longer one has to tell the same first.
 // Of what comes into one workflow task, only the first is known as such: what the run waited for. What follows from that is told at once.
 // The rest is taken in an order of its own, and what follows from it is decided then, but told by a later workflow task.
-type planRun struct {
+type planRunner struct {
 	course  *planCourse
 	cancels SignalChannel[CancelRequestedInput]
 	outbox  *outbox
 
-	tasks   []*planTask // that run, in the order in which they were asked for
-	behind  bool        // there may be more tasks to ask for than one workflow task takes
-	written planWritten // into the run's history
+	tasks  []*planTask // that run, in the order in which they were asked for
+	behind bool        // there may be more tasks to ask for than one workflow task takes
+	size   int         // bytes of the history that the last workflow task began with
+	asked  int         // bytes of the tasks that it has asked for
 
 	cancelled bool   // the run's cancellation was taken
 	reasoned  bool   // the reason of one has come, or comes no more
@@ -45,8 +46,8 @@ type planRun struct {
 	shown planShown
 }
 
-func newPlanRun(ctx workflow.Context, in PlanInput) *planRun {
-	r := &planRun{course: newPlanCourse(in, workflow.GetInfo(ctx).WorkflowStartTime)}
+func newPlanRunner(ctx workflow.Context, in PlanInput) *planRunner {
+	r := &planRunner{course: newPlanCourse(in, workflow.GetInfo(ctx).WorkflowStartTime)}
 	r.outbox = &outbox{take: r.takeTold, story: story{
 		project: in.Project, kind: activities.StoryPlan, id: in.ID,
 		rest: func(part int) string {
@@ -61,7 +62,7 @@ func newPlanRun(ctx workflow.Context, in PlanInput) *planRun {
 }
 
 // setUp registers every handler before the first await, so that no message can arrive unhandled.
-func (r *planRun) setUp(ctx workflow.Context) error {
+func (r *planRunner) setUp(ctx workflow.Context) error {
 	if err := r.handleMessages(ctx); err != nil {
 		return err
 	}
@@ -71,11 +72,8 @@ func (r *planRun) setUp(ctx workflow.Context) error {
 	return nil
 }
 
-// execute carries the plan out.
-func (r *planRun) execute(ctx workflow.Context) (sdk.Plan, error) {
-	if err := r.course.fault(); err != nil {
-		return refusedPlan(ctx, r.course.record(), err)
-	}
+// execute carries the plan out. One with a fault is over as soon as it has begun.
+func (r *planRunner) execute(ctx workflow.Context) (sdk.Plan, error) {
 	r.course.begin(workflow.Now(ctx))
 	r.proceed(ctx)
 	r.release()
@@ -87,7 +85,7 @@ func (r *planRun) execute(ctx workflow.Context) (sdk.Plan, error) {
 }
 
 // wait waits for what comes next, and takes it and everything that has come with it.
-func (r *planRun) wait(ctx workflow.Context) {
+func (r *planRunner) wait(ctx workflow.Context) {
 	r.show(ctx)
 	calm, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop() // of the timer of this wait
@@ -114,7 +112,7 @@ func (r *planRun) wait(ctx workflow.Context) {
 }
 
 // wakes are what the run goes on for beside the ends of its tasks. The end of calm ends a timer of this wait alone.
-func (r *planRun) wakes(calm workflow.Context) (wakes []workflow.Future) {
+func (r *planRunner) wakes(calm workflow.Context) (wakes []workflow.Future) {
 	if len(r.held) > 0 || r.behind {
 		for _, t := range r.tasks {
 			if started := t.run.GetChildWorkflowExecution(); !started.IsReady() {
@@ -131,14 +129,16 @@ func (r *planRun) wakes(calm workflow.Context) (wakes []workflow.Future) {
 	return wakes
 }
 
-// begins says that another workflow task has begun: what was decided before is recorded.
-func (r *planRun) begins(ctx workflow.Context) {
+// begins says that another workflow task has begun: what was decided before is recorded. How large the history is now is not known: this
+// workflow task may be run again with more in it.
+func (r *planRunner) begins(ctx workflow.Context) {
 	r.release()
-	r.written.begins(workflow.GetInfo(ctx).GetCurrentHistorySize())
+	r.course.room(r.size + r.asked)
+	r.size, r.asked = workflow.GetInfo(ctx).GetCurrentHistorySize(), 0
 }
 
 // takeRest takes what else is there: ends of tasks in the order in which these were asked for, then a cancellation.
-func (r *planRun) takeRest(ctx workflow.Context) {
+func (r *planRunner) takeRest(ctx workflow.Context) {
 	for !r.course.over() {
 		if t := r.endedTask(); t != nil {
 			r.ended(ctx, t)
@@ -154,13 +154,13 @@ func (r *planRun) takeRest(ctx workflow.Context) {
 }
 
 // release lets the log have everything that was decided.
-func (r *planRun) release() {
+func (r *planRunner) release() {
 	r.told = append(append(r.told, r.held...), r.course.takeEvents()...)
 	r.held, r.loose = nil, false
 }
 
 // takeTold answers what the log is to have since the last call.
-func (r *planRun) takeTold() []sdk.Event {
+func (r *planRunner) takeTold() []sdk.Event {
 	told := r.told
 	r.told = nil
 	return told
@@ -169,7 +169,7 @@ func (r *planRun) takeTold() []sdk.Event {
 // close ends the run. How the plan ends is settled before any of it is told, and nothing that comes meanwhile changes it. It drains the
 // signals after the last await and returns without another one; it carries the record of the plan in the close event, so that reading a
 // finished plan needs no worker.
-func (r *planRun) close(ctx workflow.Context) (sdk.Plan, error) {
+func (r *planRunner) close(ctx workflow.Context) (sdk.Plan, error) {
 	calm, _ := workflow.NewDisconnectedContext(ctx)
 	r.course.close(workflow.Now(ctx))
 	r.upsert(ctx)
@@ -194,13 +194,4 @@ func endOfPlan(record sdk.Plan) (sdk.Plan, error) {
 	default:
 		return record, nil
 	}
-}
-
-// refusedPlan is the end of the run of a plan that can not be carried out.
-func refusedPlan(ctx workflow.Context, record sdk.Plan, fault error) (sdk.Plan, error) {
-	now := workflow.Now(ctx)
-	record.Status, record.CompletedAt = sdk.StatusFailed, &now
-	failure := sdk.TaskError{Code: sdk.CodeInvalidInput, Message: fault.Error()}.Trim()
-	record.Error = &failure
-	return endOfPlan(record)
 }

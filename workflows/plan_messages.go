@@ -6,13 +6,13 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-func (r *planRun) handleMessages(ctx workflow.Context) error {
+func (r *planRunner) handleMessages(ctx workflow.Context) error {
 	r.cancels = CancelRequested.Channel(ctx)
 	return DescribePlan.Handle(ctx, func() (sdk.Plan, error) { return r.course.record(), nil })
 }
 
 // listenForReason takes the reason of a cancellation, which is sent just before it: what comes after it is none.
-func (r *planRun) listenForReason(ctx workflow.Context) {
+func (r *planRunner) listenForReason(ctx workflow.Context) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		s := workflow.NewSelector(ctx)
 		s.AddReceive(r.cancels.ReceiveChannel, func(workflow.ReceiveChannel, bool) {
@@ -27,7 +27,7 @@ func (r *planRun) listenForReason(ctx workflow.Context) {
 }
 
 // cancel takes the cancellation of the run.
-func (r *planRun) cancel(ctx workflow.Context) {
+func (r *planRunner) cancel(ctx workflow.Context) {
 	calm, _ := workflow.NewDisconnectedContext(ctx)
 	_ = workflow.Await(calm, func() bool { return r.reasoned }) // it is, in this workflow task
 	r.cancelled = true
@@ -36,7 +36,7 @@ func (r *planRun) cancel(ctx workflow.Context) {
 }
 
 // drain takes every signal that is left and drops it, see [taskRun.drain].
-func (r *planRun) drain() {
+func (r *planRunner) drain() {
 	for {
 		if _, ok := r.cancels.ReceiveAsync(); !ok {
 			return

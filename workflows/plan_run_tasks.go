@@ -12,8 +12,8 @@ const (
 	// maxAsked is with how many bytes of tasks that it asks for a workflow task leaves others to the next one. What it answers is one message
 	// to Temporal, of at most 4 MB.
 	maxAsked = 1 << 20
-	// planTaskWeight is about how many bytes the run of a task is in the plan's history beside its input and its record.
-	planTaskWeight = 8 << 10
+	// askWeight is about how many bytes the asking for a task is beside what the task is given.
+	askWeight = 8 << 10
 )
 
 // planTask is a task whose run was asked for and has not ended.
@@ -23,24 +23,8 @@ type planTask struct {
 	cancel workflow.CancelFunc
 }
 
-// planWritten is how many bytes the run's history has, as far as that is recorded: a workflow task may begin with more when it is run again.
-type planWritten struct {
-	size  int // that the last workflow task began with
-	asked int // by it, for tasks
-	base  int // before this workflow task
-	taken int // of records that have come with it
-}
-
-// begins says with how many bytes another workflow task begins.
-func (w *planWritten) begins(size int) {
-	*w = planWritten{size: size, base: w.size + w.asked}
-}
-
-// bytes is how many there are by now.
-func (w *planWritten) bytes() int { return w.base + w.asked + w.taken }
-
 // proceed does what follows from everything that was taken: it has tasks stopped, and asks for others.
-func (r *planRun) proceed(ctx workflow.Context) {
+func (r *planRunner) proceed(ctx workflow.Context) {
 	for {
 		id, reason, ok := r.course.stop()
 		if !ok {
@@ -49,10 +33,9 @@ func (r *planRun) proceed(ctx workflow.Context) {
 		r.stop(ctx, id, reason)
 	}
 	for {
-		if r.behind = r.written.asked >= maxAsked; r.behind {
+		if r.behind = r.asked >= maxAsked; r.behind {
 			return
 		}
-		r.course.room(r.written.bytes())
 		in, ok := r.course.next(workflow.Now(ctx))
 		if !ok {
 			return
@@ -62,19 +45,19 @@ func (r *planRun) proceed(ctx workflow.Context) {
 }
 
 // start starts the run of a task. Its end is asked for by the end of this run, not by its cancellation: that comes with a reason.
-func (r *planRun) start(ctx workflow.Context, in TaskInput) {
+func (r *planRunner) start(ctx workflow.Context, in TaskInput) {
 	calm, _ := workflow.NewDisconnectedContext(ctx)
 	leash, cancel := workflow.WithCancel(calm)
 	options := childOptions(in, NewTask(in, workflow.Now(ctx)), "")
 	options.WaitForCancellation = true
 	run := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(leash, options), TaskWorkflow, in)
 	r.tasks = append(r.tasks, &planTask{id: in.ID, run: run, cancel: cancel})
-	r.written.asked += planTaskWeight + len(in.Request.Input) + len(in.Request.Description)
+	r.asked += askWeight + len(in.Request.Input) + len(in.Request.Description)
 	r.shown.moved = true
 }
 
 // stop has a task stopped that runs: it is told why, and then cancelled. One that has not begun yet is when it has.
-func (r *planRun) stop(ctx workflow.Context, id, reason string) {
+func (r *planRunner) stop(ctx workflow.Context, id, reason string) {
 	i := slices.IndexFunc(r.tasks, func(t *planTask) bool { return t.id == id })
 	if i < 0 {
 		return
@@ -92,7 +75,7 @@ func (r *planRun) stop(ctx workflow.Context, id, reason string) {
 }
 
 // endedTask is the first of the tasks whose run has ended; nil: none has.
-func (r *planRun) endedTask() *planTask {
+func (r *planRunner) endedTask() *planTask {
 	for _, t := range r.tasks {
 		if t.run.IsReady() {
 			return t
@@ -102,19 +85,15 @@ func (r *planRun) endedTask() *planTask {
 }
 
 // ended takes the end of a task's run, which is there.
-func (r *planRun) ended(ctx workflow.Context, t *planTask) {
+func (r *planRunner) ended(ctx workflow.Context, t *planTask) {
 	r.tasks = slices.DeleteFunc(r.tasks, func(other *planTask) bool { return other == t })
 	t.cancel() // of nothing any more
-	record := r.recordOf(ctx, t)
-	if record != nil {
-		r.written.taken += planTaskWeight + recordWeight(*record)
-	}
-	r.course.ended(workflow.Now(ctx), t.id, record)
+	r.course.ended(workflow.Now(ctx), t.id, r.recordOf(ctx, t))
 	r.shown.moved = true
 }
 
 // recordOf is the record that the run of a task left; nil where there is none, as when it never started, or was ended from outside.
-func (r *planRun) recordOf(ctx workflow.Context, t *planTask) *sdk.Task {
+func (r *planRunner) recordOf(ctx workflow.Context, t *planTask) *sdk.Task {
 	calm, _ := workflow.NewDisconnectedContext(ctx)
 	if err := t.run.GetChildWorkflowExecution().Get(calm, nil); err != nil {
 		workflow.GetLogger(ctx).Error("the run of a plan's task was not started", "task", t.id, "error", err)

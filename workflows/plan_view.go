@@ -32,7 +32,7 @@ type planShown struct {
 }
 
 // show shows where the plan stands. It is called once in a workflow task, at its end: one memo has everything that was decided.
-func (r *planRun) show(ctx workflow.Context) {
+func (r *planRunner) show(ctx workflow.Context) {
 	if r.shown.due != nil && r.shown.due.IsReady() {
 		r.shown.due = nil
 	}
@@ -52,7 +52,7 @@ func (r *planRun) show(ctx workflow.Context) {
 }
 
 // upsert writes memo and search attributes, an event each.
-func (r *planRun) upsert(ctx workflow.Context) {
+func (r *planRunner) upsert(ctx workflow.Context) {
 	state := r.course.state()
 	if err := workflow.UpsertMemo(ctx, map[string]any{MemoPlanState: state}); err != nil {
 		workflow.GetLogger(ctx).Error("the memo was not taken", "error", err)
@@ -87,7 +87,7 @@ func planStateWeight(s PlanState) int {
 }
 
 // describe writes the run's current details for the Temporal UI; they cost no event.
-func (r *planRun) describe(ctx workflow.Context) {
+func (r *planRunner) describe(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, planDetails(r.course.record()))
 }
 
