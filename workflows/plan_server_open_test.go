@@ -41,7 +41,7 @@ func (s *planServer) recordChild(c *commandpb.Command, completed int64) {
 	if a := c.GetSignalExternalWorkflowExecutionCommandAttributes(); a != nil {
 		initiated := s.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, Attributes: &historypb.HistoryEvent_SignalExternalWorkflowExecutionInitiatedEventAttributes{
 			SignalExternalWorkflowExecutionInitiatedEventAttributes: &historypb.SignalExternalWorkflowExecutionInitiatedEventAttributes{
-				WorkflowExecution: a.GetExecution(), SignalName: a.GetSignalName(), Input: a.GetInput(), Control: a.GetControl(), //nolint:staticcheck // the SDK reads it
+				Namespace: a.GetNamespace(), WorkflowExecution: a.GetExecution(), SignalName: a.GetSignalName(), Input: a.GetInput(), Control: a.GetControl(), //nolint:staticcheck // the SDK reads it
 				ChildWorkflowOnly: a.GetChildWorkflowOnly(), WorkflowTaskCompletedEventId: completed,
 			},
 		}})
@@ -56,7 +56,7 @@ func (s *planServer) recordChild(c *commandpb.Command, completed int64) {
 		execution := &commonpb.WorkflowExecution{WorkflowId: a.GetWorkflowId(), RunId: a.GetRunId()}
 		initiated := s.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, Attributes: &historypb.HistoryEvent_RequestCancelExternalWorkflowExecutionInitiatedEventAttributes{
 			RequestCancelExternalWorkflowExecutionInitiatedEventAttributes: &historypb.RequestCancelExternalWorkflowExecutionInitiatedEventAttributes{
-				WorkflowExecution: execution, Control: a.GetControl(), //nolint:staticcheck // the SDK reads it
+				Namespace: a.GetNamespace(), WorkflowExecution: execution, Control: a.GetControl(), //nolint:staticcheck // the SDK reads it
 				ChildWorkflowOnly: a.GetChildWorkflowOnly(), WorkflowTaskCompletedEventId: completed,
 			},
 		}})

@@ -12,8 +12,10 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/rolecall-dev/rolecall/activities"
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -58,6 +60,7 @@ func newPlanServer(t *testing.T, in workflows.PlanInput) *planServer {
 	s.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
 		WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{
 			WorkflowType: &commonpb.WorkflowType{Name: workflows.PlanWorkflow}, WorkflowId: workflows.PlanWorkflowID(in.Project, in.ID), Input: s.payloads(in), Attempt: 1,
+			TaskQueue: &taskqueuepb.TaskQueue{Name: workflows.ControlQueue}, WorkflowTaskTimeout: durationpb.New(10 * time.Second),
 		},
 	}})
 	workerOn(t, s.f, func(ctx context.Context, in activities.PublishEventsInput) error {
