@@ -42,7 +42,7 @@ func (c *planCourse) stepInput(i int) (json.RawMessage, *sdk.TaskError) {
 	if template := c.code.steps[i].input; template != nil {
 		var err error
 		if input, err = template.Eval(c.values(), s.budget); err != nil {
-			return nil, expressionFailure("input", err)
+			return nil, expressionFailure(err)
 		}
 	}
 	if s.feedback != nil {
@@ -60,7 +60,7 @@ func withFeedback(input json.RawMessage, f feedback) (json.RawMessage, *sdk.Task
 	fields := map[string]json.RawMessage{}
 	if len(input) > 0 {
 		if err := json.Unmarshal(input, &fields); err != nil {
-			return nil, &sdk.TaskError{Code: sdk.CodeExpressionFailed, Message: "input: it is no object, so that the feedback of the gate has no place in it"}
+			return nil, &sdk.TaskError{Code: sdk.CodeExpressionFailed, Message: "the input is no object, so that the feedback of the gate has no place in it"}
 		}
 	}
 	if fields == nil { // the input was null
@@ -102,12 +102,11 @@ func (c *planCourse) values() expression.Values {
 }
 
 // expressionFailure is the error of an expression as the failure of what has it.
-func expressionFailure(where string, err error) *sdk.TaskError {
+func expressionFailure(err error) *sdk.TaskError {
 	failure := sdk.TaskError{Code: sdk.CodeExpressionFailed, Message: err.Error()}
 	if e, ok := errors.AsType[*sdk.Error](err); ok {
 		failure.Code, failure.Message = e.Code, e.Message
 	}
-	failure.Message = where + ": " + failure.Message
 	failure = failure.Trim()
 	return &failure
 }

@@ -112,7 +112,7 @@ func (c *planCourse) decide(now time.Time, i int) {
 	if when := c.code.steps[i].when; when != nil {
 		yes, err := when.Eval(c.values(), c.steps[i].budget)
 		if err != nil {
-			c.fail(now, i, sdk.StepFailed, expressionFailure("when", err))
+			c.fail(now, i, sdk.StepFailed, expressionFailure(err))
 			return
 		}
 		if !yes {
