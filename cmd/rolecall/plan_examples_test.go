@@ -87,7 +87,9 @@ func TestPlanExampleAgent(t *testing.T) {
 	}{"plans badly": {`{"goal": "g"}`, false}, "plans again": {`{"goal": "g", "faults": [{"path": "$.steps[1].needs[0]"}]}`, true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var got struct{ Result struct{ Output sdk.PlanRequest } }
+			var got struct {
+				Result struct{ Output sdk.PlanRequest }
+			}
 			if err := json.Unmarshal(agentSays(t, "plan.feature", tc.input), &got); err != nil {
 				t.Fatal(err)
 			}
