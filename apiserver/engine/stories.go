@@ -168,7 +168,7 @@ func (e *Engine) endOf(ctx context.Context, c closedRun) (*storyEnd, error) {
 			return &storyEnd{later: true}, err
 		}
 	}
-	in, err := e.firstInput(ctx, seen)
+	in, err := e.firstTaskInput(ctx, seen)
 	if err != nil {
 		return nil, err
 	}
