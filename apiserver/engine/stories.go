@@ -81,7 +81,7 @@ func (e *Engine) metStory(r run) {
 	if e.cfg.Events == nil {
 		return
 	}
-	if _, over := e.stories.over.get(r.runID); over || !endedOutside(r.status) && e.heardEnd(r.project, r.id) {
+	if _, over := e.stories.over.get(r.runID); over || !endedOutside(r.status) && e.heardEnd(r.project, workflows.TaskWorkflowID(r.project, r.id)) {
 		return
 	}
 	plain := r.memo != nil && !workflows.TellsCode(r.memo.Task.Type)

@@ -320,7 +320,7 @@ func TestAnEndThatWasHeardIsNotLookedFor(t *testing.T) {
 	e.mu.Lock()
 	e.bells["p"] = b
 	e.mu.Unlock()
-	if !e.heardEnd("p", "a") || e.heardEnd("p", "b") || e.heardEnd("q", "a") {
+	if !e.heardEnd("p", "task:p:a") || e.heardEnd("p", "task:p:b") || e.heardEnd("q", "task:p:a") {
 		t.Error("it does not know what it has heard")
 	}
 	if _, err := e.look(t.Context(), "p", "a"); err != nil {
