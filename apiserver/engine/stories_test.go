@@ -41,7 +41,7 @@ func (s service) ListWorkflowExecutions(_ context.Context, in *workflowservice.L
 	defer s.run.mu.Unlock()
 	l := &s.run.ended
 	found := l.publishers
-	if strings.Contains(in.GetQuery(), "WorkflowType = 'Task' AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= '") {
+	if strings.Contains(in.GetQuery(), "WorkflowType IN ('Task', 'Session', 'Plan') AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= '") {
 		found = l.tasks
 	}
 	at := len(in.GetNextPageToken())
