@@ -50,7 +50,7 @@ func TestATerminatedPlansStoryIsEnded(t *testing.T) {
 				return answered(sdk.StatusRunning, sdk.StepCompleted, sdk.StepRunning), nil
 			}
 			if len(told) > 0 {
-				tellPlan(t, l, 1, told...)
+				tellPlan(t, l, told...)
 			}
 			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
 			h.oneRun.ended.tasks = [][2]string{{"plan:not ours", "x"}, {workflows.PlanWorkflowID("p", "a"), "run-1"}}
@@ -105,7 +105,7 @@ func TestTheLostEndOfAPlanIsTold(t *testing.T) {
 			t.Parallel()
 			h, l := newHeldPlan(t), openLog(t)
 			if len(tc.told) > 0 {
-				tellPlan(t, l, 1, tc.told...)
+				tellPlan(t, l, tc.told...)
 			}
 			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, closedWith(t, answered(sdk.StatusCompleted, sdk.StepCompleted, sdk.StepSkipped)))
 			h.run.WorkflowExecutionInfo.CloseTime = timestamppb.New(tc.closed)

@@ -120,7 +120,7 @@ func TestTheLogWakesWaitsForPlans(t *testing.T) {
 	if _, polls, _, _, _ := h.counts(); polls != 0 {
 		t.Errorf("%d long polls while the plan runs", polls)
 	}
-	tellPlan(t, l, 1, sdk.EventPlanCreated, sdk.EventPlanCompleted)
+	tellPlan(t, l, sdk.EventPlanCreated, sdk.EventPlanCompleted)
 	eventually(t, "the poll", func() bool { _, _, open, _, _ := h.counts(); return open == 1 })
 	h.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, closedWith(t, answered(sdk.StatusCompleted, sdk.StepCompleted)))
 	for range 50 {
@@ -133,12 +133,12 @@ func TestTheLogWakesWaitsForPlans(t *testing.T) {
 	}
 }
 
-// tellPlan writes events of these types to the story of the plan a, from a number on.
-func tellPlan(t *testing.T, l *eventlog.Log, from int, types ...sdk.EventType) {
+// tellPlan begins the story of the plan a with events of these types.
+func tellPlan(t *testing.T, l *eventlog.Log, types ...sdk.EventType) {
 	t.Helper()
 	part := eventlog.StoryPart{Story: eventlog.Story{Kind: eventlog.KindPlan, ID: "a"}}
 	for i, typ := range types {
-		part.Events = append(part.Events, workflows.PlanEvent(planInput(), from+i, at(0), typ, nil))
+		part.Events = append(part.Events, workflows.PlanEvent(planInput(), 1+i, at(0), typ, nil))
 	}
 	if err := l.AppendStory(t.Context(), "p", part); err != nil {
 		t.Fatal(err)

@@ -111,7 +111,13 @@ func (e *Engine) endStory(c closedRun) (later bool, err error) {
 		return e.endSession(c)
 	case eventlog.KindPlan:
 		return e.endPlan(c)
+	default:
+		return e.endTask(c)
 	}
+}
+
+// endTask is endStory of a task's run.
+func (e *Engine) endTask(c closedRun) (later bool, err error) {
 	if _, over := e.stories.over.get(c.runID); over && c.runID != "" {
 		return false, nil
 	}
