@@ -80,6 +80,9 @@ func (e *Engine) GlanceAtPlan(ctx context.Context, project, id string) (sdk.Plan
 	return e.readPlan(ctx, project, id, e.planGlimpses, glance, func(_ context.Context, r planRun) (sdk.Plan, error) {
 		if !r.isOpen() {
 			e.metPlan(r)
+			workflowID := workflows.PlanWorkflowID(project, id)
+			e.plans.forget(workflowID) // whoever is told of the end reads the plan as it has ended
+			e.flight.Forget(workflowID)
 		}
 		return e.linked(r, r.base()), nil
 	})

@@ -34,7 +34,12 @@ func (e *Engine) WaitPlan(ctx context.Context, project, id string, wait time.Dur
 			return seen, nil
 		}
 	}
-	return e.GetPlan(context.WithoutCancel(ctx), project, id)
+	p, err := e.GetPlan(context.WithoutCancel(ctx), project, id)
+	if err == nil && seen.Status.Terminal() && !p.Status.Terminal() { // it is known as it was before
+		e.forgetPlan(project, id)
+		return e.GetPlan(context.WithoutCancel(ctx), project, id)
+	}
+	return p, err
 }
 
 func (w *waitedPlan) look(ctx context.Context) (ended bool, err error) {
