@@ -115,9 +115,9 @@ func (e *Engine) forgetPlan(project, id string) {
 	e.flight.Forget(glance + workflowID)
 }
 
-// linked is a plan with its id and its links.
+// linked is a plan with its id, when it was created, which its run may tell by another clock, and its links.
 func (e *Engine) linked(r planRun, p sdk.Plan) sdk.Plan {
-	p.ID, p.Links = r.id, e.planLinks(r.project, r.id, r.runID)
+	p.ID, p.CreatedAt, p.Links = r.id, r.createdAt(), e.planLinks(r.project, r.id, r.runID)
 	return p
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
 
@@ -102,6 +103,14 @@ func (r planRun) base() sdk.Plan {
 		p.CompletedAt = &closed
 	}
 	return withPlanLists(p)
+}
+
+// createdAt is when the plan was created: as its memo has it, else when the run started.
+func (r planRun) createdAt() time.Time {
+	if r.created.CreatedAt.IsZero() {
+		return r.started
+	}
+	return r.created.CreatedAt
 }
 
 // withState is the plan as its memo has it.

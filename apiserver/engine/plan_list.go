@@ -30,7 +30,7 @@ func (e *Engine) listedPlan(project string, info *workflowpb.WorkflowExecutionIn
 	}
 	r := planRun{runHead: headOf(project, id, info)}
 	if known, err := e.decodePlanMemo(&r, info.GetMemo()); !known || err != nil { // one that can not be read leaves less to say
-		r.created, r.state = sdk.Plan{Status: sdk.StatusRunning, CreatedAt: r.started}, nil
+		r.created, r.state = sdk.Plan{Status: sdk.StatusRunning}, nil
 	}
 	p := e.linked(r, r.base())
 	p.Stale = r.isOpen()

@@ -67,7 +67,7 @@ func (w *waitedPlan) conclude(event *historypb.HistoryEvent) bool {
 		return false
 	}
 	p = completePlan(p, event.GetEventTime().AsTime())
-	p.ID, p.Links = w.seen.ID, w.seen.Links
+	p.ID, p.CreatedAt, p.Links = w.seen.ID, w.seen.CreatedAt, w.seen.Links
 	w.e.endedPlans.put(workflows.PlanWorkflowID(w.project, p.ID), p, planBytes(p), time.Now())
 	return true
 }

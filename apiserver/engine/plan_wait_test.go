@@ -187,3 +187,34 @@ func TestAReadAfterAGlanceKnowsTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// TestAPlanIsCreatedOnce: every answer has the same time of it, though the run's clock is another one.
+func TestAPlanIsCreatedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeldPlan(t)
+		running, completed := answered(sdk.StatusRunning, sdk.StepRunning), answered(sdk.StatusCompleted, sdk.StepCompleted)
+		running.CreatedAt, completed.CreatedAt = at(0), at(0)
+		h.ask = func() (sdk.Plan, error) { return running, nil }
+		e, other := newEngine(h, Config{}), newEngine(h, Config{})
+		defer e.Close()
+		defer other.Close()
+		read := func(e *Engine) sdk.Plan {
+			p, err := e.GetPlan(t.Context(), "p", "a")
+			if err != nil {
+				t.Error(err)
+			}
+			return p
+		}
+		plans := map[string]sdk.Plan{"read while it runs": read(e)}
+		answers := waitForPlan(t.Context(), t, e, 1, time.Minute)
+		synctest.Wait()
+		h.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, closedWith(t, completed))
+		plans["waited for"], plans["read after its end"] = <-answers, read(other)
+		for name, p := range plans {
+			if !p.CreatedAt.Equal(at(-1)) {
+				t.Errorf("%s it was created at %s", name, p.CreatedAt)
+			}
+		}
+	})
+}
