@@ -4,7 +4,7 @@ import "github.com/rolecall-dev/rolecall/sdk"
 
 // MaxCost is what expressions that share a budget may cost, in CEL's units: reading a name or a field is 1, a call 1 and 1 more for every
 // ten bytes of text that it looks at, a list 10, a map 30.
-const MaxCost = 1_000_000
+const MaxCost = 200_000
 
 // Budget is what the expressions of one step may cost and make together. It is not safe for concurrent use.
 type Budget struct {

@@ -166,7 +166,7 @@ func TestBudgetIsShared(t *testing.T) {
 	if _, err := room.Eval(values(), expression.NewBudget()); err != nil {
 		t.Error(err)
 	}
-	if expression.MaxCost != 1_000_000 || sdk.MaxInput != 512<<10 {
+	if expression.MaxCost != 200_000 || sdk.MaxInput != 512<<10 {
 		t.Error("the documentation has other bounds")
 	}
 }
