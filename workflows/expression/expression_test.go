@@ -128,7 +128,7 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-const costly = "the expressions cost more than 1000000 units together: compute less, or leave it to the step's agent"
+const costly = "the expressions cost more than 200000 units together: compute less, or leave it to the step's agent"
 
 func TestConditionFaults(t *testing.T) {
 	t.Parallel()

@@ -150,7 +150,7 @@ func TestBudgetIsShared(t *testing.T) {
 			if want := "expression_failed: $.in has no value: " + costly; failure(t, err) != want {
 				t.Errorf("%v, want %s", err, want)
 			}
-			if i < 10 || i > 40 { // about 50,000 units each
+			if i < 2 || i > 8 { // about 50,000 units each
 				t.Errorf("the budget was spent after %d", i)
 			}
 			break
