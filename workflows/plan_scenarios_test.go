@@ -356,51 +356,48 @@ func TestPlanCourse_GoesAsTheScenariosSay(t *testing.T) {
 
 func runScenario(t *testing.T, s planScenario) {
 	t.Helper()
-	c, agents, now := newPlanCourse(s.input(), noon()), newScenarioAgents(s), noon()
-	if err := c.fault(); err != nil {
+	in, now := s.input(), noon()
+	c, agents := NewPlanCourse(in, now), newScenarioAgents(s)
+	if err := c.course.fault(); err != nil {
 		t.Fatal(err)
 	}
 	var events []sdk.Event
 	heard := false // what the plan is cancelled by
 	listen := func() {
-		fresh := c.takeEvents()
+		fresh := c.TakeEvents()
 		events = append(events, fresh...)
 		order, _ := steppedOrder(t, fresh)
 		if s.CancelWhen != "" && slices.Contains(order, s.CancelWhen) && !heard {
 			heard = true
-			if !c.cancel(now, "not wanted any more") {
+			if !c.Cancel(now, "not wanted any more") {
 				t.Error("the plan was not to be cancelled")
 			}
-			events = append(events, c.takeEvents()...)
+			events = append(events, c.TakeEvents()...)
 		}
 	}
-	c.begin(now)
+	c.Begin(now)
 	for range 10_000 {
-		for {
-			in, ok := c.next(now)
-			if !ok {
-				break
-			}
-			agents.started(t, in, c.record().Steps)
+		for in, ok := c.Next(now); ok; in, ok = c.Next(now) {
+			agents.started(t, in, c.Plan().Steps)
 		}
 		listen()
 		now = now.Add(time.Second)
 		stopped := false
-		for id, reason, ok := c.stop(); ok; id, reason, ok = c.stop() {
+		for id, reason, ok := c.Stop(); ok; id, reason, ok = c.Stop() {
 			record := agents.cancelled(t, id, reason)
-			c.ended(now, id, &record)
+			c.Ended(now, id, &record)
 			stopped = true
 		}
 		if stopped {
 			continue
 		}
-		if c.over() {
+		if c.Over() {
 			break
 		}
 		in, record := agents.answer(t)
-		c.ended(now, in.ID, &record)
+		c.Ended(now, in.ID, &record)
 	}
-	if !c.over() {
+	if !c.Over() {
 		t.Fatal("the plan does not end")
 	}
 	if s.CancelWhen != "" && !heard {
@@ -409,8 +406,9 @@ func runScenario(t *testing.T, s planScenario) {
 	if len(agents.ends) > 0 {
 		t.Errorf("%v never answered", agents.ends)
 	}
-	c.close(now)
+	c.Close(now)
+	c.Close(now.Add(time.Hour)) // it has ended
 	listen()
-	checkPlanStory(t, c.in, c.record(), events)
-	s.check(t, c.record(), events, agents.inputs)
+	checkPlanStory(t, in, c.Plan(), events)
+	s.check(t, c.Plan(), events, agents.inputs)
 }
