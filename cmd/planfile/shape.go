@@ -21,54 +21,51 @@ func (d *document) shape(path string, v any, t reflect.Type) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	want := ""
-	switch t.Kind() {
-	case reflect.Struct:
-		if object, ok := v.(map[string]any); ok {
-			d.fields(path, object, t)
-			return
-		}
-		want = "an object"
-	case reflect.Map:
-		if object, ok := v.(map[string]any); ok {
-			for _, name := range slices.Sorted(maps.Keys(object)) {
-				d.shape(within(path, name), object[name], t.Elem())
-			}
-			return
-		}
-		want = "an object"
-	case reflect.Slice:
-		if list, ok := v.([]any); ok {
-			for i, item := range list {
-				d.shape(fmt.Sprintf("%s[%d]", path, i), item, t.Elem())
-			}
-			return
-		}
-		want = "a list"
-	case reflect.String:
-		if _, ok := v.(string); ok {
-			return
-		}
-		want = "a text; put it in quotes"
-	case reflect.Bool:
-		if _, ok := v.(bool); ok {
-			return
-		}
-		want = "true or false"
-	default:
-		if number(v, t) {
-			return
-		}
-		want = "a number"
-		if t.Kind() != reflect.Float64 {
-			want = "a whole number"
-		}
-	}
-	if v == nil {
+	want, ok := kind(v, t)
+	switch {
+	case !ok && v == nil:
 		d.fault(path, "has no value: leave it out, or give %s", want)
 		return
+	case !ok:
+		d.fault(path, "must be %s", want)
+		return
 	}
-	d.fault(path, "must be %s", want)
+	switch v := v.(type) {
+	case map[string]any:
+		if t.Kind() == reflect.Struct {
+			d.fields(path, v, t)
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			d.shape(within(path, name), v[name], t.Elem())
+		}
+	case []any:
+		for i, item := range v {
+			d.shape(fmt.Sprintf("%s[%d]", path, i), item, t.Elem())
+		}
+	}
+}
+
+// kind reports whether a value is of the kind that a type wants, and says which that is.
+func kind(v any, t reflect.Type) (want string, ok bool) {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		_, ok = v.(map[string]any)
+		return "an object", ok
+	case reflect.Slice:
+		_, ok = v.([]any)
+		return "a list", ok
+	case reflect.String:
+		_, ok = v.(string)
+		return "a text; put it in quotes", ok
+	case reflect.Bool:
+		_, ok = v.(bool)
+		return "true or false", ok
+	case reflect.Float64:
+		return "a number", number(v, t)
+	default:
+		return "a whole number", number(v, t)
+	}
 }
 
 // fields holds an object against a struct, by the names in its json tags.

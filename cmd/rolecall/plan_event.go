@@ -73,19 +73,18 @@ func planEndedSummary(d sdk.PlanEnded) string {
 // planLine is what a line tells of an event of a plan or of one of its tasks; "" is nothing. step is the step of the task.
 func planLine(e *sdk.Event, step string) string {
 	switch e.Type {
-	case sdk.EventPlanStep: // that a step is ready is of no interest by itself
-		if text, ok := said(e, func(d sdk.PlanStepped) string {
-			if d.To == sdk.StepReady {
+	case sdk.EventPlanStep:
+		if d, ok := dataOf[sdk.PlanStepped](e); ok {
+			if d.To == sdk.StepReady { // of no interest by itself
 				return ""
 			}
 			return stepSummary(d)
-		}); ok {
-			return text
 		}
 	case sdk.EventTaskInputRequired:
 		return fmt.Sprintf("%s %s (answer with: rolecall task input %s --answer '<JSON>')", step, summary(e), e.Task)
 	case sdk.EventTaskRetrying, sdk.EventTaskFallback:
 		return step + " " + summary(e)
+	default:
 	}
 	if !strings.HasPrefix(string(e.Type), "plan.") {
 		return ""

@@ -126,6 +126,7 @@ func (s *planScreen) apply(e *sdk.Event) {
 		s.says(e, summary(e))
 	case sdk.EventTaskInputRequired:
 		s.says(e, fmt.Sprintf("%s (answer with: rolecall task input %s --answer '<JSON>')", summary(e), e.Task))
+	default: // the others change nothing that is shown
 	}
 }
 

@@ -196,21 +196,29 @@ outputs
 		"run, from standard input": {
 			args: []string{"plan", "run", "-", "--json"}, stdin: planText1, stdout: `"id": "pl1"`, asked: []string{sent + `{"language":"Go"}}`},
 		},
-		"run, and wait":         {args: []string{"plan", "run", file, "--wait"}, stdout: shown},
-		"run, and it fails":     {args: []string{"plan", "run", file, "--wait"}, ends: sdk.StatusFailed, code: 1, stdout: "  review  failed                4s  agent-1   agent_failed: no  [31mink\n"},
-		"run too long":          {args: []string{"plan", "run", file, "--wait", "--wait-timeout", "200ms"}, ends: sdk.StatusRunning, code: 4, stderr: "plan pl1 has not ended within 200ms"},
-		"run, refused there":    {args: []string{"plan", "run", file, "--input", "x=refuse me"}, code: 2, stderr: "$.steps[0].when reads what there is not (" + file + ":4:3)"},
-		"run no file":           {args: []string{"plan", "run", file + "s"}, code: 2, stderr: "no such file"},
-		"run no plan":           {args: []string{"plan", "run", "-"}, stdin: "titel: t", code: 2, stderr: "standard input holds no plan\n  $.titel is no field of it; there are title,"},
-		"run no YAML":           {args: []string{"plan", "run", "-"}, stdin: "title: [", code: 2, stderr: "standard input:1:8: "},
-		"run no input":          {args: []string{"plan", "run", file, "--input", "x"}, code: 2, stderr: `--input "x" is not name=value`},
-		"run no JSON":           {args: []string{"plan", "run", file, "--input-json", "x={"}, code: 2, stderr: "--input-json x: the value is not valid JSON"},
-		"run an input twice":    {args: []string{"plan", "run", file, "--input", "x=1", "--input-json", "x=1"}, code: 2, stderr: "the input x is given twice"},
-		"run an input from in":  {args: []string{"plan", "run", file, "--input", "x=-"}, code: 2, stderr: "give x=@file"},
-		"run nothing":           {args: []string{"plan", "run"}, code: 2, stderr: "plan run needs a file of a plan"},
-		"validate":              {args: []string{"plan", "validate", file}, stdout: file + " can be run: Write it, reviewed, 3 steps\n"},
-		"validate, as JSON":     {args: []string{"plan", "validate", "-", "--json"}, stdin: planText1, stdout: `"steps": 3`},
-		"validate a goal":       {args: []string{"plan", "validate", "-"}, stdin: "title: t\ngoal: g", stdout: "- can be run: t, whose steps a coordinator is asked for\n"},
+		"run, and wait":        {args: []string{"plan", "run", file, "--wait"}, stdout: shown},
+		"run, and it fails":    {args: []string{"plan", "run", file, "--wait"}, ends: sdk.StatusFailed, code: 1, stdout: "  review  failed                4s  agent-1   agent_failed: no  [31mink\n"},
+		"run too long":         {args: []string{"plan", "run", file, "--wait", "--wait-timeout", "200ms"}, ends: sdk.StatusRunning, code: 4, stderr: "plan pl1 has not ended within 200ms"},
+		"run, refused there":   {args: []string{"plan", "run", file, "--input", "x=refuse me"}, code: 2, stderr: "$.steps[0].when reads what there is not (" + file + ":4:3)"},
+		"run no file":          {args: []string{"plan", "run", file + "s"}, code: 2, stderr: "no such file"},
+		"run no plan":          {args: []string{"plan", "run", "-"}, stdin: "titel: t", code: 2, stderr: "standard input holds no plan\n  $.titel is no field of it; there are title,"},
+		"run no YAML":          {args: []string{"plan", "run", "-"}, stdin: "title: [", code: 2, stderr: "standard input:1:8: "},
+		"run no input":         {args: []string{"plan", "run", file, "--input", "x"}, code: 2, stderr: `--input "x" is not name=value`},
+		"run no JSON":          {args: []string{"plan", "run", file, "--input-json", "x={"}, code: 2, stderr: "--input-json x: the value is not valid JSON"},
+		"run an input twice":   {args: []string{"plan", "run", file, "--input", "x=1", "--input-json", "x=1"}, code: 2, stderr: "the input x is given twice"},
+		"run an input from in": {args: []string{"plan", "run", file, "--input", "x=-"}, code: 2, stderr: "give x=@file"},
+		"run nothing":          {args: []string{"plan", "run"}, code: 2, stderr: "plan run needs a file of a plan"},
+		"validate":             {args: []string{"plan", "validate", file}, stdout: file + " can be run: Write it, reviewed, 3 steps\n"},
+		"validate, as JSON":    {args: []string{"plan", "validate", "-", "--json"}, stdin: planText1, stdout: `"steps": 3`},
+		"validate a goal":      {args: []string{"plan", "validate", "-"}, stdin: "title: t\ngoal: g", stdout: "- can be run: t, whose steps a coordinator is asked for\n"},
+		"validate an expression": {
+			args: []string{"plan", "validate", "-"}, stdin: "title: t\nsteps:\n- {id: a, type: code.write, title: t, when: steps.b.output}\n",
+			code: 2, stderr: "(standard input:3:39)\n",
+		},
+		"validate a cycle": {
+			args: []string{"plan", "validate", "-"}, stdin: "title: t\nsteps:\n- {id: a, type: code.write, title: t, needs: [b]}\n- {id: b, type: code.write, title: t, needs: [a]}\n",
+			code: 2, stderr: "is a cycle, each needs the next: ",
+		},
 		"validate what is none": {args: []string{"plan", "validate", "-", "--json"}, stdin: "title: t\nsteps: 1", code: 2, stderr: `"errors":[{"path":"$.steps","message":"must be a list (standard input:2:1)"}]`},
 		"get":                   {args: []string{"plan", "get", "pl1"}, stdout: "plan pl1 running: Write it,  [31mreviewed\n  write   running  ", asked: []string{"GET /v1/plans/pl1"}},
 		"get, as JSON":          {args: []string{"plan", "get", "pl1", "--json"}, stdout: `"maxParallel": 8`},
@@ -271,86 +279,4 @@ plan pl1 failed after 30s`,
 			t.Errorf("%+v", got)
 		}
 	})
-}
-
-// TestPlanOnATerminal: the table is drawn over itself as the events come, and taken off at the end.
-func TestPlanOnATerminal(t *testing.T) {
-	t.Parallel()
-	var out strings.Builder
-	c := &console{stdout: &out, stderr: &out, width: func() int { return 70 }, height: func() int { return 40 }}
-	service := &planService{}
-	plan := service.plan(sdk.StatusRunning)
-	s := newPlanScreen(c, &plan)
-	var got []string
-	for _, e := range service.planEvents() {
-		out.Reset()
-		if err := s.take(&e); err != nil {
-			t.Fatal(err)
-		}
-		before := ""
-		if len(got) > 0 {
-			before = "\x1b[4A"
-		}
-		if text := out.String(); !strings.HasPrefix(text, before+"\rWrite it,  [31mreviewed") || strings.Count(text, "\x1b[K\n") != 4 || !strings.HasSuffix(text, "\n"+clearBelow) {
-			t.Fatalf("%q", text)
-		}
-		got = append(got, strings.Join(planTable(&s.plan, s.saying, noon(9), 0)[1:], "\n"))
-	}
-	want := map[int]string{
-		0: "  write   pending  -  (coder)     Write it\n  review  pending  -  (reviewer)  Review it\n  deploy  pending  -  (devops)    Deploy it",
-		3: "  write   running  8s  (coder)     Write it\n  review  pending  -   (reviewer)  Review it\n  deploy  pending  -   (devops)    Deploy it",
-		5: "  write   running  8s  agent-1     25 %  typing  [31m\n  review  pending  -   (reviewer)  Review it\n  deploy  pending  -   (devops)    Deploy it",
-		7: "  write   completed  3s  agent-1     Write it\n  review  pending    -   (reviewer)  Review it\n  deploy  pending    -   (devops)    Deploy it",
-		9: "  write   pending (rework 1)  -   (coder)     Write it\n  review  running             5s  (reviewer)  Review it\n  deploy  pending             -   (devops)    Deploy it",
-		13: "  write   running (rework 1)  3s  (coder)     Write it\n  review  failed              3s  (reviewer)  agent_failed: no  [31mink\n" +
-			"  deploy  skipped             -   (devops)    the plan stopped: review failed",
-	}
-	for i, text := range want {
-		if diff := cmp.Diff(text, got[i]); diff != "" {
-			t.Errorf("after event %d: %s", i, diff)
-		}
-	}
-	out.Reset()
-	if err := s.clear(); err != nil || out.String() != "\x1b[4A\r"+clearBelow {
-		t.Errorf("%q, %v", out.String(), err)
-	}
-}
-
-// TestPlanOnASmallTerminal: what is left out is what tells least.
-func TestPlanOnASmallTerminal(t *testing.T) {
-	t.Parallel()
-	p := sdk.Plan{Title: "t", CreatedAt: noon(0)}
-	for _, s := range []sdk.Step{{ID: "a", Status: "completed"}, {ID: "b", Status: "pending"}, {ID: "c", Status: "running"}, {ID: "d", Status: "ready"}, {ID: "e", Status: "failed"}, {ID: "f", Status: "running"}} {
-		s.Role = "r"
-		p.Steps = append(p.Steps, s)
-	}
-	for room, want := range map[int]string{0: "abcdef", 7: "abcdef", 6: "cdef+2", 5: "cef+3", 3: "c+5", 2: "+6", 1: "+6"} {
-		lines, got := planTable(&p, nil, noon(1), room), ""
-		for _, l := range lines[1:] {
-			if _, more, ok := strings.Cut(l, "and "); ok {
-				got += "+" + more[:1]
-				continue
-			}
-			got += strings.TrimSpace(l)[:1]
-		}
-		if got != want || room > 1 && len(lines) > room {
-			t.Errorf("in %d lines: %q, want %s", room, lines, want)
-		}
-	}
-	p.Steps = nil
-	if lines := planTable(&p, nil, noon(1), 0); len(lines) != 1 || lines[0] != "t  1s, a coordinator is asked for its steps" {
-		t.Errorf("%q", lines)
-	}
-}
-
-// TestPlannedStepsAppear: the steps of a plan that had only a goal come with its events.
-func TestPlannedStepsAppear(t *testing.T) {
-	t.Parallel()
-	s := newPlanScreen(&console{}, &sdk.Plan{ID: "pl1", CreatedAt: noon(0)})
-	s.apply(&sdk.Event{Type: sdk.EventPlanStarted, Data: encoded(sdk.PlanStarted{Steps: []sdk.PlanStartedStep{{ID: "a", Type: "code.write", Role: "coder", Title: "A"}}})})
-	s.apply(&sdk.Event{Type: sdk.EventPlanStep, Time: noon(1), Data: encoded(sdk.PlanStepped{Step: "a", To: "running", TaskID: "x"})})
-	s.apply(&sdk.Event{Type: sdk.EventPlanStep, Time: noon(1), Data: encoded(sdk.PlanStepped{Step: "unknown", To: "running"})})
-	if got := stepTable(s.plan.Steps, noon(3), nil); len(got) != 1 || got[0] != "a  running  2s  (coder)  A" {
-		t.Errorf("%q", got)
-	}
 }
