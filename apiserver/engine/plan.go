@@ -84,7 +84,7 @@ func (e *Engine) GlanceAtPlan(ctx context.Context, project, id string) (sdk.Plan
 			e.plans.forget(workflowID) // whoever is told of the end reads the plan as it has ended
 			e.flight.Forget(workflowID)
 		}
-		return e.linked(r, r.base()), nil
+		return e.linked(r, e.planBase(r)), nil
 	})
 }
 

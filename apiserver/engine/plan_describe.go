@@ -82,22 +82,26 @@ func (e *Engine) planOf(ctx context.Context, r planRun) (sdk.Plan, error) {
 	}
 	p, err := ask(e, e.queriesOfPlans, workflows.DescribePlan, workflows.PlanWorkflowID(r.project, r.id))
 	if err != nil {
-		p = r.base()
+		p = e.planBase(r)
 		p.Stale = true
 	}
 	return e.linked(r, openPlan(p)), nil
 }
 
-// base is the plan as its memo has it, and, when it has ended, as its run's status says.
-func (r planRun) base() sdk.Plan {
+// planBase is the plan as its memo has it, and, when it has ended, as its run's status says. A run that ended without a last word has no
+// record, and is stale.
+func (e *Engine) planBase(r planRun) sdk.Plan {
 	p := r.withState()
 	if r.isOpen() {
 		return openPlan(p)
 	}
-	if code, message, outside := endedFromOutside(r.status); outside {
-		return r.broken(p, sdk.StatusFailed, sdk.TaskError{Code: code, Message: message})
+	status, _ := endedStatus(r.status)
+	if endedOutside(r.status) || status != sdk.StatusCompleted && !p.Status.Terminal() {
+		p.Stale = true
+		code, message := e.withoutRecord(r.status, nil, "plan")
+		return r.broken(p, status, sdk.TaskError{Code: code, Message: message})
 	}
-	p.Status, _ = endedStatus(r.status)
+	p.Status = status
 	if p.CompletedAt == nil {
 		closed := r.closed
 		p.CompletedAt = &closed

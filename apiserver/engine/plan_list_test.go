@@ -73,7 +73,7 @@ func TestListPlans(t *testing.T) {
 		t.Fatalf("%+v %v", page, err)
 	}
 	if a, b := page.Items[0], page.Items[1]; inShort(a) != "running, write completed, test running, stale" || a.Title != "Ship it" || a.Links.Self != "/v1/plans/a" ||
-		inShort(b) != "failed, write completed, test cancelled, terminated" || b.CompletedAt == nil {
+		inShort(b) != "failed, write completed, test cancelled, terminated, stale" || b.CompletedAt == nil {
 		t.Errorf("%s and %s", inShort(a), inShort(b))
 	}
 	if _, err := e.ListPlans(t.Context(), "p", sdk.PlanFilter{Status: sdk.StatusOpen}, page.NextCursor); !errors.Is(err, sdk.ErrInvalidInput) {

@@ -201,9 +201,21 @@ func TestGlanceAtPlan(t *testing.T) {
 			h.shows(workflows.PlanState{Status: sdk.StatusCompleted, CompletedAt: ptr(at(50))})
 			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, nil)
 		}, "completed, write pending, test pending", ptr(at(50)), nil},
-		"cancelled":  {func(h *heldPlan) { h.end(enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, nil) }, "cancelled, write pending, test pending", ptr(at(60)), nil},
-		"terminated": {func(h *heldPlan) { h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil) }, "failed, write cancelled, test cancelled, terminated", ptr(at(60)), nil},
-		"none":       {func(h *heldPlan) { h.run = nil }, "", nil, sdk.ErrNotFound},
+		"cancelled": {func(h *heldPlan) {
+			h.shows(workflows.PlanState{Status: sdk.StatusCancelled, CompletedAt: ptr(at(50)), Steps: []workflows.StepState{{Status: sdk.StepSkipped}, {Status: sdk.StepSkipped}}})
+			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, nil)
+		}, "cancelled, write skipped, test skipped", ptr(at(50)), nil},
+		"cancelled without a last word": {func(h *heldPlan) {
+			h.shows(halfway())
+			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, nil)
+		}, "cancelled, write completed, test cancelled, cancelled, stale", ptr(at(60)), nil},
+		"failed without a last word": {func(h *heldPlan) {
+			h.shows(halfway())
+			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, nil)
+		}, "failed, write completed, test cancelled, internal, stale", ptr(at(60)), nil},
+		"terminated": {func(h *heldPlan) { h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil) },
+			"failed, write cancelled, test cancelled, terminated, stale", ptr(at(60)), nil},
+		"none": {func(h *heldPlan) { h.run = nil }, "", nil, sdk.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -51,7 +51,7 @@ func (w *waitedPlan) look(ctx context.Context) (ended bool, err error) {
 		return false, fault(err)
 	}
 	if r.isOpen() {
-		w.seen = w.e.linked(r, r.base())
+		w.seen = w.e.linked(r, w.e.planBase(r))
 		return false, nil
 	}
 	if w.seen, err = w.e.endedPlan(ctx, r); err != nil {
