@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/proto"
 
 	enumspb "go.temporal.io/api/enums/v1"
 
@@ -20,6 +21,9 @@ func (e *Engine) CreatePlan(ctx context.Context, in workflows.PlanInput, digest 
 	in.Request, in.CreatedAt = in.Request.Resolve(), time.Now().UTC().Round(0)
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
+	if err := e.fitsPlan(in); err != nil {
+		return sdk.Plan{}, false, err
+	}
 	created := workflows.NewPlan(in, in.CreatedAt)
 	run, err := e.temporal.ExecuteWorkflow(ctx, PlanStartOptions(in, created, digest), workflows.PlanWorkflow, in)
 	if _, taken := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); taken {
@@ -31,6 +35,22 @@ func (e *Engine) CreatePlan(ctx context.Context, in workflows.PlanInput, digest 
 	}
 	created.Links = e.planLinks(in.Project, in.ID, run.GetRunID())
 	return created, false, nil
+}
+
+// maxPlanInput is how many bytes a plan may take as its run is given it: a little less than the 2 MiB that Temporal takes. A request of the
+// API has fewer, but can grow when it is written anew.
+const maxPlanInput = 1900 << 10
+
+// fitsPlan refuses a plan that Temporal would not take.
+func (e *Engine) fitsPlan(in workflows.PlanInput) error {
+	payloads, err := e.cfg.DataConverter.ToPayloads(in)
+	if err != nil {
+		return fault(err)
+	}
+	if n := proto.Size(payloads); n > maxPlanInput {
+		return sdk.Errorf(sdk.CodePayloadTooLarge, "the plan takes %d bytes with everything that it leaves out, of at most %d: make it smaller", n, maxPlanInput)
+	}
+	return nil
 }
 
 // PlanStartOptions are how the run of a plan is started: p is the plan as it is created, digest as in [Engine.CreatePlan].

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,17 @@ func TestCreatePlan(t *testing.T) {
 		if !errors.Is(err, want) || replayed != (want == nil) || replayed && p.Status != sdk.StatusRunning {
 			t.Errorf("%q again: %+v %t %v", digest, p, replayed, err)
 		}
+	}
+}
+
+// TestAPlanThatTemporalWouldNotTake is refused before it starts.
+func TestAPlanThatTemporalWouldNotTake(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	in := planInput()
+	in.Request.Steps[0].Description = strings.Repeat("\xff", 400<<10) // six bytes each, once it is written
+	if _, _, err := newPlanEngine(t, h, Config{}).CreatePlan(t.Context(), in, ""); !errors.Is(err, sdk.ErrPayloadTooLarge) || h.options != nil {
+		t.Errorf("%v, started %t", err, h.options != nil)
 	}
 }
 
