@@ -44,7 +44,7 @@ func (e *Engine) closedPlan(ctx context.Context, r planRun) (sdk.Plan, error) {
 	p, err := ask(e, e.queriesOfPlans, workflows.DescribePlan, workflows.PlanWorkflowID(r.project, r.id))
 	if err != nil {
 		p = r.withState()
-		p.Stale = true
+		p.Stale = r.state != nil || !isNotReady(err) // a run that never made a step has nothing to say
 	}
 	code, message := e.withoutRecord(r.status, event, "plan")
 	return r.broken(p, status, sdk.TaskError{Code: code, Message: message}), nil
