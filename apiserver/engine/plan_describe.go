@@ -80,12 +80,17 @@ func (e *Engine) planOf(ctx context.Context, r planRun) (sdk.Plan, error) {
 	if !r.isOpen() {
 		return e.endedPlan(ctx, r)
 	}
-	p, err := ask(e, e.queriesOfPlans, workflows.DescribePlan, workflows.PlanWorkflowID(r.project, r.id))
+	p, err := e.askPlan(r)
 	if err != nil {
 		p = e.planBase(r)
 		p.Stale = true
 	}
 	return e.linked(r, openPlan(p)), nil
+}
+
+// askPlan is the plan as its run answers.
+func (e *Engine) askPlan(r planRun) (sdk.Plan, error) {
+	return ask(e, e.queriesOfPlans, workflows.DescribePlan, workflows.PlanWorkflowID(r.project, r.id))
 }
 
 // planBase is the plan as its memo has it, and, when it has ended, as its run's status says. A run that ended without a last word has no

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -139,5 +140,54 @@ func TestTheLostEndOfAPlanIsTold(t *testing.T) {
 				t.Errorf("%+v %+v %v", last, end, err)
 			}
 		})
+	}
+}
+
+// TestAStoryThatIsOverCostsItsRunNothing: the log is asked first.
+func TestAStoryThatIsOverCostsItsRunNothing(t *testing.T) {
+	t.Parallel()
+	h, l := newHeldPlan(t), openLog(t)
+	tellPlan(t, l, sdk.EventPlanCreated, sdk.EventPlanFailed)
+	h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
+	e := newPlanEngine(t, h, Config{Events: l, SweepInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	for _, runID := range []string{"", "run-1"} {
+		if later, err := e.endStory(closedRun{kind: eventlog.KindPlan, project: "p", id: "a", runID: runID}); later || err != nil {
+			t.Errorf("later %t, %v", later, err)
+		}
+	}
+	_, over := e.stories.over.get("run-1")
+	_, nobody := e.stories.over.get("")
+	if describes, _, _, reads, firsts := h.counts(); describes+reads+firsts+h.asked > 0 || !over || nobody {
+		t.Errorf("%d describes, %d close events, %d first events, asked %d times; it is known %t, and of no run %t", describes, reads, firsts, h.asked, over, nobody)
+	}
+}
+
+// TestASweepWaitsForOneSilentRun: where nobody answers for a plan, the next one is told from its memo at once, until the next sweep.
+func TestASweepWaitsForOneSilentRun(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	h.ask = func() (sdk.Plan, error) { return sdk.Plan{}, serviceerror.NewDeadlineExceeded("nobody answers") }
+	h.shows(halfway())
+	h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
+	e := newPlanEngine(t, h, Config{Events: openLog(t), SweepInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	seen, err := e.describePlan(t.Context(), "p", "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asked := range 2 {
+		for range 3 {
+			rest, err := e.planEnd(t.Context(), seen)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var end sdk.PlanEnded
+			if list := rest(eventlog.LastEvent{Seq: 1}); len(list) != 1 || json.Unmarshal(list[0].Data, &end) != nil || end.Completed != 1 || end.Cancelled != 1 {
+				t.Errorf("%+v", list)
+			}
+		}
+		if h.asked != asked+1 {
+			t.Errorf("asked %d times in sweep %d", h.asked, asked+1)
+		}
+		e.sweep()
 	}
 }

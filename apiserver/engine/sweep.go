@@ -26,6 +26,7 @@ const (
 // later one as far as the run whose story it could not end yet, but no further than a day.
 func (e *Engine) sweep() {
 	began := time.Now()
+	e.stories.silent = false
 	since := quote(e.stories.since.Add(-sweepAgain).UTC().Format(time.RFC3339Nano))
 	types := []string{quote(workflows.TaskWorkflow), quote(workflows.SessionWorkflow), quote(workflows.PlanWorkflow)}
 	runs := "WorkflowType IN (" + strings.Join(types, ", ") + ") AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= " + since
