@@ -54,7 +54,7 @@ func TestATerminatedPlansStoryIsEnded(t *testing.T) {
 				tellPlan(t, l, told...)
 			}
 			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
-			h.oneRun.ended.tasks = [][2]string{{"plan:not ours", "x"}, {workflows.PlanWorkflowID("p", "a"), "run-1"}}
+			h.oneRun.ended.above = [][2]string{{"plan:not ours", "x"}, {workflows.PlanWorkflowID("p", "a"), "run-1"}}
 			interval := 5 * time.Millisecond
 			if name == "read" {
 				interval = time.Hour
@@ -189,5 +189,24 @@ func TestASweepWaitsForOneSilentRun(t *testing.T) {
 			t.Errorf("asked %d times in sweep %d", h.asked, asked+1)
 		}
 		e.sweep()
+	}
+}
+
+// TestManyTasksDoNotHideAPlanFromTheSweep: more of them were terminated than one sweep looks at.
+func TestManyTasksDoNotHideAPlanFromTheSweep(t *testing.T) {
+	t.Parallel()
+	h, l := newHeldPlan(t), openLog(t)
+	tellPlan(t, l, sdk.EventPlanCreated)
+	h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
+	plan := [2]string{workflows.PlanWorkflowID("p", "a"), "run-1"}
+	h.oneRun.ended.above = [][2]string{plan}
+	for range sweepPages { // of one, here
+		h.oneRun.ended.tasks = append(h.oneRun.ended.tasks, [2]string{"task:not ours", "x"})
+	}
+	h.oneRun.ended.tasks = append(h.oneRun.ended.tasks, plan)
+	h.ask = func() (sdk.Plan, error) { return answered(sdk.StatusRunning, sdk.StepRunning), nil }
+	newPlanEngine(t, h, Config{Events: l, SweepInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)}).sweep()
+	if list, _ := planStory(t, l); len(list) != 2 {
+		t.Errorf("the story is %q", list)
 	}
 }
