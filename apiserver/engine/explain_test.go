@@ -59,7 +59,7 @@ func TestWhyAQueuedTaskWaits(t *testing.T) {
 			detail: "nobody asks for work of role coder, and it is behind up to 2 others of role coder", queues: []string{"p.coder"}},
 		"behind others": {queue: aQueue(time.Second, map[int32]int64{1: 4, 3: 27, 4: 100}), reason: "behind_others",
 			detail: "behind up to 30 others of role coder", queues: []string{"p.coder"}},
-		"the only one":       {queue: aQueue(time.Minute, map[int32]int64{3: 1, 4: 9}), reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder"}},
+		"the only one":       {queue: aQueue(time.Second, map[int32]int64{3: 1, 4: 9}), reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder"}},
 		"not counted yet":    {queue: aQueue(time.Second, nil), reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder"}},
 		"no word of a queue": {reason: "waiting_for_agent", detail: "no agent of role coder has taken it yet", queues: []string{"p.coder"}},
 		"an agent that is away": {in: input(func(r *sdk.TaskRequest) { r.AgentID = "bob" }), queue: aQueue(nobody, nil), reason: "agent_away",
