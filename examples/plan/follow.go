@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 // follow prints what the plan's steps and their agents do until the plan has ended.
-func follow(ctx context.Context, client *sdk.Client, id string) error {
+func follow(ctx context.Context, client *sdk.Client, out io.Writer, id string) error {
 	steps := map[string]string{} // by the id of their task
 	for e, err := range client.PlanEvents(ctx, id) {
 		if err != nil {
@@ -27,13 +28,13 @@ func follow(ctx context.Context, client *sdk.Client, id string) error {
 			if s.TaskID != "" {
 				steps[s.TaskID] = s.Step
 			}
-			fmt.Printf("  %-9s %-10s %s\n", s.Step, s.To, because(s))
+			fmt.Fprintf(out, "  %-9s %-10s %s\n", s.Step, s.To, because(s))
 		case sdk.EventTaskProgress:
 			var p sdk.TaskProgressed
 			if err := json.Unmarshal(e.Data, &p); err != nil {
 				return err
 			}
-			fmt.Printf("  %-9s %9.0f%% %s\n", steps[p.TaskID], p.Percentage, strings.TrimSpace(p.Phase+": "+firstLine(p.Message)))
+			fmt.Fprintf(out, "  %-9s %9.0f%% %s\n", steps[p.TaskID], p.Percentage, strings.TrimSpace(p.Phase+": "+firstLine(p.Message)))
 		default: // the rest is in the log
 		}
 	}
@@ -57,17 +58,17 @@ func because(s sdk.PlanStepped) string {
 }
 
 // show prints how the plan ended.
-func show(plan *sdk.Plan) {
-	fmt.Printf("  %s", plan.Status)
+func show(out io.Writer, plan *sdk.Plan) {
+	fmt.Fprintf(out, "  %s", plan.Status)
 	if plan.CompletedAt != nil {
-		fmt.Printf(" after %s", plan.CompletedAt.Sub(plan.CreatedAt).Round(1e6))
+		fmt.Fprintf(out, " after %s", plan.CompletedAt.Sub(plan.CreatedAt).Round(1e6))
 	}
-	fmt.Println()
+	fmt.Fprintln(out)
 	for _, s := range plan.Steps {
-		fmt.Printf("    %-9s %-10s reworks %d  %s\n", s.ID, s.Status, s.Reworks, s.AgentID)
+		fmt.Fprintf(out, "    %-9s %-10s reworks %d  %s\n", s.ID, s.Status, s.Reworks, s.AgentID)
 	}
 	for _, name := range slices.Sorted(maps.Keys(plan.Outputs)) {
-		fmt.Printf("    %s: %s\n", name, plan.Outputs[name])
+		fmt.Fprintf(out, "    %s: %s\n", name, plan.Outputs[name])
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -33,6 +34,11 @@ func run(dir string) error {
 	if err != nil {
 		return err
 	}
+	return carryOut(ctx, client, os.Stdout, dir)
+}
+
+// carryOut hands the plan out, and prints how it goes and ends.
+func carryOut(ctx context.Context, client *sdk.Client, out io.Writer, dir string) error {
 	wanted, err := request(dir)
 	if err != nil {
 		return err
@@ -41,17 +47,17 @@ func run(dir string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nplan %s · %s\n", plan.ID, plan.Title)
+	fmt.Fprintf(out, "\nplan %s · %s\n", plan.ID, plan.Title)
 	if plan.Links.UI != "" {
-		fmt.Printf("  %s\n", plan.Links.UI)
+		fmt.Fprintf(out, "  %s\n", plan.Links.UI)
 	}
-	if err := follow(ctx, client, plan.ID); err != nil {
+	if err := follow(ctx, client, out, plan.ID); err != nil {
 		return err
 	}
 	if plan, err = client.WaitForPlan(ctx, plan.ID); err != nil {
 		return err
 	}
-	show(plan)
+	show(out, plan)
 	return plan.Err()
 }
 
