@@ -21,9 +21,13 @@ const (
 	stringsVersion = 4      // of the strings extension: what it has does not change under a plan that runs
 )
 
+// MaxText is how many bytes the expressions have together that an [Env] compiles: those of a plan.
+const MaxText = 128 << 10
+
 // Env is what expressions are compiled in. It is not safe for concurrent use.
 type Env struct {
-	cel *cel.Env
+	cel  *cel.Env
+	left int // bytes of expressions
 }
 
 // NewEnv makes an environment. It takes about a millisecond: make one in a run.
@@ -50,7 +54,7 @@ func NewEnv() (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Env{cel: env}, nil
+	return &Env{cel: env, left: MaxText}, nil
 }
 
 // program is one expression, ready to be evaluated.
@@ -72,6 +76,9 @@ func (e *Env) compile(source string) (*program, error) {
 	case trimmed == "":
 		return nil, errors.New("is empty: write a CEL expression, such as steps.test.output.passed == true")
 	}
+	if e.left -= len(trimmed); e.left < 0 {
+		return nil, fmt.Errorf("is more than there may be: the expressions of a plan have at most %d bytes together", MaxText)
+	}
 	parsed, issues := e.cel.Parse(trimmed)
 	if err := complaint(issues); err != nil {
 		return nil, err
@@ -79,6 +86,10 @@ func (e *Env) compile(source string) (*program, error) {
 	found, err := readsOf(parsed.NativeRep().Expr())
 	if err != nil {
 		return nil, err
+	}
+	types := typeDepth{}
+	if types.expr(parsed.NativeRep().Expr(), map[string]int{}); types.deepest > maxTypeDepth {
+		return nil, fmt.Errorf("makes lists and maps that nest deeper than %d: make less in one expression", maxTypeDepth)
 	}
 	checked, issues := e.cel.Check(parsed)
 	if err := complaint(issues); err != nil {
@@ -99,7 +110,7 @@ const (
 
 // complaint answers what CEL says against an expression, in one line.
 func complaint(issues *cel.Issues) error {
-	if issues == nil || issues.Err() == nil {
+	if issues == nil || len(issues.Errors()) == 0 {
 		return nil
 	}
 	var said []string

@@ -39,6 +39,8 @@ func valueless(err error) error {
 		return errors.New("it can not be evaluated")
 	case strings.HasPrefix(message, "no such overload"):
 		return errors.New("it has an operation that is not there for the types it is given, such as 1 + 0.5: convert them with int(), double() or string()")
+	case strings.Contains(message, "expected iterable type"):
+		return errors.New("it goes through what is neither a list nor an object")
 	case strings.HasPrefix(message, "no such key"):
 		return errors.New(message + "; has() asks whether a field is there")
 	case strings.HasPrefix(message, "index out of bounds"):

@@ -19,14 +19,7 @@ type written struct {
 func (w written) Iterator() traits.Iterator { return w.keys.Iterator() }
 
 // Equal implements [ref.Val].
-func (w written) Equal(other ref.Val) ref.Val {
-	m := meter{left: MaxCost}
-	equal := m.equal(w, other)
-	if m.spent() {
-		return types.NewErr("the comparison costs more than %d units", MaxCost)
-	}
-	return types.Bool(equal)
-}
+func (w written) Equal(other ref.Val) ref.Val { return equalValues(w, other) }
 
 // writtenMap answers the map in the order of its keys, or an error value.
 func writtenMap(m traits.Mapper) ref.Val {

@@ -9,23 +9,36 @@ import (
 // meter compares values, and counts what that costs as it goes: a value of a few units can hold another one so often that it has more
 // parts than can ever be looked at.
 type meter struct {
-	left uint64
-	over bool
+	left  uint64
+	spent bool    // there was less left than was asked for: what was answered means nothing
+	wrong ref.Val // why a value could not be read; nil: it could
+}
+
+// equalValues is how a value compares itself with another one where CEL asks it.
+func equalValues(a, b ref.Val) ref.Val {
+	m := meter{left: MaxCost}
+	equal := m.equal(a, b)
+	switch {
+	case m.spent:
+		return types.NewErr("the comparison costs more than %d units", MaxCost)
+	case m.wrong != nil:
+		return m.wrong
+	default:
+		return types.Bool(equal)
+	}
 }
 
 // take counts units, and answers whether there were as many left.
 func (m *meter) take(units uint64) bool {
-	if m.over || units > m.left {
-		m.left, m.over = 0, true
+	if m.spent || units > m.left {
+		m.left, m.spent = 0, true
 		return false
 	}
 	m.left -= units
 	return true
 }
 
-func (m *meter) spent() bool { return m.over }
-
-// equal is CEL's equality. Its answer means nothing when the meter is spent.
+// equal is CEL's equality.
 func (m *meter) equal(a, b ref.Val) bool {
 	if !m.take(1) {
 		return false
@@ -61,9 +74,15 @@ func (m *meter) equalMaps(a, b traits.Mapper) bool {
 		if !m.take(1 + text(key)/textUnit) {
 			return false
 		}
-		mine, _ := a.Find(key)
+		mine, have := a.Find(key)
 		other, found := b.Find(key)
-		if !found || mine == nil || !m.equal(mine, other) {
+		switch {
+		case !have && mine != nil:
+			m.wrong = mine
+		case !found && other != nil:
+			m.wrong = other
+		}
+		if !have || !found || !m.equal(mine, other) {
 			return false
 		}
 	}

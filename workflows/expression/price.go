@@ -39,7 +39,9 @@ func price(function string, args []ref.Val) uint64 {
 	case "join":
 		return 1 + joined(args)
 	case "format":
-		return 1 + text(args[0]) + 4*weigh(args[1], MaxCost)
+		return 1 + 4*text(args[0]) + 4*weigh(args[1], MaxCost)
+	case "strings.quote":
+		return 1 + 4*texts(args)/textUnit
 	default:
 		return 1 + texts(args)/textUnit
 	}

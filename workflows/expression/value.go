@@ -161,14 +161,7 @@ func (o *object) Iterator() traits.Iterator { return o.names.Iterator() }
 func (o *object) Size() ref.Val { return o.names.Size() }
 
 // Equal implements [ref.Val].
-func (o *object) Equal(other ref.Val) ref.Val {
-	m := meter{left: MaxCost}
-	equal := m.equal(o, other)
-	if m.spent() {
-		return types.NewErr("the comparison costs more than %d units", MaxCost)
-	}
-	return types.Bool(equal)
-}
+func (o *object) Equal(other ref.Val) ref.Val { return equalValues(o, other) }
 
 // Type implements [ref.Val].
 func (*object) Type() ref.Type { return types.MapType }

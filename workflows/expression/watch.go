@@ -64,10 +64,13 @@ func (c *watchedCall) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	m := meter{left: MaxCost}
 	result := c.op(&m, left, right)
 	units := MaxCost - m.left
-	if m.spent() {
+	if m.spent {
 		units = MaxCost + 1
 	}
 	charge(frame, c.ID(), units)
+	if m.wrong != nil {
+		return m.wrong
+	}
 	return result
 }
 
@@ -114,6 +117,9 @@ func charge(frame *interpreter.ExecutionFrame, id int64, units uint64) {
 	}
 }
 
+// copied is how many elements of a list are put into another one for a unit.
+const copied = 4
+
 // add is CEL's +. Lists are put into one, so that an element is found at once however often they were added to others.
 func add(m *meter, left, right ref.Val) ref.Val {
 	m.take(1)
@@ -122,12 +128,12 @@ func add(m *meter, left, right ref.Val) ref.Val {
 	_, grows := left.(traits.MutableLister)
 	switch {
 	case isList && areLists && grows: // what map and filter collect in
-		if !m.take(size(b) / textUnit) {
+		if !m.take(size(b) / copied) {
 			return types.False
 		}
 		return a.(traits.Adder).Add(right)
 	case isList && areLists:
-		if !m.take((size(a) + size(b)) / textUnit) {
+		if !m.take((size(a) + size(b)) / copied) {
 			return types.False
 		}
 		values := make([]ref.Val, 0, size(a)+size(b))
@@ -153,7 +159,8 @@ func size(l traits.Lister) uint64 {
 	return uint64(max(n, 0))
 }
 
-// matches is CEL's matches. It costs as many units as the pattern has instructions, and again for every twenty bytes of text.
+// matches is CEL's matches. It costs ten units for every instruction of the pattern, and one for every instruction again for every twenty
+// bytes of text.
 func matches(m *meter, left, right ref.Val) ref.Val {
 	value, isText := left.(types.String)
 	pattern, isPattern := right.(types.String)
@@ -171,7 +178,7 @@ func matches(m *meter, left, right ref.Val) ref.Val {
 		return types.NewErr("a pattern of %d instructions is too large: the largest has %d", instructions, maxPattern)
 	}
 	steps := uint64(instructions)
-	if !m.take(1 + steps + text(pattern)/textUnit + text(value)*steps/(2*textUnit)) {
+	if !m.take(1 + 10*steps + text(pattern) + text(value)*steps/(2*textUnit)) {
 		return types.False
 	}
 	compiled, err := regexp.Compile(string(pattern))
