@@ -50,13 +50,13 @@ type Server struct {
 
 	bodyTimeout time.Duration
 
-	draining     context.Context // ends when the server stops: waits are answered then, and streams end
-	drain        context.CancelFunc
-	waits        waits
-	errorScans   *scans
-	eventScans   *scans
-	sessionScans *scans
-	ready        readiness
+	draining   context.Context // ends when the server stops: waits are answered then, and streams end
+	drain      context.CancelFunc
+	waits      waits
+	errorScans *scans
+	eventScans *scans
+	runScans   *scans
+	ready      readiness
 
 	streams     waits
 	times       streamTimes // of streams
@@ -83,7 +83,7 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	s.addressees = newAddressees()
 	s.errorScans = newScans(errorScansAtOnce, errorScansOfAProject)
 	s.eventScans = newScans(eventScansAtOnce, eventScansOfAProject)
-	s.sessionScans = newScans(sessionScansAtOnce, sessionScansOfAProject)
+	s.runScans = newScans(runScansAtOnce, runScansOfAProject)
 	s.waits.bound(waitBounds{maxWaits, maxWaitsOfAKey, maxWaitsOfAnAttempt, "wait already", "ask again later, or without waitMs"})
 	s.streams.bound(waitBounds{maxStreams, maxStreamsOfAKey, maxStreamsOfAnAttempt, "are streams already", "end one, or follow with one what several do"})
 	s.times = defaultStreamTimes()

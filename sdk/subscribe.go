@@ -114,8 +114,8 @@ func LiveOutput(output func(TaskOutput)) FollowOption {
 	return func(f *follow) { f.output = output }
 }
 
-// ResumeAfter lets [Client.TaskEvents] begin after the event of this [Event.Sequence], and [SessionHandle.Events] after that of this
-// [SessionEvent.Sequence]; "" is the first.
+// ResumeAfter lets [Client.TaskEvents] and [Client.PlanEvents] begin after the event of this [Event.Sequence], and [SessionHandle.Events] after
+// that of this [SessionEvent.Sequence]; "" is the first.
 func ResumeAfter(sequence string) FollowOption {
 	return func(f *follow) { f.filter.After = sequence }
 }

@@ -1,0 +1,82 @@
+package sdk_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+func tellPlan(t *testing.T, c *sdk.Client, opts ...sdk.FollowOption) (got []sdk.EventType) {
+	t.Helper()
+	for e, err := range c.PlanEvents(t.Context(), "pl1", opts...) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e.Type)
+	}
+	return got
+}
+
+// TestPlanEventsGoToTheEnd: over cuts, past the ends of its tasks, to the plan's own last event and no further.
+func TestPlanEventsGoToTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, end := range []sdk.EventType{"plan.completed", "plan.failed", "plan.cancelled"} {
+		l := &eventLog{stream: func(n int, s *stream) {
+			s.begin()
+			s.send(2)
+			if n%2 == 0 {
+				s.cut()
+			}
+		}}
+		c := l.serve(t)
+		story := []sdk.EventType{"plan.created", "plan.started", "plan.step", "task.created", "task.completed", "task.failed", "task.cancelled", "plan.step", end}
+		l.add(append(story, "code.generated")...)
+		var cuts int
+		if diff := cmp.Diff(story, tellPlan(t, c, sdk.OnInterruption(func(error) { cuts++ }))); diff != "" || cuts != 4 {
+			t.Errorf("after %d cuts: %s", cuts, diff)
+		}
+		opened := len(l.requests())
+		if diff := cmp.Diff(story[6:], tellPlan(t, c, sdk.ResumeAfter("6"), sdk.FromNow(), sdk.LiveOutput(func(sdk.TaskOutput) {}))); diff != "" {
+			t.Error(diff)
+		}
+		if r := l.requests()[opened]; r.URI != "/v1/plans/pl1/events" || r.Header.Get("Last-Event-ID") != sdk.FormatSequence(6) {
+			t.Errorf("resumed with %s after %q", r.URI, r.Header.Get("Last-Event-ID"))
+		}
+	}
+}
+
+// TestPlanWithoutAStory: a service that ends the stream at once, and once more, has nothing to tell, of a plan that has ended.
+func TestPlanWithoutAStory(t *testing.T) {
+	t.Parallel()
+	looks := 0
+	l := &eventLog{
+		stream: func(_ int, s *stream) { s.begin() },
+		other: func(w http.ResponseWriter, r *http.Request) {
+			looks++
+			status := sdk.StatusRunning
+			if looks == 1 || looks >= 3 { // else the stream was cut
+				status = sdk.StatusCompleted
+			}
+			if err := json.NewEncoder(w).Encode(sdk.Plan{ID: "pl1", Status: status}); err != nil || r.URL.Path != "/v1/plans/pl1" {
+				t.Errorf("%s: %v", r.URL, err)
+			}
+		},
+	}
+	if got := tellPlan(t, l.serve(t)); len(got) != 0 || looks != 4 || len(l.requests()) != 4 {
+		t.Errorf("%v after %d looks and %d streams", got, looks, len(l.requests()))
+	}
+	l = &eventLog{
+		stream: func(_ int, s *stream) { s.begin() },
+		other:  func(w http.ResponseWriter, _ *http.Request) { refuse(w, sdk.Errorf(sdk.CodeNotFound, "no plan pl1")) },
+	}
+	for _, err := range l.serve(t).PlanEvents(t.Context(), "pl1") {
+		if !errors.Is(err, sdk.ErrNotFound) {
+			t.Errorf("a plan that is gone: %v", err)
+		}
+	}
+}
