@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -78,5 +79,28 @@ func TestPlanWithoutAStory(t *testing.T) {
 		if !errors.Is(err, sdk.ErrNotFound) {
 			t.Errorf("a plan that is gone: %v", err)
 		}
+	}
+}
+
+// TestPlanEventsOutOfPlace are told where the log has something later already: each says after which place to go on.
+func TestPlanEventsOutOfPlace(t *testing.T) {
+	t.Parallel()
+	l := &eventLog{stream: func(_ int, s *stream) {
+		s.begin()
+		s.send(1)
+		s.write("event: task.completed\ndata: {\"specversion\":\"1.0\",\"type\":\"task.completed\"}\n\n")
+		s.write("id: 7\nevent: plan.completed\ndata: {\"specversion\":\"1.0\",\"type\":\"plan.completed\"}\n\n")
+	}}
+	c := l.serve(t)
+	l.add("plan.created")
+	var got []string
+	for e, err := range c.PlanEvents(t.Context(), "pl1") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(e.Type)+" "+strings.TrimLeft(e.Sequence, "0"))
+	}
+	if diff := cmp.Diff([]string{"plan.created 1", "task.completed 1", "plan.completed 7"}, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"cmp"
 	"context"
 	"iter"
 )
@@ -8,13 +9,22 @@ import (
 // PlanEvents answers the events of a plan and of its tasks, from plan.created to the plan's last one, as they come; then it ends.
 // [ResumeAfter] begins after an event that was read before. It is opened again as [Client.Subscribe] is, and ends on the same errors;
 // [OnInterruption] is told of each cut. A plan that ended before there was a log has none.
+//
+// Where the log has an event in another place than it is told, as after an outage of the log, its [Event.Sequence] is the place after which to
+// go on: who does so may be told it again.
 func (c *Client) PlanEvents(ctx context.Context, id string, opts ...FollowOption) iter.Seq2[*Event, error] {
 	return func(yield func(*Event, error) bool) {
 		if err := checkPlanID(id); err != nil {
 			yield(nil, err)
 			return
 		}
-		f := following[Event]{c.follow(EventFilter{}, opts, "v1", "plans", id, "events"), readPlanEvent}
+		f := following[Event]{follow: c.follow(EventFilter{}, opts, "v1", "plans", id, "events")}
+		f.read = func(fr frame) (*Event, bool, error) {
+			if fr.id == "" && f.known { // it is told after something that the log has later: who goes on is told it again
+				fr.id = FormatSequence(f.at)
+			}
+			return readPlanEvent(fr)
+		}
 		f.over = func(ctx context.Context) (bool, error) {
 			plan, err := c.GetPlan(ctx, id)
 			return err == nil && plan.Status.Terminal(), err
@@ -28,10 +38,14 @@ func (c *Client) PlanEvents(ctx context.Context, id string, opts ...FollowOption
 	}
 }
 
-// readPlanEvent is readEvent for a stream that ends with its plan, and goes on when one of its tasks has ended.
+// readPlanEvent is readEvent for a stream that ends with its plan, and goes on when one of its tasks has ended. An event comes without its
+// own position where that is not the place after which to go on.
 func readPlanEvent(fr frame) (e *Event, last bool, err error) {
-	e, _, err = readEvent(fr)
-	return e, e != nil && e.Type.endsPlan(), err
+	if e, _, err = readEvent(fr); e == nil {
+		return nil, false, err
+	}
+	e.Sequence = cmp.Or(e.Sequence, fr.id)
+	return e, e.Type.endsPlan(), err
 }
 
 // endsPlan reports whether an event of this type is a plan's last word.

@@ -50,7 +50,7 @@ func randomPlan(r *rand.Rand) sdk.PlanRequest {
 func wayward(seed uint64) sdk.Handler {
 	return sdk.HandlerFunc(func(ctx context.Context, a *sdk.Assignment, _ sdk.Reporter) (*sdk.Result, error) {
 		var n uint64
-		for _, b := range []byte(fmt.Sprint(a.Task.Title, a.Task.Role, len(a.Task.Input), a.Attempt)) {
+		for _, b := range fmt.Append(nil, a.Task.Title, a.Task.Role, len(a.Task.Input), a.Attempt) {
 			n = n*31 + uint64(b)
 		}
 		r := rand.New(rand.NewPCG(seed, n)) //nolint:gosec // it has to be the same every time
