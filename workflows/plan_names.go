@@ -26,6 +26,12 @@ func validPlanID(id string) bool { return len(id) <= MaxPlanID && sdk.ValidID(id
 // PlanEventsWorkflowID is the id of the run that publishes a plan's last events where its own run could not.
 func PlanEventsWorkflowID(project, id string) string { return planEventsPrefix + project + ":" + id }
 
+// PlanEventsPartID is the id of the run that publishes a part of a plan's last events that is not the last one. Parts count from 1.
+// [ParsePlanEventsWorkflowID] does not take it.
+func PlanEventsPartID(project, id string, part int) string {
+	return PlanEventsWorkflowID(project, id) + ":" + strconv.Itoa(part)
+}
+
 const planEventsPrefix = "plan-events:"
 
 // ParsePlanEventsWorkflowID is the inverse of [PlanEventsWorkflowID]; ok is false for the id of something else.

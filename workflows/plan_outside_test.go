@@ -1,0 +1,157 @@
+package workflows_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/rolecall-dev/rolecall/activities"
+	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows"
+)
+
+// TestPlan_TakesATaskWithoutARecord: its run was ended from outside, or it is another one's.
+func TestPlan_TakesATaskWithoutARecord(t *testing.T) {
+	t.Parallel()
+	o := newOuting(t, nil)
+	o.env.RegisterWorkflowWithOptions(func(ctx workflow.Context) error { return workflow.Sleep(ctx, time.Hour) }, workflow.RegisterOptions{Name: "stranger"})
+	o.env.ExecuteWorkflow(func(ctx workflow.Context) (sdk.Plan, error) {
+		stranger := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: workflows.TaskWorkflowID("default", planTask("b", 0))})
+		if err := workflow.ExecuteChildWorkflow(stranger, "stranger").GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+			return sdk.Plan{}, err
+		}
+		return workflows.Plan(ctx, planInput(sdk.PlanRequest{
+			OnFailure: sdk.FailureContinue, Steps: []sdk.PlanStep{step("a"), step("b"), step("c", needs("b"))},
+		}))
+	})
+	plan := planOf(t, o.env.GetWorkflowResult)
+	if d := cmp.Diff([]string{"a completed", "b failed terminated", "c skipped"}, stands(plan)); d != "" || plan.Error.Code != sdk.CodeStepFailed {
+		t.Errorf("%v: %s", plan.Error, d)
+	}
+}
+
+// TestPlan_TellsLater: what the log does not take until the end is given to runs of their own, in parts.
+func TestPlan_TellsLater(t *testing.T) {
+	t.Parallel()
+	r := sdk.PlanRequest{MaxParallel: sdk.MaxMaxParallel, MaxSteps: 200}
+	for i := range 180 {
+		r.Steps = append(r.Steps, step(fmt.Sprintf("s%d", i)))
+	}
+	o := newOuting(t, nil)
+	o.away.Store(true)
+	var publishers []string
+	o.env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, _ converter.EncodedValues) {
+		if strings.HasPrefix(info.WorkflowExecution.ID, "plan-events:") {
+			publishers = append(publishers, info.WorkflowExecution.ID)
+			o.away.Store(false)
+		}
+	})
+	plan := o.carryOut(r)
+	if plan.Status != sdk.StatusCompleted {
+		t.Errorf("the log costs the result: %v", plan.Error)
+	}
+	if d := cmp.Diff([]string{workflows.PlanEventsPartID("default", "p1", 1), workflows.PlanEventsWorkflowID("default", "p1")}, publishers); d != "" {
+		t.Error(d)
+	}
+	told := o.told(activities.StoryPlan, "p1")
+	if len(told) != 3+180*3 || told[len(told)-1] != string(sdk.EventPlanCompleted) {
+		t.Errorf("%d events", len(told))
+	}
+}
+
+// TestPlan_LeavesRoomInItsHistory: nothing begins where the end of it would have none.
+func TestPlan_LeavesRoomInItsHistory(t *testing.T) {
+	t.Parallel()
+	o := newOuting(t, nil)
+	o.env.SetCurrentHistorySize(41 << 20)
+	plan := o.carryOut(sdk.PlanRequest{Steps: []sdk.PlanStep{step("a"), step("b", needs("a")), step("c", needs("b")), step("d", needs("c"))}})
+	if plan.Error == nil || plan.Error.Code != sdk.CodeStepFailed || len(o.given) == 0 || len(o.given) == 4 {
+		t.Errorf("%v, %d tasks: %q", plan.Error, len(o.given), stands(plan))
+	}
+	for _, s := range plan.Steps {
+		if s.Status == sdk.StepFailed && s.Error.Code != sdk.CodePayloadTooLarge {
+			t.Errorf("%s: %v", s.ID, s.Error)
+		}
+	}
+}
+
+// TestPlan_AsksForNoMoreThanAMessageHolds: large tasks are asked for by one workflow task after the other, and all of them are.
+func TestPlan_AsksForNoMoreThanAMessageHolds(t *testing.T) {
+	t.Parallel()
+	r := sdk.PlanRequest{Title: "Large", MaxParallel: 20, Inputs: map[string]json.RawMessage{"text": json.RawMessage(`"` + strings.Repeat("x", 400<<10) + `"`)}}
+	for i := range 20 {
+		r.Steps = append(r.Steps, step(fmt.Sprintf("s%d", i), gives(`"${{ inputs.text }}"`)))
+	}
+	s := newPlanServer(t, planInput(r))
+	for turns := 0; len(s.children) < 20; turns++ {
+		if turns > 20 {
+			t.Fatalf("%d were asked for", len(s.children))
+		}
+		before := len(s.children)
+		for _, c := range s.running() {
+			if c.started == 0 {
+				s.begins(c, true)
+			}
+		}
+		s.turn(false)
+		if n := len(s.children) - before; n > 4 {
+			t.Errorf("%d at once", n)
+		}
+	}
+}
+
+// TestPlan_WritesItsMemoNowAndThen: a large one takes its time, and the last word is there.
+func TestPlan_WritesItsMemoNowAndThen(t *testing.T) {
+	t.Parallel()
+	const steps = 300
+	r := sdk.PlanRequest{Title: "Large", MaxParallel: sdk.MaxMaxParallel, MaxSteps: steps}
+	for i := range steps {
+		r.Steps = append(r.Steps, step(fmt.Sprintf("s%d", i)))
+	}
+	s := newPlanServer(t, planInput(r))
+	for s.end == nil {
+		for _, c := range s.running() {
+			if c.started == 0 {
+				s.begins(c, true)
+			}
+		}
+		s.turn(false)
+		s.at = s.at.Add(time.Second)
+		for n, c := range s.running() {
+			if c.started > 0 && n < 5 {
+				task := workflows.NewTask(c.in, s.at)
+				task.Status, task.Result = sdk.StatusCompleted, &sdk.Result{Status: sdk.StatusCompleted}
+				s.ends(c, &task)
+			}
+		}
+		for _, o := range s.openings {
+			o.answer()
+		}
+		s.openings = nil
+	}
+	memos, bytes := 0, 0
+	var state workflows.PlanState
+	for _, e := range s.events {
+		if memo := e.GetWorkflowPropertiesModifiedEventAttributes().GetUpsertedMemo().GetFields()[workflows.MemoPlanState]; memo != nil {
+			memos++
+			bytes += len(memo.GetData())
+			state = workflows.PlanState{}
+			if err := workflows.DataConverter().FromPayload(memo, &state); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if memos < 10 || memos > 45 || bytes > 3<<20 {
+		t.Errorf("%d memos, %d bytes", memos, bytes)
+	}
+	if state.Status != sdk.StatusCompleted || len(state.Steps) != steps || state.Steps[steps-1].Status != sdk.StepCompleted {
+		t.Errorf("the last one: %s, %d steps", state.Status, len(state.Steps))
+	}
+	t.Logf("%d events, %d memos of %d bytes", len(s.events), memos, bytes)
+}
