@@ -41,7 +41,7 @@ func (s service) ListWorkflowExecutions(_ context.Context, in *workflowservice.L
 	defer s.run.mu.Unlock()
 	l := &s.run.ended
 	found := l.publishers
-	if strings.Contains(in.GetQuery(), "WorkflowType = 'Task' AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= '") {
+	if strings.Contains(in.GetQuery(), "WorkflowType IN ('Task', 'Session', 'Plan') AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= '") {
 		found = l.tasks
 	}
 	at := len(in.GetNextPageToken())
@@ -320,7 +320,7 @@ func TestAnEndThatWasHeardIsNotLookedFor(t *testing.T) {
 	e.mu.Lock()
 	e.bells["p"] = b
 	e.mu.Unlock()
-	if !e.heardEnd("p", "a") || e.heardEnd("p", "b") || e.heardEnd("q", "a") {
+	if !e.heardEnd("p", "task:p:a") || e.heardEnd("p", "task:p:b") || e.heardEnd("q", "task:p:a") {
 		t.Error("it does not know what it has heard")
 	}
 	if _, err := e.look(t.Context(), "p", "a"); err != nil {
