@@ -31,14 +31,14 @@ func (d *dice) roll(n int) int {
 func (d *dice) plan() sdk.PlanRequest {
 	r := sdk.PlanRequest{
 		Title: "Random", Inputs: map[string]json.RawMessage{"yes": json.RawMessage("true")}, MaxParallel: 1 + d.roll(5),
-		OnFailure: []sdk.FailurePolicy{sdk.FailureStop, sdk.FailureContinue}[d.roll(2)],
+		OnFailure: []sdk.FailurePolicy{sdk.FailureStop, sdk.FailureContinue, sdk.FailureContinue}[d.roll(3)],
 	}
 	n := 1 + d.roll(12)
 	above := make([][]string, n) // of each step, whom it needs, directly or through others
 	for i := range n {
 		s := sdk.PlanStep{ID: "s" + strconv.Itoa(i), Type: sdk.TypeCodeWrite, Title: "step"}
 		for j := range i {
-			if d.roll(3) == 0 {
+			if d.roll(4) == 0 {
 				s.Needs = append(s.Needs, r.Steps[j].ID)
 				above[i] = append(above[i], append(above[j], r.Steps[j].ID)...)
 			}
@@ -58,7 +58,7 @@ func (d *dice) plan() sdk.PlanRequest {
 
 // give gives a step a condition, an input and a gate.
 func (d *dice) give(s *sdk.PlanStep, above []string) {
-	switch d.roll(6) {
+	switch d.roll(12) {
 	case 0:
 		s.When = "inputs.yes"
 	case 1:
@@ -71,12 +71,20 @@ func (d *dice) give(s *sdk.PlanStep, above []string) {
 		if len(above) > 0 {
 			s.When = fmt.Sprintf("steps.%s.output.n > 0", above[d.roll(len(above))]) // has no value where it has no output
 		}
+	case 4:
+		if len(above) > 0 && d.roll(2) == 0 {
+			s.When = fmt.Sprintf("steps.%s.output.nothing > 0", above[0]) // has no value
+		}
+	case 5:
+		if len(above) > 0 && d.roll(2) == 0 {
+			s.Input = json.RawMessage(fmt.Sprintf(`{"from": "${{ steps.%s.output.nothing }}"}`, above[0]))
+		}
 	default:
 	}
-	if len(above) > 0 && d.roll(2) == 0 {
+	if len(above) > 0 && s.Input == nil && d.roll(2) == 0 {
 		s.Input = json.RawMessage(fmt.Sprintf(`{"from": "${{ steps.%s.output.n }}"}`, above[d.roll(len(above))]))
 	}
-	if len(above) > 0 && d.roll(3) == 0 {
+	if len(above) > 0 && d.roll(2) == 0 {
 		most := d.roll(3)
 		s.Gate = &sdk.Gate{Rework: above[d.roll(len(above))], MaxReworks: &most}
 	}
@@ -179,20 +187,18 @@ func (d *drive) end() {
 	if len(d.course.plan.Steps) == 0 {
 		answer = d.planned()
 	}
-	switch d.dice.roll(10) {
-	case 1, 2, 3:
+	switch chance := d.dice.roll(24); {
+	case chance >= 1 && chance <= 8:
 		answer.QualityGatePassed = &no
-	case 4:
+	case chance == 9:
 		answer = agentAnswer{Fail: sdk.CodeAgentFailed, Message: "boom"}
-	case 5:
+	case chance == 10:
 		answer = agentAnswer{Fail: sdk.CodeCancelled, Message: "from outside"}
-	case 6:
+	case chance == 11:
 		d.course.ended(d.now, in.ID, nil)
 		return
-	case 7:
-		if d.told[in.ID] {
-			answer = agentAnswer{Fail: sdk.CodeCancelled, Message: "as it was told"}
-		}
+	case chance >= 18 && d.told[in.ID]:
+		answer = agentAnswer{Fail: sdk.CodeCancelled, Message: "as it was told"}
 	default:
 	}
 	record := endedTask(in, answer)
@@ -217,7 +223,7 @@ func randomPlan(t *testing.T, bytes []byte) (sdk.Plan, []sdk.Event) {
 	t.Helper()
 	chance := &dice{bytes}
 	in := PlanInput{Project: "p", ID: "p1", Request: chance.plan(), CreatedAt: noon()}
-	if chance.roll(8) == 7 {
+	if chance.roll(6) == 5 {
 		in.Request.Steps, in.Request.Outputs, in.Request.Goal = nil, nil, "whatever"
 	}
 	d := &drive{T: t, dice: chance, course: newPlanCourse(in, noon()), now: noon(), begun: map[string]int{}, told: map[string]bool{}}
@@ -231,7 +237,7 @@ func randomPlan(t *testing.T, bytes []byte) (sdk.Plan, []sdk.Event) {
 		if turns > 3*sdk.MaxPlanRuns {
 			t.Fatal("the plan does not end")
 		}
-		if chance.roll(40) == 39 {
+		if chance.roll(100) == 99 {
 			if first := !cancelled && !c.over(); c.cancel(d.now, "enough") != first {
 				t.Fatalf("it is cancelled: %t", !first)
 			}
@@ -304,7 +310,7 @@ func (d *drive) look(in PlanInput, events []sdk.Event) {
 func FuzzPlanCourse(f *testing.F) {
 	for seed := range uint64(300) {
 		random := rand.New(rand.NewPCG(seed, seed))
-		bytes := make([]byte, 60+random.IntN(200))
+		bytes := make([]byte, 100+random.IntN(400))
 		for i := range bytes {
 			bytes[i] = byte(random.UintN(256))
 		}

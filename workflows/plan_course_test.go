@@ -382,3 +382,29 @@ func TestPlanCourse_FirstFailure(t *testing.T) {
 		t.Error(p.Error)
 	}
 }
+
+// TestPlanCourse_CountsReworks: a step that was sent back counts it, once until it has begun again.
+func TestPlanCourse_CountsReworks(t *testing.T) {
+	t.Parallel()
+	large := stepOf("large", "write")
+	large.When = "steps.write.output > 100"
+	review := gated(stepOf("review", "write", "large"), "write")
+	review.When = `steps.large.status != "failed"`
+	tr := newTrial(t, sdk.PlanRequest{Steps: []sdk.PlanStep{stepOf("write"), large, review}})
+	for round, lines := range []string{"500", "50", "600"} {
+		tr.end("write", agentAnswer{Output: json.RawMessage(lines)})
+		if round != 1 {
+			tr.end("large", agentAnswer{})
+		}
+		if round < 2 {
+			tr.end("review", missed(`1`))
+		}
+		if got := tr.step("large").Reworks; got != 1 {
+			t.Errorf("round %d: %d reworks; its second task was that of the third round", round, got)
+		}
+	}
+	tr.end("review", agentAnswer{})
+	if p := tr.finish(); p.Steps[0].Reworks != 2 || p.Steps[1].Reworks != 1 || p.Steps[2].Reworks != 2 || p.Steps[1].TaskID != PlanTaskID("p1", "large", 1) {
+		t.Errorf("%+v", p.Steps)
+	}
+}
