@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -28,13 +27,23 @@ func CheckPlan(r sdk.PlanRequest) error {
 		}
 		wrong = sdk.Errorf(sdk.CodeInvalidInput, "the request is not valid")
 	}
+	said := make(map[sdk.Fault]bool, len(wrong.Faults))
+	for _, fault := range wrong.Faults {
+		said[fault] = true
+	}
 	for _, fault := range found {
-		if !slices.Contains(wrong.Faults, fault) { // JSON that is none, or too large, is named by both
+		if !said[fault] { // JSON that is none, or too large, is named by both
 			wrong.Faults = append(wrong.Faults, fault)
 		}
 	}
+	if more := len(wrong.Faults) - maxPlanFaults; more > 0 {
+		wrong.Faults = append(wrong.Faults[:maxPlanFaults], sdk.Fault{Path: "$", Message: fmt.Sprintf("has %d more faults", more)})
+	}
 	return wrong
 }
+
+// maxPlanFaults is how many faults of a plan are named. There can be as many as there are strings in it.
+const maxPlanFaults = 100
 
 // planCode is a plan's expressions, ready to be evaluated. It is not safe for concurrent use.
 type planCode struct {
@@ -64,7 +73,13 @@ func compilePlan(r sdk.PlanRequest) (planCode, []sdk.Fault) {
 	for i, s := range r.Steps {
 		code.steps[i] = c.step(fmt.Sprintf("$.steps[%d]", i), s, all[i])
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Outputs)) {
+	names := make([]string, 0, len(r.Outputs))
+	//workflowcheck:ignore
+	for name := range r.Outputs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
 		code.outputs[name] = c.template("$.outputs"+expression.Field(name), r.Outputs[name], c.anyStep)
 	}
 	return code, c.faults

@@ -2,8 +2,6 @@ package expression
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -19,8 +17,8 @@ type scope struct {
 
 func newScope(v Values) *scope {
 	s := &scope{
-		inputs: &object{fields: map[string]ref.Val{}, names: sortedNames(slices.Collect(maps.Keys(v.Inputs)))},
-		steps:  &object{fields: map[string]ref.Val{}, names: sortedNames(slices.Collect(maps.Keys(v.Steps)))},
+		inputs: &object{fields: map[string]ref.Val{}, names: sortedNames(v.Inputs)},
+		steps:  &object{fields: map[string]ref.Val{}, names: sortedNames(v.Steps)},
 	}
 	s.inputs.load = func(name string) (ref.Val, bool) {
 		raw, found := v.Inputs[name]
@@ -43,7 +41,7 @@ func newScope(v Values) *scope {
 func (r Result) object(id string) *object {
 	return &object{
 		fields: map[string]ref.Val{namedStatus: types.String(r.Status)},
-		names:  sortedNames([]string{namedOutput, namedStatus}),
+		names:  list([]ref.Val{types.String(namedOutput), types.String(namedStatus)}),
 		load: func(name string) (ref.Val, bool) {
 			if name != namedOutput {
 				return nil, false

@@ -98,16 +98,17 @@ func newObject(size int) *object { return &object{fields: make(map[string]ref.Va
 
 // sorted is the object when it has all its fields.
 func (o *object) sorted() *object {
-	names := make([]string, 0, len(o.fields))
-	//workflowcheck:ignore
-	for name := range o.fields {
-		names = append(names, name)
-	}
-	o.names = sortedNames(names)
+	o.names = sortedNames(o.fields)
 	return o
 }
 
-func sortedNames(names []string) traits.Lister {
+// sortedNames are the names of a map, sorted.
+func sortedNames[V any](m map[string]V) traits.Lister {
+	names := make([]string, 0, len(m))
+	//workflowcheck:ignore
+	for name := range m {
+		names = append(names, name)
+	}
 	slices.Sort(names)
 	values := make([]ref.Val, len(names))
 	for i, name := range names {
