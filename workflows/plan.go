@@ -39,9 +39,8 @@ type planRunner struct {
 	reasoned  bool   // the reason of one has come, or comes no more
 	reason    string // of a cancellation
 
-	told  []sdk.Event // for the log
-	held  []sdk.Event // that follow from what was taken in an order of its own
-	loose bool        // something was
+	told []sdk.Event // for the log
+	held []sdk.Event // that follow from what was taken in an order of its own
 
 	shown planShown
 }
@@ -147,7 +146,6 @@ func (r *planRunner) takeRest(ctx workflow.Context) {
 		} else {
 			return
 		}
-		r.loose = true
 		r.proceed(ctx)
 		r.held = append(r.held, r.course.takeEvents()...)
 	}
@@ -156,7 +154,7 @@ func (r *planRunner) takeRest(ctx workflow.Context) {
 // release lets the log have everything that was decided.
 func (r *planRunner) release() {
 	r.told = append(append(r.told, r.held...), r.course.takeEvents()...)
-	r.held, r.loose = nil, false
+	r.held = nil
 }
 
 // takeTold answers what the log is to have since the last call.
@@ -166,16 +164,12 @@ func (r *planRunner) takeTold() []sdk.Event {
 	return told
 }
 
-// close ends the run. How the plan ends is settled before any of it is told, and nothing that comes meanwhile changes it. It drains the
-// signals after the last await and returns without another one; it carries the record of the plan in the close event, so that reading a
-// finished plan needs no worker.
+// close ends the run. Every task has ended by now, so that this workflow task has nothing more to take when it is run again but a
+// cancellation, which comes after the ends of tasks: all there is can be told. It drains the signals after the last await and returns without
+// another one; it carries the record of the plan in the close event, so that reading a finished plan needs no worker.
 func (r *planRunner) close(ctx workflow.Context) (sdk.Plan, error) {
-	calm, _ := workflow.NewDisconnectedContext(ctx)
 	r.course.close(workflow.Now(ctx))
 	r.upsert(ctx)
-	if r.loose {
-		_ = workflow.NewTimer(calm, time.Millisecond).Get(calm, nil) // nothing ends calm
-	}
 	r.release()
 	r.outbox.finish(ctx)
 	r.drain()

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,52 +107,68 @@ func TestPlan_AsksForNoMoreThanAMessageHolds(t *testing.T) {
 	}
 }
 
-// TestPlan_WritesItsMemoNowAndThen: a large one takes its time, and the last word is there.
+// TestPlan_WritesItsMemoNowAndThen: a large one takes its time, and what it says is right in the end, also while a task goes on for long.
 func TestPlan_WritesItsMemoNowAndThen(t *testing.T) {
 	t.Parallel()
-	const steps = 300
+	const steps = 200
 	r := sdk.PlanRequest{Title: "Large", MaxParallel: sdk.MaxMaxParallel, MaxSteps: steps}
 	for i := range steps {
 		r.Steps = append(r.Steps, step(fmt.Sprintf("s%d", i)))
 	}
 	s := newPlanServer(t, planInput(r))
-	for s.end == nil {
+	const left = 6
+	for s.turn(false); len(s.running()) > left; s.turn(false) {
+		s.at = s.at.Add(time.Second)
+		ended := 0
 		for _, c := range s.running() {
 			if c.started == 0 {
 				s.begins(c, true)
+			} else if ended < 4 && len(s.running()) > left {
+				ended++
+				s.completes(c)
 			}
 		}
+		s.answer()
+	}
+	for n := left; n > 0; n-- {
+		for len(s.openings) > 0 { // nothing else comes
+			s.answer()
+			s.turn(false)
+		}
+		_, _, state := s.memos()
+		open := slices.DeleteFunc(state.Steps, func(s workflows.StepState) bool { return s.Status == sdk.StepCompleted })
+		if len(open) != n || state.Status != sdk.StatusRunning {
+			t.Errorf("while %d run: %s, %d steps are not completed", n, state.Status, len(open))
+		}
+		s.completes(s.running()[0])
 		s.turn(false)
-		s.at = s.at.Add(time.Second)
-		for n, c := range s.running() {
-			if c.started > 0 && n < 5 {
-				task := workflows.NewTask(c.in, s.at)
-				task.Status, task.Result = sdk.StatusCompleted, &sdk.Result{Status: sdk.StatusCompleted}
-				s.ends(c, &task)
-			}
-		}
-		for _, o := range s.openings {
-			o.answer()
-		}
-		s.openings = nil
 	}
-	memos, bytes := 0, 0
-	var state workflows.PlanState
-	for _, e := range s.events {
-		if memo := e.GetWorkflowPropertiesModifiedEventAttributes().GetUpsertedMemo().GetFields()[workflows.MemoPlanState]; memo != nil {
-			memos++
-			bytes += len(memo.GetData())
-			state = workflows.PlanState{}
-			if err := workflows.DataConverter().FromPayload(memo, &state); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if memos < 10 || memos > 45 || bytes > 3<<20 {
+	memos, bytes, state := s.memos()
+	if memos < 10 || memos > 45 || bytes > 2<<20 {
 		t.Errorf("%d memos, %d bytes", memos, bytes)
 	}
-	if state.Status != sdk.StatusCompleted || len(state.Steps) != steps || state.Steps[steps-1].Status != sdk.StepCompleted {
-		t.Errorf("the last one: %s, %d steps", state.Status, len(state.Steps))
+	if s.end == nil || state.Status != sdk.StatusCompleted {
+		t.Errorf("the last memo: %s", state.Status)
 	}
 	t.Logf("%d events, %d memos of %d bytes", len(s.events), memos, bytes)
+}
+
+// TestPlan_TellsSoon: what was not told at once is told though nothing else comes.
+func TestPlan_TellsSoon(t *testing.T) {
+	t.Parallel()
+	s := newPlanServer(t, planInput(sdk.PlanRequest{Steps: []sdk.PlanStep{step("a"), step("b"), step("c")}}))
+	s.turn(false)
+	for _, c := range s.running() {
+		s.begins(c, true)
+	}
+	s.turn(false)
+	s.completes(s.children[0])
+	s.completes(s.children[1])
+	s.turn(false)
+	before := len(s.story)
+	s.answer()
+	s.turn(false)
+	if !strings.Contains(s.story[before-1], `"step":"a","taskId"`) || len(s.story) != before+1 || !strings.Contains(s.story[before], `"step":"b","taskId"`) {
+		t.Errorf("after %d events:\n%s", before, strings.Join(s.story, "\n"))
+	}
 }

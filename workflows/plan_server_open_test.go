@@ -143,3 +143,38 @@ func (s *planServer) running() (list []*planChild) {
 	}
 	return list
 }
+
+// completes adds that the run of a child has ended well.
+func (s *planServer) completes(c *planChild) {
+	s.t.Helper()
+	task := workflows.NewTask(c.in, s.at)
+	task.Status, task.Result = sdk.StatusCompleted, &sdk.Result{Status: sdk.StatusCompleted}
+	s.ends(c, &task)
+}
+
+// answer adds what answers everything that is open.
+func (s *planServer) answer() {
+	open := s.openings
+	s.openings = nil
+	for _, o := range open {
+		o.answer()
+	}
+}
+
+// memos are how many the run has written, of how many bytes, and the last of them.
+func (s *planServer) memos() (n, bytes int, last workflows.PlanState) {
+	s.t.Helper()
+	for _, e := range s.events {
+		memo := e.GetWorkflowPropertiesModifiedEventAttributes().GetUpsertedMemo().GetFields()[workflows.MemoPlanState]
+		if memo == nil {
+			continue
+		}
+		n++
+		bytes += len(memo.GetData())
+		last = workflows.PlanState{}
+		if err := workflows.DataConverter().FromPayload(memo, &last); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return n, bytes, last
+}

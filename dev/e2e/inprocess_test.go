@@ -12,15 +12,12 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// inProcess runs a coder of the scene's project in this process until the test ends, or stop is called.
-func (s *scene) inProcess(agentID string, slots int, h sdk.Handler) (stop func()) {
+// inProcess runs a coder, or an agent of other roles, of the scene's project in this process until the test ends, or stop is called.
+func (s *scene) inProcess(agentID string, slots int, h sdk.Handler, roles ...sdk.Role) (stop func()) {
 	s.t.Helper()
-	return s.inProcessFor(agentID, slots, h, sdk.RoleCoder)
-}
-
-// inProcessFor is inProcess for other roles.
-func (s *scene) inProcessFor(agentID string, slots int, h sdk.Handler, roles ...sdk.Role) (stop func()) {
-	s.t.Helper()
+	if len(roles) == 0 {
+		roles = []sdk.Role{sdk.RoleCoder}
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	stopped := make(chan error, 1)
 	go func() {

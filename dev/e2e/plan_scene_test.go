@@ -223,7 +223,7 @@ func (o office) Handle(ctx context.Context, a *sdk.Assignment, _ sdk.Reporter) (
 // atWork runs an agent for all the roles that do code, in this process.
 func (s *scene) atWork(slots int, h sdk.Handler) {
 	s.t.Helper()
-	s.inProcessFor("office", slots, h, sdk.RoleCoder, sdk.RoleReviewer, sdk.RoleTester, sdk.RoleDocumenter)
+	s.inProcess("office", slots, h, sdk.RoleCoder, sdk.RoleReviewer, sdk.RoleTester, sdk.RoleDocumenter)
 }
 
 // answers is a result with that output.
