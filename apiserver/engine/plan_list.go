@@ -13,7 +13,7 @@ import (
 // ListPlans answers a page of a project's plans, without outputs; the filter is valid. One that runs, or whose run
 // left no record, is as its run has last shown it, and stale. A cursor and its turns are as in [Engine.ListTasks].
 func (e *Engine) ListPlans(ctx context.Context, project string, filter sdk.PlanFilter, cursor string) (sdk.PlanPage, error) {
-	items, next, err := listPage(ctx, e, project, PlanQuery(project, filter), filter.Limit, cursor, e.listedPlan)
+	items, next, err := listPage(ctx, e, project, PlanQuery(project, filter), filter.Limit, cursor, e.listLarge, e.listedPlan)
 	return sdk.PlanPage{Items: items, NextCursor: next}, err
 }
 
