@@ -116,7 +116,7 @@ func (e *Engine) readPlan(
 	if p, ok := e.endedPlans.get(workflowID); ok {
 		return p, nil
 	}
-	return readShared(ctx, e, known, flight, workflowID, planBytes, func(ctx context.Context) (sdk.Plan, error) {
+	return readShared(ctx, e, known, flight, workflowID, planBytes, func(p sdk.Plan) bool { return p.Stale }, func(ctx context.Context) (sdk.Plan, error) {
 		seen, err := e.describePlan(ctx, project, id)
 		if err != nil {
 			return sdk.Plan{}, err

@@ -247,3 +247,22 @@ func TestGlanceAtPlan(t *testing.T) {
 		})
 	}
 }
+
+// TestReadersShareThatNobodyAnswers: it takes a second to know, and is kept like any other answer.
+func TestReadersShareThatNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeldPlan(t)
+		e := newEngine(h, Config{})
+		defer e.Close()
+		for range 3 {
+			if p, err := e.GetPlan(t.Context(), "p", "a"); err != nil || !p.Stale {
+				t.Errorf("%s %v", inShort(p), err)
+			}
+		}
+		pass(e.cfg.DescribeTTL)
+		if p, err := e.GetPlan(t.Context(), "p", "a"); err != nil || !p.Stale || h.asked != 2 {
+			t.Errorf("%s %v, asked %d times", inShort(p), err, h.asked)
+		}
+	})
+}
