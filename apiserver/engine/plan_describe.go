@@ -88,9 +88,16 @@ func (e *Engine) planOf(ctx context.Context, r planRun) (sdk.Plan, error) {
 	return e.linked(r, openPlan(p)), nil
 }
 
-// askPlan is the plan as its run answers.
+// askPlan is the plan as its run answers. A project's queries leave a place to others.
 func (e *Engine) askPlan(r planRun) (sdk.Plan, error) {
-	return ask(e, e.queriesOfPlans, workflows.DescribePlan, workflows.PlanWorkflowID(r.project, r.id))
+	ctx, cancel := context.WithTimeout(e.life, queryTimeout)
+	defer cancel()
+	own := e.turns(r.project).plans
+	if !enter(ctx, own) {
+		return sdk.Plan{}, ctx.Err()
+	}
+	defer func() { <-own }()
+	return ask(ctx, e, e.queriesOfPlans, workflows.DescribePlan, workflows.PlanWorkflowID(r.project, r.id))
 }
 
 // planBase is the plan as its memo has it, and, when it has ended, as its run's status says. A run that ended without a last word has no
