@@ -38,7 +38,8 @@ type Config struct {
 	MaxQueries int
 	// MaxSessionQueries is how many runs of sessions are asked how they stand at once; what can not be asked in time is stale. Default 4.
 	MaxSessionQueries int
-	// MaxPlanQueries is how many runs of plans are asked how they stand at once; what can not be asked in time is stale. Default 4.
+	// MaxPlanQueries is how many runs of plans are asked how they stand at once, of one project one less; what can not be asked in time is
+	// stale. Default 4.
 	MaxPlanQueries int
 	// MaxLists is how many calls for lists are under way at once, of one project one less; the others wait. Default 4.
 	MaxLists int

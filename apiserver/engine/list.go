@@ -21,17 +21,24 @@ import (
 // pageBytes is how much Temporal may answer for one page, which keeps the page itself below as much: fewer tasks then.
 const pageBytes = 3 << 20
 
+// largeAtOnce is how many runs are asked for at once whose size is not known, and may be 1 MiB each.
+const largeAtOnce = 20
+
 // ListTasks answers a page of a project's tasks; the filter is valid. A cursor that came with another filter is invalid_input, as is
 // one that was damaged. A project that asks for too many pages waits for its turn, and is rate_limited when that is too far away.
 func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskFilter, cursor string) (sdk.TaskPage, error) {
-	items, next, err := listPage(ctx, e, project, ListQuery(project, filter), filter.Limit, cursor, e.summary)
+	items, next, err := listPage(ctx, e, project, ListQuery(project, filter), filter.Limit, cursor, e.listRuns, e.summary)
 	return sdk.TaskPage{Items: items, NextCursor: next}, err
 }
 
-// listPage answers a page of the runs that a query finds, as of tells of them; those that it does not know are left out. A limit of 0 is
+// lister answers at most so many of the runs that a query finds, from those that a token says, and the token of those that follow.
+type lister func(ctx context.Context, project, query string, size int, token []byte) (runs []*workflowpb.WorkflowExecutionInfo, next []byte, err error)
+
+// listPage answers a page of the runs that list finds, as of tells of them; those that it does not know are left out. A limit of 0 is
 // [sdk.DefaultPage].
 func listPage[T any](
-	ctx context.Context, e *Engine, project, query string, limit int, cursor string, of func(project string, info *workflowpb.WorkflowExecutionInfo) (T, bool),
+	ctx context.Context, e *Engine, project, query string, limit int, cursor string,
+	list lister, of func(project string, info *workflowpb.WorkflowExecutionInfo) (T, bool),
 ) (items []T, next string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
@@ -43,7 +50,7 @@ func listPage[T any](
 	if limit == 0 {
 		limit = sdk.DefaultPage
 	}
-	runs, following, err := e.listRuns(ctx, project, query, limit, token)
+	runs, following, err := list(ctx, project, query, limit, token)
 	if err != nil {
 		return items, "", listFault(err, cursor)
 	}
@@ -54,6 +61,28 @@ func listPage[T any](
 	}
 	next, err = nextCursor(query, following)
 	return items, next, err
+}
+
+// listLarge is listRuns for runs of which each may be large: it asks for a few, and then for those that fit beside them if they are alike.
+func (e *Engine) listLarge(ctx context.Context, project, query string, size int, token []byte) (runs []*workflowpb.WorkflowExecutionInfo, next []byte, err error) {
+	first := min(size, largeAtOnce)
+	runs, next, err = e.listRuns(ctx, project, query, first, token)
+	if err != nil || len(runs) < first || len(next) == 0 {
+		return runs, next, err
+	}
+	bytes := 1
+	for _, info := range runs {
+		bytes += proto.Size(info)
+	}
+	more := min(size-first, first*pageBytes/bytes-first)
+	if more <= 0 {
+		return runs, next, nil
+	}
+	rest, following, err := e.listRuns(ctx, project, query, more, next)
+	if err != nil {
+		return runs, next, nil //nolint:nilerr // the next page begins with those that did not come
+	}
+	return append(runs, rest...), following, nil
 }
 
 // listRuns answers at most so many runs and the token of those that follow; fewer where they would be too large together.

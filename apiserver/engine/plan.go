@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/proto"
 
 	enumspb "go.temporal.io/api/enums/v1"
 
@@ -20,6 +21,9 @@ func (e *Engine) CreatePlan(ctx context.Context, in workflows.PlanInput, digest 
 	in.Request, in.CreatedAt = in.Request.Resolve(), time.Now().UTC().Round(0)
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
+	if err := e.fitsPlan(in); err != nil {
+		return sdk.Plan{}, false, err
+	}
 	created := workflows.NewPlan(in, in.CreatedAt)
 	run, err := e.temporal.ExecuteWorkflow(ctx, PlanStartOptions(in, created, digest), workflows.PlanWorkflow, in)
 	if _, taken := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); taken {
@@ -31,6 +35,22 @@ func (e *Engine) CreatePlan(ctx context.Context, in workflows.PlanInput, digest 
 	}
 	created.Links = e.planLinks(in.Project, in.ID, run.GetRunID())
 	return created, false, nil
+}
+
+// maxPlanInput is how many bytes a plan may take as its run is given it: a little less than the 2 MiB that Temporal takes. A request of the
+// API has fewer, but can grow when it is written anew.
+const maxPlanInput = 1900 << 10
+
+// fitsPlan refuses a plan that Temporal would not take.
+func (e *Engine) fitsPlan(in workflows.PlanInput) error {
+	payloads, err := e.cfg.DataConverter.ToPayloads(in)
+	if err != nil {
+		return fault(err)
+	}
+	if n := proto.Size(payloads); n > maxPlanInput {
+		return sdk.Errorf(sdk.CodePayloadTooLarge, "the plan takes %d bytes with everything that it leaves out, of at most %d: make it smaller", n, maxPlanInput)
+	}
+	return nil
 }
 
 // PlanStartOptions are how the run of a plan is started: p is the plan as it is created, digest as in [Engine.CreatePlan].
@@ -80,8 +100,11 @@ func (e *Engine) GlanceAtPlan(ctx context.Context, project, id string) (sdk.Plan
 	return e.readPlan(ctx, project, id, e.planGlimpses, glance, func(_ context.Context, r planRun) (sdk.Plan, error) {
 		if !r.isOpen() {
 			e.metPlan(r)
+			workflowID := workflows.PlanWorkflowID(project, id)
+			e.plans.forget(workflowID) // whoever is told of the end reads the plan as it has ended
+			e.flight.Forget(workflowID)
 		}
-		return e.linked(r, r.base()), nil
+		return e.linked(r, e.planBase(r)), nil
 	})
 }
 
@@ -93,7 +116,7 @@ func (e *Engine) readPlan(
 	if p, ok := e.endedPlans.get(workflowID); ok {
 		return p, nil
 	}
-	return readShared(ctx, e, known, flight, workflowID, planBytes, func(ctx context.Context) (sdk.Plan, error) {
+	return readShared(ctx, e, known, flight, workflowID, planBytes, func(p sdk.Plan) bool { return p.Stale }, func(ctx context.Context) (sdk.Plan, error) {
 		seen, err := e.describePlan(ctx, project, id)
 		if err != nil {
 			return sdk.Plan{}, err
@@ -112,9 +135,9 @@ func (e *Engine) forgetPlan(project, id string) {
 	e.flight.Forget(glance + workflowID)
 }
 
-// linked is a plan with its id and its links.
+// linked is a plan with its id, when it was created, which its run may tell by another clock, and its links.
 func (e *Engine) linked(r planRun, p sdk.Plan) sdk.Plan {
-	p.ID, p.Links = r.id, e.planLinks(r.project, r.id, r.runID)
+	p.ID, p.CreatedAt, p.Links = r.id, r.createdAt(), e.planLinks(r.project, r.id, r.runID)
 	return p
 }
 

@@ -13,7 +13,7 @@ import (
 
 // endedPlan is the plan of a closed run, kept for the next readers.
 func (e *Engine) endedPlan(ctx context.Context, r planRun) (sdk.Plan, error) {
-	p, err := e.closedPlan(ctx, r)
+	p, err := e.closedPlan(ctx, r, e.askPlan)
 	if err != nil {
 		return sdk.Plan{}, err
 	}
@@ -28,8 +28,8 @@ func (e *Engine) endedPlan(ctx context.Context, r planRun) (sdk.Plan, error) {
 }
 
 // closedPlan is the plan of a run that has ended. Its record is in the close event. Where there is none, because the run was terminated,
-// timed out or broke, the plan is failed, and built from what the run answers even so, or else, stale, from what it left in its memo.
-func (e *Engine) closedPlan(ctx context.Context, r planRun) (sdk.Plan, error) {
+// timed out or broke, the plan is failed, and built from what the run answers to asking even so, or else, stale, from what it left in its memo.
+func (e *Engine) closedPlan(ctx context.Context, r planRun, asking func(planRun) (sdk.Plan, error)) (sdk.Plan, error) {
 	event, err := e.closeEvent(ctx, workflows.PlanWorkflowID(r.project, r.id), r.runID)
 	if err != nil {
 		return sdk.Plan{}, err
@@ -41,10 +41,10 @@ func (e *Engine) closedPlan(ctx context.Context, r planRun) (sdk.Plan, error) {
 	if r.status == enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED {
 		status = sdk.StatusCancelled
 	}
-	p, err := ask(e, e.queriesOfPlans, workflows.DescribePlan, workflows.PlanWorkflowID(r.project, r.id))
+	p, err := asking(r)
 	if err != nil {
 		p = r.withState()
-		p.Stale = true
+		p.Stale = r.state != nil || !isNotReady(err) // a run that never made a step has nothing to say
 	}
 	code, message := e.withoutRecord(r.status, event, "plan")
 	return r.broken(p, status, sdk.TaskError{Code: code, Message: message}), nil

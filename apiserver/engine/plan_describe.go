@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
 
@@ -79,29 +80,53 @@ func (e *Engine) planOf(ctx context.Context, r planRun) (sdk.Plan, error) {
 	if !r.isOpen() {
 		return e.endedPlan(ctx, r)
 	}
-	p, err := ask(e, e.queriesOfPlans, workflows.DescribePlan, workflows.PlanWorkflowID(r.project, r.id))
+	p, err := e.askPlan(r)
 	if err != nil {
-		p = r.base()
+		p = e.planBase(r)
 		p.Stale = true
 	}
 	return e.linked(r, openPlan(p)), nil
 }
 
-// base is the plan as its memo has it, and, when it has ended, as its run's status says.
-func (r planRun) base() sdk.Plan {
+// askPlan is the plan as its run answers. A project's queries leave a place to others.
+func (e *Engine) askPlan(r planRun) (sdk.Plan, error) {
+	ctx, cancel := context.WithTimeout(e.life, queryTimeout)
+	defer cancel()
+	own := e.turns(r.project).plans
+	if !enter(ctx, own) {
+		return sdk.Plan{}, ctx.Err()
+	}
+	defer func() { <-own }()
+	return ask(ctx, e, e.queriesOfPlans, workflows.DescribePlan, workflows.PlanWorkflowID(r.project, r.id))
+}
+
+// planBase is the plan as its memo has it, and, when it has ended, as its run's status says. A run that ended without a last word has no
+// record, and is stale.
+func (e *Engine) planBase(r planRun) sdk.Plan {
 	p := r.withState()
 	if r.isOpen() {
 		return openPlan(p)
 	}
-	if code, message, outside := endedFromOutside(r.status); outside {
-		return r.broken(p, sdk.StatusFailed, sdk.TaskError{Code: code, Message: message})
+	status, _ := endedStatus(r.status)
+	if endedOutside(r.status) || status != sdk.StatusCompleted && !p.Status.Terminal() {
+		p.Stale = true
+		code, message := e.withoutRecord(r.status, nil, "plan")
+		return r.broken(p, status, sdk.TaskError{Code: code, Message: message})
 	}
-	p.Status, _ = endedStatus(r.status)
+	p.Status = status
 	if p.CompletedAt == nil {
 		closed := r.closed
 		p.CompletedAt = &closed
 	}
 	return withPlanLists(p)
+}
+
+// createdAt is when the plan was created: as its memo has it, else when the run started.
+func (r planRun) createdAt() time.Time {
+	if r.created.CreatedAt.IsZero() {
+		return r.started
+	}
+	return r.created.CreatedAt
 }
 
 // withState is the plan as its memo has it.

@@ -10,10 +10,10 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// ListPlans answers a page of a project's plans, without outputs; the filter is valid. One that runs is as its run has last shown it, and
-// stale. A cursor and its turns are as in [Engine.ListTasks].
+// ListPlans answers a page of a project's plans, without outputs; the filter is valid. One that runs, or whose run
+// left no record, is as its run has last shown it, and stale. A cursor and its turns are as in [Engine.ListTasks].
 func (e *Engine) ListPlans(ctx context.Context, project string, filter sdk.PlanFilter, cursor string) (sdk.PlanPage, error) {
-	items, next, err := listPage(ctx, e, project, PlanQuery(project, filter), filter.Limit, cursor, e.listedPlan)
+	items, next, err := listPage(ctx, e, project, PlanQuery(project, filter), filter.Limit, cursor, e.listLarge, e.listedPlan)
 	return sdk.PlanPage{Items: items, NextCursor: next}, err
 }
 
@@ -30,9 +30,9 @@ func (e *Engine) listedPlan(project string, info *workflowpb.WorkflowExecutionIn
 	}
 	r := planRun{runHead: headOf(project, id, info)}
 	if known, err := e.decodePlanMemo(&r, info.GetMemo()); !known || err != nil { // one that can not be read leaves less to say
-		r.created, r.state = sdk.Plan{Status: sdk.StatusRunning, CreatedAt: r.started}, nil
+		r.created, r.state = sdk.Plan{Status: sdk.StatusRunning}, nil
 	}
-	p := e.linked(r, r.base())
-	p.Stale = r.isOpen()
+	p := e.linked(r, e.planBase(r))
+	p.Stale = p.Stale || r.isOpen()
 	return p, true
 }

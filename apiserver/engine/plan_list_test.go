@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,7 +74,7 @@ func TestListPlans(t *testing.T) {
 		t.Fatalf("%+v %v", page, err)
 	}
 	if a, b := page.Items[0], page.Items[1]; inShort(a) != "running, write completed, test running, stale" || a.Title != "Ship it" || a.Links.Self != "/v1/plans/a" ||
-		inShort(b) != "failed, write completed, test cancelled, terminated" || b.CompletedAt == nil {
+		inShort(b) != "failed, write completed, test cancelled, terminated, stale" || b.CompletedAt == nil {
 		t.Errorf("%s and %s", inShort(a), inShort(b))
 	}
 	if _, err := e.ListPlans(t.Context(), "p", sdk.PlanFilter{Status: sdk.StatusOpen}, page.NextCursor); !errors.Is(err, sdk.ErrInvalidInput) {
@@ -103,5 +104,46 @@ func TestPlanQuery(t *testing.T) {
 		if got := PlanQuery("p", sdk.PlanFilter{Status: status}); got != want {
 			t.Errorf("%q: %s", status, got)
 		}
+	}
+}
+
+// TestListsOfPlansAskForFewAtFirst: each may be large, which is not known before.
+func TestListsOfPlansAskForFewAtFirst(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		runs, goal, limit int
+		largest           int  // runs of one message
+		away              bool // after the first answer
+		asked             []int
+		want              int
+	}{
+		"small ones":                      {200, 10, 100, 0, false, []int{20, 80}, 100},
+		"as many as there are":            {30, 10, 100, 0, false, []int{20, 80}, 30},
+		"no more than the first":          {20, 10, 100, 0, false, []int{20}, 20},
+		"a small page":                    {200, 10, 7, 0, false, []int{7}, 7},
+		"large ones":                      {60, 100 << 10, 200, 0, false, []int{20, 10}, 30},
+		"larger ones":                     {60, 1 << 20, 200, 0, false, []int{20, 2}, 2},
+		"messages larger than gRPC takes": {200, 10, 100, 20, false, []int{20, 80, 40, 20}, 40},
+		"Temporal goes away":              {200, 10, 100, 0, true, []int{20, 80}, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := &visibility{largest: tc.largest, answers: 1}
+			for range tc.runs {
+				in := planInput()
+				in.Request.Goal = strings.Repeat("x", tc.goal)
+				v.runs = append(v.runs, planInfo(t, in, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING))
+			}
+			if tc.away {
+				v.failure = serviceerror.NewUnavailable("no")
+			}
+			page, err := listEngine(t, v).ListPlans(t.Context(), "p", sdk.PlanFilter{Limit: tc.limit}, "")
+			if err != nil || len(page.Items) != tc.want || (page.NextCursor != "") != (tc.want < tc.runs) {
+				t.Errorf("%d plans, next %q: %v", len(page.Items), page.NextCursor, err)
+			}
+			if diff := cmp.Diff(tc.asked, v.asked); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

@@ -19,7 +19,7 @@ func (e *Engine) metPlan(r planRun) {
 
 // endPlan tells how a plan has ended, unless the log has it, or the run's own side will. later says that its own side still may.
 func (e *Engine) endPlan(c closedRun) (later bool, err error) {
-	return e.endRun(c, "plan", func(ctx context.Context) (runEnd, error) {
+	return e.endRun(c, "plan", workflows.EndsPlanStory, func(ctx context.Context) (runEnd, error) {
 		seen, err := e.describePlan(ctx, c.project, c.id)
 		return runEnd{
 			runHead: seen.runHead,
@@ -40,13 +40,23 @@ func planPublisher(project, id string) func(part int) string {
 	}
 }
 
+// askForStory is [Engine.askPlan] for the stories: where nobody has answered in time, no other run is asked before the next sweep.
+func (e *Engine) askForStory(r planRun) (sdk.Plan, error) {
+	if e.stories.silent {
+		return sdk.Plan{}, context.DeadlineExceeded
+	}
+	p, err := e.askPlan(r)
+	e.stories.silent = err != nil && isUnreachable(err)
+	return p, err
+}
+
 // planEnd answers what is to follow the last event of a closed plan's story.
 func (e *Engine) planEnd(ctx context.Context, seen planRun) (func(eventlog.LastEvent) []sdk.Event, error) {
 	in, err := e.firstPlanInput(ctx, seen)
 	if err != nil {
 		return nil, err
 	}
-	p, err := e.closedPlan(ctx, seen)
+	p, err := e.closedPlan(ctx, seen, e.askForStory)
 	return func(last eventlog.LastEvent) []sdk.Event {
 		if workflows.EndsPlanStory(last.Type) || !isToEnd(last, endedOutside(seen.status), seen.closed) {
 			return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -53,7 +54,7 @@ func TestATerminatedPlansStoryIsEnded(t *testing.T) {
 				tellPlan(t, l, told...)
 			}
 			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
-			h.oneRun.ended.tasks = [][2]string{{"plan:not ours", "x"}, {workflows.PlanWorkflowID("p", "a"), "run-1"}}
+			h.oneRun.ended.above = [][2]string{{"plan:not ours", "x"}, {workflows.PlanWorkflowID("p", "a"), "run-1"}}
 			interval := 5 * time.Millisecond
 			if name == "read" {
 				interval = time.Hour
@@ -139,5 +140,73 @@ func TestTheLostEndOfAPlanIsTold(t *testing.T) {
 				t.Errorf("%+v %+v %v", last, end, err)
 			}
 		})
+	}
+}
+
+// TestAStoryThatIsOverCostsItsRunNothing: the log is asked first.
+func TestAStoryThatIsOverCostsItsRunNothing(t *testing.T) {
+	t.Parallel()
+	h, l := newHeldPlan(t), openLog(t)
+	tellPlan(t, l, sdk.EventPlanCreated, sdk.EventPlanFailed)
+	h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
+	e := newPlanEngine(t, h, Config{Events: l, SweepInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	for _, runID := range []string{"", "run-1"} {
+		if later, err := e.endStory(closedRun{kind: eventlog.KindPlan, project: "p", id: "a", runID: runID}); later || err != nil {
+			t.Errorf("later %t, %v", later, err)
+		}
+	}
+	_, over := e.stories.over.get("run-1")
+	_, nobody := e.stories.over.get("")
+	if describes, _, _, reads, firsts := h.counts(); describes+reads+firsts+h.asked > 0 || !over || nobody {
+		t.Errorf("%d describes, %d close events, %d first events, asked %d times; it is known %t, and of no run %t", describes, reads, firsts, h.asked, over, nobody)
+	}
+}
+
+// TestASweepWaitsForOneSilentRun: where nobody answers for a plan, the next one is told from its memo at once, until the next sweep.
+func TestASweepWaitsForOneSilentRun(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	h.ask = func() (sdk.Plan, error) { return sdk.Plan{}, serviceerror.NewDeadlineExceeded("nobody answers") }
+	h.shows(halfway())
+	h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
+	e := newPlanEngine(t, h, Config{Events: openLog(t), SweepInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	seen, err := e.describePlan(t.Context(), "p", "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asked := range 2 {
+		for range 3 {
+			rest, err := e.planEnd(t.Context(), seen)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var end sdk.PlanEnded
+			if list := rest(eventlog.LastEvent{Seq: 1}); len(list) != 1 || json.Unmarshal(list[0].Data, &end) != nil || end.Completed != 1 || end.Cancelled != 1 {
+				t.Errorf("%+v", list)
+			}
+		}
+		if h.asked != asked+1 {
+			t.Errorf("asked %d times in sweep %d", h.asked, asked+1)
+		}
+		e.sweep()
+	}
+}
+
+// TestManyTasksDoNotHideAPlanFromTheSweep: more of them were terminated than one sweep looks at.
+func TestManyTasksDoNotHideAPlanFromTheSweep(t *testing.T) {
+	t.Parallel()
+	h, l := newHeldPlan(t), openLog(t)
+	tellPlan(t, l, sdk.EventPlanCreated)
+	h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil)
+	plan := [2]string{workflows.PlanWorkflowID("p", "a"), "run-1"}
+	h.oneRun.ended.above = [][2]string{plan}
+	for range sweepPages { // of one, here
+		h.oneRun.ended.tasks = append(h.oneRun.ended.tasks, [2]string{"task:not ours", "x"})
+	}
+	h.oneRun.ended.tasks = append(h.oneRun.ended.tasks, plan)
+	h.ask = func() (sdk.Plan, error) { return answered(sdk.StatusRunning, sdk.StepRunning), nil }
+	newPlanEngine(t, h, Config{Events: l, SweepInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)}).sweep()
+	if list, _ := planStory(t, l); len(list) != 2 {
+		t.Errorf("the story is %q", list)
 	}
 }

@@ -111,3 +111,27 @@ func TestAWaitForAPlanThatIsGone(t *testing.T) {
 		}
 	})
 }
+
+// TestAProjectLeavesOthersAQuery, however many of its plans do not answer.
+func TestAProjectLeavesOthersAQuery(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeldPlan(t)
+		e := newEngine(h, Config{})
+		defer e.Close()
+		for range 2 * e.cfg.MaxPlanQueries {
+			go func() {
+				asked := time.Now()
+				if _, err := e.askPlan(planRun{runHead: runHead{project: "p", id: "a"}}); err == nil || time.Since(asked) != queryTimeout {
+					t.Errorf("%v after %v", err, time.Since(asked))
+				}
+			}()
+		}
+		synctest.Wait()
+		if n := len(e.queriesOfPlans); n != e.cfg.MaxPlanQueries-1 || h.asked != n {
+			t.Errorf("%d of %d places are taken, asked %d times", n, e.cfg.MaxPlanQueries, h.asked)
+		}
+		pass(queryTimeout)
+		synctest.Wait()
+	})
+}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,17 @@ func TestCreatePlan(t *testing.T) {
 		if !errors.Is(err, want) || replayed != (want == nil) || replayed && p.Status != sdk.StatusRunning {
 			t.Errorf("%q again: %+v %t %v", digest, p, replayed, err)
 		}
+	}
+}
+
+// TestAPlanThatTemporalWouldNotTake is refused before it starts.
+func TestAPlanThatTemporalWouldNotTake(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	in := planInput()
+	in.Request.Steps[0].Description = strings.Repeat("\xff", 400<<10) // six bytes each, once it is written
+	if _, _, err := newPlanEngine(t, h, Config{}).CreatePlan(t.Context(), in, ""); !errors.Is(err, sdk.ErrPayloadTooLarge) || h.options != nil {
+		t.Errorf("%v, started %t", err, h.options != nil)
 	}
 }
 
@@ -97,6 +109,10 @@ func TestGetPlan(t *testing.T) {
 			"failed, write completed with output, test cancelled, terminated"},
 		"terminated, and nobody answers": {nil, closesAs(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil),
 			"failed, write completed, test cancelled, terminated, stale"},
+		"terminated before its first step": {func() (sdk.Plan, error) { return sdk.Plan{}, serviceerror.NewWorkflowNotReady("closed before") },
+			func(h *heldPlan) { h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil) }, "failed, write cancelled, test cancelled, terminated"},
+		"terminated, and it can not answer": {func() (sdk.Plan, error) { return sdk.Plan{}, serviceerror.NewWorkflowNotReady("its last step failed") },
+			closesAs(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil), "failed, write completed, test cancelled, terminated, stale"},
 		"timed out": {nil, closesAs(enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT, nil), "failed, write completed, test cancelled, engine_timeout, stale"},
 		"failed without a record": {nil, closesAs(enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, failed(broke)),
 			"failed, write completed, test cancelled, expression_failed, stale"},
@@ -201,9 +217,21 @@ func TestGlanceAtPlan(t *testing.T) {
 			h.shows(workflows.PlanState{Status: sdk.StatusCompleted, CompletedAt: ptr(at(50))})
 			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, nil)
 		}, "completed, write pending, test pending", ptr(at(50)), nil},
-		"cancelled":  {func(h *heldPlan) { h.end(enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, nil) }, "cancelled, write pending, test pending", ptr(at(60)), nil},
-		"terminated": {func(h *heldPlan) { h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil) }, "failed, write cancelled, test cancelled, terminated", ptr(at(60)), nil},
-		"none":       {func(h *heldPlan) { h.run = nil }, "", nil, sdk.ErrNotFound},
+		"cancelled": {func(h *heldPlan) {
+			h.shows(workflows.PlanState{Status: sdk.StatusCancelled, CompletedAt: ptr(at(50)), Steps: []workflows.StepState{{Status: sdk.StepSkipped}, {Status: sdk.StepSkipped}}})
+			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, nil)
+		}, "cancelled, write skipped, test skipped", ptr(at(50)), nil},
+		"cancelled without a last word": {func(h *heldPlan) {
+			h.shows(halfway())
+			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, nil)
+		}, "cancelled, write completed, test cancelled, cancelled, stale", ptr(at(60)), nil},
+		"failed without a last word": {func(h *heldPlan) {
+			h.shows(halfway())
+			h.end(enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, nil)
+		}, "failed, write completed, test cancelled, internal, stale", ptr(at(60)), nil},
+		"terminated": {func(h *heldPlan) { h.end(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, nil) },
+			"failed, write cancelled, test cancelled, terminated, stale", ptr(at(60)), nil},
+		"none": {func(h *heldPlan) { h.run = nil }, "", nil, sdk.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -218,4 +246,23 @@ func TestGlanceAtPlan(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReadersShareThatNobodyAnswers: it takes a second to know, and is kept like any other answer.
+func TestReadersShareThatNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeldPlan(t)
+		e := newEngine(h, Config{})
+		defer e.Close()
+		for range 3 {
+			if p, err := e.GetPlan(t.Context(), "p", "a"); err != nil || !p.Stale {
+				t.Errorf("%s %v", inShort(p), err)
+			}
+		}
+		pass(e.cfg.DescribeTTL)
+		if p, err := e.GetPlan(t.Context(), "p", "a"); err != nil || !p.Stale || h.asked != 2 {
+			t.Errorf("%s %v, asked %d times", inShort(p), err, h.asked)
+		}
+	})
 }

@@ -34,7 +34,12 @@ func (e *Engine) WaitPlan(ctx context.Context, project, id string, wait time.Dur
 			return seen, nil
 		}
 	}
-	return e.GetPlan(context.WithoutCancel(ctx), project, id)
+	p, err := e.GetPlan(context.WithoutCancel(ctx), project, id)
+	if err == nil && seen.Status.Terminal() && !p.Status.Terminal() { // it is known as it was before
+		e.forgetPlan(project, id)
+		return e.GetPlan(context.WithoutCancel(ctx), project, id)
+	}
+	return p, err
 }
 
 func (w *waitedPlan) look(ctx context.Context) (ended bool, err error) {
@@ -46,7 +51,7 @@ func (w *waitedPlan) look(ctx context.Context) (ended bool, err error) {
 		return false, fault(err)
 	}
 	if r.isOpen() {
-		w.seen = w.e.linked(r, r.base())
+		w.seen = w.e.linked(r, w.e.planBase(r))
 		return false, nil
 	}
 	if w.seen, err = w.e.endedPlan(ctx, r); err != nil {
@@ -62,7 +67,7 @@ func (w *waitedPlan) conclude(event *historypb.HistoryEvent) bool {
 		return false
 	}
 	p = completePlan(p, event.GetEventTime().AsTime())
-	p.ID, p.Links = w.seen.ID, w.seen.Links
+	p.ID, p.CreatedAt, p.Links = w.seen.ID, w.seen.CreatedAt, w.seen.Links
 	w.e.endedPlans.put(workflows.PlanWorkflowID(w.project, p.ID), p, planBytes(p), time.Now())
 	return true
 }

@@ -144,3 +144,77 @@ func tellPlan(t *testing.T, l *eventlog.Log, types ...sdk.EventType) {
 		t.Fatal(err)
 	}
 }
+
+// TestAWaitKnowsTheEndThatAGlanceKnows, also where a read that began before it is kept.
+func TestAWaitKnowsTheEndThatAGlanceKnows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeldPlan(t)
+		h.ask = func() (sdk.Plan, error) { return answered(sdk.StatusRunning, sdk.StepRunning), nil }
+		e := newEngine(h, Config{})
+		defer e.Close()
+		open, err := e.GetPlan(t.Context(), "p", "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, closedWith(t, answered(sdk.StatusCompleted, sdk.StepCompleted)))
+		if p, err := e.GlanceAtPlan(t.Context(), "p", "a"); err != nil || p.Status != sdk.StatusCompleted {
+			t.Fatalf("%s %v", inShort(p), err)
+		}
+		e.plans.put(workflows.PlanWorkflowID("p", "a"), open, planBytes(open), time.Now())
+		if p, err := e.WaitPlan(t.Context(), "p", "a", time.Minute); err != nil || p.Status != sdk.StatusCompleted {
+			t.Errorf("%s %v", inShort(p), err)
+		}
+	})
+}
+
+// TestAReadAfterAGlanceKnowsTheEnd, as it does at the end of a stream.
+func TestAReadAfterAGlanceKnowsTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeldPlan(t)
+		h.ask = func() (sdk.Plan, error) { return answered(sdk.StatusRunning, sdk.StepRunning), nil }
+		e := newEngine(h, Config{})
+		defer e.Close()
+		if _, err := e.GetPlan(t.Context(), "p", "a"); err != nil {
+			t.Fatal(err)
+		}
+		h.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, closedWith(t, answered(sdk.StatusCompleted, sdk.StepCompleted)))
+		for _, read := range []func(context.Context, string, string) (sdk.Plan, error){e.GlanceAtPlan, e.GetPlan} {
+			if p, err := read(t.Context(), "p", "a"); err != nil || p.Status != sdk.StatusCompleted {
+				t.Errorf("%s %v", inShort(p), err)
+			}
+		}
+	})
+}
+
+// TestAPlanIsCreatedOnce: every answer has the same time of it, though the run's clock is another one.
+func TestAPlanIsCreatedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeldPlan(t)
+		running, completed := answered(sdk.StatusRunning, sdk.StepRunning), answered(sdk.StatusCompleted, sdk.StepCompleted)
+		running.CreatedAt, completed.CreatedAt = at(0), at(0)
+		h.ask = func() (sdk.Plan, error) { return running, nil }
+		e, other := newEngine(h, Config{}), newEngine(h, Config{})
+		defer e.Close()
+		defer other.Close()
+		read := func(e *Engine) sdk.Plan {
+			p, err := e.GetPlan(t.Context(), "p", "a")
+			if err != nil {
+				t.Error(err)
+			}
+			return p
+		}
+		plans := map[string]sdk.Plan{"read while it runs": read(e)}
+		answers := waitForPlan(t.Context(), t, e, 1, time.Minute)
+		synctest.Wait()
+		h.end(enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, closedWith(t, completed))
+		plans["waited for"], plans["read after its end"] = <-answers, read(other)
+		for name, p := range plans {
+			if !p.CreatedAt.Equal(at(-1)) {
+				t.Errorf("%s it was created at %s", name, p.CreatedAt)
+			}
+		}
+	})
+}

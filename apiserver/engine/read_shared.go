@@ -9,9 +9,10 @@ import (
 const glance = "glance "
 
 // readShared answers what is known of a run, or reads it for the cache; whoever asks at the same time shares the answer, and the read goes on
-// when the first asker goes away. flight tells the reads for one cache from those for another, and size is about what a value takes in memory.
+// when the first asker goes away. flight tells the reads for one cache from those for another, size is about what a value takes in memory, and
+// stale tells one that is old already: it is kept from when that was known, since it took long to know.
 func readShared[T any](
-	ctx context.Context, e *Engine, known *cache[T], flight, workflowID string, size func(T) int, read func(context.Context) (T, error),
+	ctx context.Context, e *Engine, known *cache[T], flight, workflowID string, size func(T) int, stale func(T) bool, read func(context.Context) (T, error),
 ) (none T, err error) {
 	if value, ok := known.get(workflowID); ok {
 		return value, nil
@@ -26,6 +27,9 @@ func readShared[T any](
 		value, err := read(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if stale(value) {
+			asOf = time.Now()
 		}
 		known.put(workflowID, value, size(value), asOf)
 		return value, nil

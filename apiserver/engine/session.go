@@ -92,7 +92,8 @@ func (e *Engine) GlanceAtSession(ctx context.Context, project, id string) (sdk.S
 func (e *Engine) readSession(
 	ctx context.Context, project, id string, known *cache[sdk.Session], flight string, of func(context.Context, sessionRun) (sdk.Session, error),
 ) (sdk.Session, error) {
-	return readShared(ctx, e, known, flight, workflows.SessionWorkflowID(project, id), sessionBytes, func(ctx context.Context) (sdk.Session, error) {
+	workflowID := workflows.SessionWorkflowID(project, id)
+	return readShared(ctx, e, known, flight, workflowID, sessionBytes, func(s sdk.Session) bool { return s.Stale }, func(ctx context.Context) (sdk.Session, error) {
 		seen, err := e.describeSession(ctx, project, id)
 		if err != nil {
 			return sdk.Session{}, err

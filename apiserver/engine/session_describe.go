@@ -69,7 +69,7 @@ func (e *Engine) decodeSessionMemo(r *sessionRun, memo *commonpb.Memo) (err erro
 func (e *Engine) sessionOf(ctx context.Context, r sessionRun) (sdk.Session, error) {
 	s := r.base()
 	if r.isOpen() {
-		if asked, err := ask(e, e.queriesOfSessions, workflows.DescribeSession, workflows.SessionWorkflowID(r.project, r.id)); err == nil {
+		if asked, err := ask(e.life, e, e.queriesOfSessions, workflows.DescribeSession, workflows.SessionWorkflowID(r.project, r.id)); err == nil {
 			s = asked
 		} else {
 			s.Stale = true

@@ -20,7 +20,7 @@ const (
 // ListSessions answers a page of a project's sessions, without what they have learnt; the filter is valid. Of an open one the counts are
 // those of its last transition, and it is stale. A cursor and its turns are as in [Engine.ListTasks].
 func (e *Engine) ListSessions(ctx context.Context, project string, filter sdk.SessionFilter, cursor string) (sdk.SessionPage, error) {
-	items, next, err := listPage(ctx, e, project, SessionQuery(project, filter), filter.Limit, cursor, e.listedSession)
+	items, next, err := listPage(ctx, e, project, SessionQuery(project, filter), filter.Limit, cursor, e.listRuns, e.listedSession)
 	return sdk.SessionPage{Items: items, NextCursor: next}, err
 }
 

@@ -19,7 +19,7 @@ func (e *Engine) metSession(r sessionRun) {
 // endSession tells that a session has closed, unless the log has it, or has nothing of the session, or the run's own side will. later says
 // that its own side still may.
 func (e *Engine) endSession(c closedRun) (later bool, err error) {
-	return e.endRun(c, "session", func(ctx context.Context) (runEnd, error) {
+	return e.endRun(c, "session", endsSessionStory, func(ctx context.Context) (runEnd, error) {
 		seen, err := e.describeSession(ctx, c.project, c.id)
 		return runEnd{
 			runHead: seen.runHead,
@@ -34,11 +34,13 @@ func (e *Engine) endSession(c closedRun) (later bool, err error) {
 	})
 }
 
+func endsSessionStory(t sdk.EventType) bool { return t == sdk.EventSessionClosed }
+
 // sessionEnd answers what is to follow the last event of a closed session's story.
 func (e *Engine) sessionEnd(ctx context.Context, seen sessionRun) (func(eventlog.LastEvent) []sdk.Event, error) {
 	in, err := e.firstSessionInput(ctx, seen)
 	return func(last eventlog.LastEvent) []sdk.Event {
-		if last.Seq == 0 || last.Type == sdk.EventSessionClosed {
+		if last.Seq == 0 || endsSessionStory(last.Type) {
 			return nil
 		}
 		s := seen.base()

@@ -130,7 +130,7 @@ func (r sessionRun) execution() *commonpb.WorkflowExecution {
 
 // askQueue asks a session's run which tasks wait. Queries take turns, as those for how a session stands do.
 func (e *Engine) askQueue(project, session string) ([]string, error) {
-	out, err := ask(e, e.queriesOfSessions, workflows.ListQueue, workflows.SessionWorkflowID(project, session))
+	out, err := ask(e.life, e, e.queriesOfSessions, workflows.ListQueue, workflows.SessionWorkflowID(project, session))
 	return out.TaskIDs, err
 }
 

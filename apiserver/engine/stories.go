@@ -33,6 +33,7 @@ type stories struct {
 
 	since    time.Time // up to when all runs that have ended were looked after; the sweep's own
 	troubled bool      // whether the last one did not go well; the sweep's own
+	silent   bool      // a run of a plan that was asked since the last one began has not answered; [Engine.tendStories]'s own
 }
 
 // closedRun is a run that has ended. Its run id may be that of an earlier run of the workflow id, and is "" where it is not known.
@@ -144,8 +145,8 @@ func (e *Engine) endTask(c closedRun) (later bool, err error) {
 	if err != nil {
 		return false, fault(err)
 	}
-	if e.tellEnded("task", c, n); over && c.runID != "" {
-		e.stories.over.put(c.runID, struct{}{}, storySize, time.Now())
+	if e.tellEnded("task", c, n); over {
+		e.storyOver(c.runID)
 	}
 	return !over, nil
 }

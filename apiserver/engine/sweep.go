@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -19,18 +18,23 @@ const (
 	sweepBack  = 24 * time.Hour  // how far back the first sweep looks
 	sweepAgain = 5 * time.Minute // how far back each later one looks again: visibility is behind
 	sweepPage  = 200
-	sweepPages = 50 // of each of the two lists, in one sweep
+	sweepPages = 50 // of each of the lists, in one sweep
 )
 
 // sweep ends the stories of all runs that were ended from outside since the last one that went well. The first looks a day back, and each
 // later one as far as the run whose story it could not end yet, but no further than a day.
 func (e *Engine) sweep() {
 	began := time.Now()
+	e.stories.silent = false
 	since := quote(e.stories.since.Add(-sweepAgain).UTC().Format(time.RFC3339Nano))
-	types := []string{quote(workflows.TaskWorkflow), quote(workflows.SessionWorkflow), quote(workflows.PlanWorkflow)}
-	runs := "WorkflowType IN (" + strings.Join(types, ", ") + ") AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= " + since
+	const outside = " AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= "
+	tasks := "WorkflowType = " + quote(workflows.TaskWorkflow) + outside + since
+	above := "WorkflowType IN (" + quote(workflows.SessionWorkflow) + ", " + quote(workflows.PlanWorkflow) + ")" + outside + since // of which there are fewer
 	publishers := "WorkflowType = " + quote(workflows.PublishEventsWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled') AND CloseTime >= " + since
-	putOff, err := e.sweepList(runs, began, runOf)
+	putOff, err := e.sweepList(above, began, runOf)
+	if err == nil {
+		putOff, err = e.sweepList(tasks, putOff, runOf)
+	}
 	if err == nil {
 		putOff, err = e.sweepList(publishers, putOff, runOfPublisher)
 	}
