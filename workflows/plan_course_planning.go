@@ -12,9 +12,6 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// maxPlanFaults is how many faults of its answer a coordinator is told at once.
-const maxPlanFaults = 100
-
 // planning is how a plan that has only a goal gets its steps.
 type planning struct {
 	due      bool            // a task for the coordinator is to be started
