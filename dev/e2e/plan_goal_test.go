@@ -54,7 +54,7 @@ func TestPlanOfAGoal(t *testing.T) {
 			}
 		}
 	}
-	if strings.Contains(asked[0], `"faults"`) {
+	if strings.Contains(asked[0], `"faults":`) {
 		t.Errorf("the first request tells of faults: %s", asked[0])
 	}
 	for _, id := range plan.PlanningTaskIDs {

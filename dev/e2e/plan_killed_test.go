@@ -17,7 +17,7 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-var planKills = flag.Int("plan-kills", 2, "how often parts of the stack are killed in the middle of the plan of 30 steps, 6 at most; 6 kills each of them alone, and all at once")
+var planKills = flag.Int("plan-kills", 1, "how often parts of the stack are killed in the middle of the plan of 30 steps, 6 at most: all at once, and with 6 each of them alone before")
 
 const (
 	lanes     = 4

@@ -33,7 +33,7 @@ func TestPlansThatAreRefused(t *testing.T) {
 			steps(`{"id":"write","type":"code.write","title":"Write","needs":["test"]}`,
 				`{"id":"review","type":"code.review","title":"Review","needs":["write"]}`,
 				`{"id":"test","type":"code.test","title":"Test","needs":["review"]}`),
-			[][2]string{{"$.steps", "→"}},
+			[][2]string{{"$.steps", "each needs the next"}},
 		},
 		"a step that needs itself": {
 			steps(`{"id":"write","type":"code.write","title":"Write","needs":["write"]}`), [][2]string{{"$.steps[0].needs", "write"}},
@@ -79,7 +79,7 @@ func TestPlansThatAreRefused(t *testing.T) {
 					t.Errorf("no fault at %s says %q: %+v", want[0], want[1], a.problem.Errors)
 				}
 			}
-			if name == "a cycle" && !strings.Contains(a.problem.Errors[0].Message, "write → review → test → write") {
+			if name == "a cycle" && !strings.Contains(a.problem.Errors[0].Message, "write → test → review → write") {
 				t.Errorf("the cycle is %q", a.problem.Errors[0].Message)
 			}
 		})
