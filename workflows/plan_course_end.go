@@ -79,6 +79,7 @@ func (c *planCourse) stepFailure(i int) sdk.TaskError {
 // answer makes the outputs of a plan whose steps have all ended well, or says why there are none.
 func (c *planCourse) answer() *sdk.TaskError {
 	outputs, size, values, budget := map[string]json.RawMessage{}, 0, c.values(), expression.NewOutputBudget()
+	//workflowcheck:ignore
 	for _, name := range slices.Sorted(maps.Keys(c.code.outputs)) {
 		value, err := c.code.outputs[name].Eval(values, budget)
 		if err != nil {
@@ -99,6 +100,7 @@ func (c *planCourse) answer() *sdk.TaskError {
 // there is room.
 func (c *planCourse) partial() map[string]json.RawMessage {
 	outputs, left, values, budget := map[string]json.RawMessage{}, c.answerRoom(), c.values(), expression.NewOutputBudget()
+	//workflowcheck:ignore
 	for _, name := range slices.Sorted(maps.Keys(c.code.outputs)) {
 		template := c.code.outputs[name]
 		if slices.ContainsFunc(template.Reads(), func(id string) bool { return values.Steps[id].Status != sdk.StepCompleted }) {
@@ -145,7 +147,8 @@ func (c *planCourse) record() sdk.Plan {
 	p.Steps = slices.Clone(p.Steps)
 	p.PlanningTaskIDs = slices.Clone(p.PlanningTaskIDs)
 	left := maxRecord - c.weight()
-	for name, value := range p.Outputs {
+	//workflowcheck:ignore
+	for name, value := range p.Outputs { // a sum
 		left -= outputSize(name, value)
 	}
 	left = min(left, maxPlanAnswer)

@@ -93,6 +93,7 @@ func (c *planCourse) planningInput() (json.RawMessage, *sdk.TaskError) {
 		case in.Previous != nil:
 			in.Previous, in.PreviousOmitted = nil, true
 		case len(in.Inputs) > 0:
+			//workflowcheck:ignore
 			in.InputsOmitted, in.Inputs = slices.Sorted(maps.Keys(in.Inputs)), nil
 		default:
 			return nil, &sdk.TaskError{Code: sdk.CodePayloadTooLarge, Message: fmt.Sprintf(

@@ -58,35 +58,37 @@ func newPlanStage(t *testing.T, s planScenario) *planStage {
 	p.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a slow machine is none
 	p.env.SetDataConverter(DataConverter())
 	p.env.RegisterWorkflowWithOptions(Plan, workflow.RegisterOptions{Name: PlanWorkflow})
-	p.env.RegisterWorkflowWithOptions(p.task, workflow.RegisterOptions{Name: TaskWorkflow})
+	p.env.RegisterWorkflowWithOptions(p.task(), workflow.RegisterOptions{Name: TaskWorkflow})
 	p.env.RegisterActivityWithOptions(p.tell, activity.RegisterOptions{Name: activities.PublishEventsLocallyName})
 	return p
 }
 
 // task is the run of a task.
-func (p *planStage) task(ctx workflow.Context, in TaskInput) (record sdk.Task, err error) {
-	p.mu.Lock()
-	p.begun = append(p.begun, in)
-	p.mu.Unlock()
-	s, stopped := workflow.NewSelector(ctx), false
-	s.AddReceive(answered.Channel(ctx).ReceiveChannel, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, &record) })
-	s.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { stopped = true })
-	s.Select(ctx)
-	if stopped {
-		why, _ := CancelRequested.Channel(ctx).ReceiveAsync() // it is sent before
+func (p *planStage) task() func(workflow.Context, TaskInput) (sdk.Task, error) {
+	return func(ctx workflow.Context, in TaskInput) (record sdk.Task, err error) {
 		p.mu.Lock()
-		p.enter()
-		record = p.agents.cancelled(p.t, in.ID, why.Reason)
+		p.begun = append(p.begun, in)
 		p.mu.Unlock()
-	}
-	switch record.Status {
-	case sdk.StatusFailed:
-		failure := record.Result.Error
-		return record, temporal.NewApplicationErrorWithOptions(failure.Message, string(failure.Code), temporal.ApplicationErrorOptions{Details: []any{record}})
-	case sdk.StatusCancelled:
-		return record, temporal.NewCanceledError(record)
-	default:
-		return record, nil
+		s, stopped := workflow.NewSelector(ctx), false
+		s.AddReceive(answered.Channel(ctx).ReceiveChannel, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, &record) })
+		s.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { stopped = true })
+		s.Select(ctx)
+		if stopped {
+			why, _ := CancelRequested.Channel(ctx).ReceiveAsync() // it is sent before
+			p.mu.Lock()
+			p.enter()
+			record = p.agents.cancelled(p.t, in.ID, why.Reason)
+			p.mu.Unlock()
+		}
+		switch record.Status {
+		case sdk.StatusFailed:
+			failure := record.Result.Error
+			return record, temporal.NewApplicationErrorWithOptions(failure.Message, string(failure.Code), temporal.ApplicationErrorOptions{Details: []any{record}})
+		case sdk.StatusCancelled:
+			return record, temporal.NewCanceledError(record)
+		default:
+			return record, nil
+		}
 	}
 }
 
