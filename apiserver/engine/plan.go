@@ -95,7 +95,7 @@ func (e *Engine) GetPlan(ctx context.Context, project, id string) (sdk.Plan, err
 }
 
 // GlanceAtPlan answers a plan as its run has last shown it, without asking that anything: its status and times are those of [Engine.GetPlan],
-// its steps may be older, and there are no outputs.
+// its steps may be older, and there are no outputs. One whose run left no record is stale.
 func (e *Engine) GlanceAtPlan(ctx context.Context, project, id string) (sdk.Plan, error) {
 	return e.readPlan(ctx, project, id, e.planGlimpses, glance, func(_ context.Context, r planRun) (sdk.Plan, error) {
 		if !r.isOpen() {
