@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"os/exec"
 	"strings"
 
@@ -29,11 +28,11 @@ func main() {
 		}
 		findings = append(findings, found...)
 	}
-	lines.Progress(100, "reviewing", "%d findings", len(findings))
 	approved, summary := len(findings) == 0, "nothing to complain of"
 	if !approved {
-		summary = fmt.Sprintf("%d findings", len(findings))
+		summary = "it does not pass: " + findings[0]
 	}
+	lines.Progress(100, "reviewing", "%s", summary)
 	lines.Verdict(approved, map[string]any{"approved": approved, "summary": summary, "findings": findings})
 }
 
