@@ -22,7 +22,7 @@ func main() {
 		cmd := exec.Command(tool[0], tool[1:]...)
 		cmd.Dir = input.Dir
 		out, err := cmd.CombinedOutput()
-		found := complaints(string(out))
+		found := complaints(strings.Join(tool[:2], " "), string(out))
 		if err != nil && len(found) == 0 {
 			lines.Fail("tool_failed", true, "%s: %v", tool[0], err)
 		}
@@ -36,11 +36,11 @@ func main() {
 	lines.Verdict(approved, map[string]any{"approved": approved, "summary": summary, "findings": findings})
 }
 
-// complaints are the lines that a tool printed, without those that only name a package.
-func complaints(out string) (found []string) {
+// complaints are the lines that a tool printed, with its name, without those that only name a package.
+func complaints(tool, out string) (found []string) {
 	for line := range strings.Lines(out) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			found = append(found, line)
+			found = append(found, tool+": "+line)
 		}
 	}
 	return found
