@@ -12,7 +12,7 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// inProcess runs a coder of the scene's project in this process until the test ends, or stop is called.
+// inProcess runs a coder, or an agent of other roles, of the scene's project in this process until the test ends, or stop is called.
 func (s *scene) inProcess(agentID string, slots int, h sdk.Handler, roles ...sdk.Role) (stop func()) {
 	s.t.Helper()
 	if len(roles) == 0 {

