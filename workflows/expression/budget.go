@@ -21,6 +21,10 @@ func NewOutputBudget() *Budget {
 	return &Budget{units: MaxCost, bytes: sdk.MaxOutput, limit: sdk.MaxOutput}
 }
 
+func (b *Budget) tooLarge() error {
+	return sdk.Errorf(sdk.CodePayloadTooLarge, "the expressions make more than %d bytes of JSON; hand over less, or where it is to be found", b.limit)
+}
+
 // spend takes units, and answers whether there were as many.
 func (b *Budget) spend(units uint64) bool {
 	if units > b.units {

@@ -89,15 +89,15 @@ func (t *Template) Eval(v Values, b *Budget) (json.RawMessage, error) {
 		if p.text == nil {
 			continue
 		}
-		if err := p.text.write(e, s, b, p.depth); err != nil && !errors.Is(err, errLarge) {
+		switch err := p.text.write(e, s, b, p.depth); {
+		case errors.Is(err, errLarge), err == nil && e.full():
+			return nil, b.tooLarge()
+		case err != nil:
 			return nil, sdk.Errorf(sdk.CodeExpressionFailed, "%s has no value: %v", p.text.path, err)
-		}
-		if e.full() {
-			break
 		}
 	}
 	if e.full() {
-		return nil, sdk.Errorf(sdk.CodePayloadTooLarge, "the expressions make more than %d bytes of JSON; hand over less, or where it is to be found", b.limit)
+		return nil, b.tooLarge()
 	}
 	b.bytes -= len(e.out)
 	return slices.Clip(e.out), nil
@@ -114,6 +114,9 @@ func (t *phrase) write(e *encoder, s *scope, b *Budget, depth int) error {
 	}
 	e.out = append(e.out, '"')
 	for _, piece := range t.pieces {
+		if e.full() {
+			return errLarge
+		}
 		if piece.program == nil {
 			e.words(piece.words)
 			continue
@@ -122,7 +125,7 @@ func (t *phrase) write(e *encoder, s *scope, b *Budget, depth int) error {
 		if err != nil {
 			return fmt.Errorf("${{ %s }}: %w", sdk.Cut(piece.program.source, maxQuoted), err)
 		}
-		words, err := inText(value, e.limit)
+		words, err := inText(value, e.limit-len(e.out))
 		if err != nil {
 			return err
 		}
@@ -143,6 +146,9 @@ func inText(value ref.Val, limit int) (string, error) {
 	e := &encoder{limit: limit}
 	if err := e.value(value, 0); err != nil {
 		return "", err
+	}
+	if e.full() {
+		return "", errLarge
 	}
 	return string(e.out), nil
 }
