@@ -16,7 +16,6 @@ import (
 const (
 	maxNesting     = 100    // levels
 	maxNodes       = 10_000 // after its macros are written out
-	maxPattern     = 1000   // instructions of a regular expression
 	maxPrecision   = 100    // digits that format writes
 	stringsVersion = 4      // of the strings extension: what it has does not change under a plan that runs
 )
@@ -41,7 +40,7 @@ func NewEnv() (*Env, error) {
 		cel.ExpressionNodeLimit(maxNodes),
 		cel.ParserExpressionSizeLimit(sdk.MaxStepWhen),
 		ext.Strings(ext.StringsVersion(stringsVersion), ext.StringsMaxPrecision(maxPrecision)),
-		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(), cel.ValidateRegexProgramSizeLimit(maxPattern)),
+		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals()),
 	)
 	if err != nil {
 		return nil, err

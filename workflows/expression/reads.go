@@ -8,6 +8,7 @@ import (
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 )
 
@@ -131,6 +132,13 @@ func (r *reader) call(c ast.CallExpr) {
 	if zoned(c.FunctionName()) && c.IsMemberFunction() && len(args) == 1 {
 		if zone, ok := literal(args[0]); !ok || zone != "UTC" && !strings.Contains(zone, ":") {
 			r.refuse(`asks %s for a zone by name, which changes with the machine: write its offset, such as "+02:00"`, c.FunctionName())
+		}
+	}
+	if c.FunctionName() == overloads.Matches && len(args) > 0 {
+		if pattern, ok := literal(args[len(args)-1]); ok {
+			if _, err := measure(pattern); err != nil {
+				r.refuse("has %v", err)
+			}
 		}
 	}
 	if c.IsMemberFunction() {
