@@ -22,6 +22,23 @@ import (
 type Values struct {
 	Inputs map[string]json.RawMessage
 	Steps  map[string]Result // by the id of the step
+
+	shared *scope // of all that are evaluated with them; nil: each has its own
+}
+
+// Shared are the same values for several evaluations, one after another: what one of them has read is there for the others. They are not
+// safe for concurrent use.
+func (v Values) Shared() Values {
+	v.shared = newScope(v)
+	return v
+}
+
+// read is what an evaluation reads them through.
+func (v Values) read() *scope {
+	if v.shared != nil {
+		return v.shared
+	}
+	return newScope(v)
 }
 
 // Result is what an expression reads of a step: steps.<id>.output and steps.<id>.status. An empty output reads as null.

@@ -139,7 +139,7 @@ func (e *encoder) object(m traits.Mapper, depth int) error {
 func fieldOf(m traits.Mapper, name string) (ref.Val, bool) {
 	if o, ok := m.(*object); ok {
 		if value, found := o.fields[name]; found {
-			return value, true
+			return value, !types.IsError(value)
 		}
 	}
 	return m.Find(types.String(name))

@@ -118,7 +118,7 @@ func TestConditions(t *testing.T) {
 			t.Errorf("%s: %v", source, err)
 			continue
 		}
-		ok, err := condition.Eval(values(), expression.NewBudget())
+		ok, err := condition.Eval(values(), expression.NewBudget(expression.NewPurse()))
 		got := failure(t, err)
 		if err == nil {
 			got = map[bool]string{true: "true", false: "false"}[ok]

@@ -83,13 +83,18 @@ func (t *Template) Uses() []Used {
 // when the JSON is larger than the budget has room for.
 func (t *Template) Eval(v Values, b *Budget) (json.RawMessage, error) {
 	e := &encoder{limit: b.bytes}
-	s := newScope(v)
+	s := v.read()
 	for _, p := range t.parts {
 		e.out = append(e.out, p.raw...)
 		if p.text == nil {
 			continue
 		}
-		switch err := p.text.write(e, s, b, p.depth); {
+		from := len(e.out)
+		err := p.text.write(e, s, b, p.depth)
+		if unpaid := b.pay(e.out[from:]); err == nil && !e.full() {
+			err = unpaid
+		}
+		switch {
 		case errors.Is(err, errLarge), err == nil && e.full():
 			return nil, b.tooLarge()
 		case err != nil:
@@ -125,7 +130,7 @@ func (t *phrase) write(e *encoder, s *scope, b *Budget, depth int) error {
 		if err != nil {
 			return fmt.Errorf("${{ %s }}: %w", sdk.Cut(piece.program.source, maxQuoted), err)
 		}
-		words, err := inText(value, e.limit-len(e.out))
+		words, err := inText(value, e.limit-len(e.out), b)
 		if err != nil {
 			return err
 		}
@@ -139,16 +144,18 @@ func (t *phrase) write(e *encoder, s *scope, b *Budget, depth int) error {
 const maxQuoted = 80
 
 // inText is a value within other words: a text as it is, anything else as JSON.
-func inText(value ref.Val, limit int) (string, error) {
+func inText(value ref.Val, limit int, b *Budget) (string, error) {
 	if words, ok := wordsOf(value); ok {
 		return words, nil
 	}
 	e := &encoder{limit: limit}
-	if err := e.value(value, 0); err != nil {
+	err := e.value(value, 0)
+	unpaid := b.pay(e.out)
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if e.full() {
+	case e.full():
 		return "", errLarge
 	}
-	return string(e.out), nil
+	return string(e.out), unpaid
 }

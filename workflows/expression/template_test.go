@@ -70,7 +70,7 @@ func TestTemplates(t *testing.T) {
 			t.Errorf("%s: %v", source, faults)
 			continue
 		}
-		out, err := template.Eval(values(), expression.NewBudget())
+		out, err := template.Eval(values(), expression.NewBudget(expression.NewPurse()))
 		got := string(out)
 		if err != nil {
 			got = failure(t, err)
@@ -100,7 +100,7 @@ func TestTooLargeTakesNoMemory(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := template.Eval(v, expression.NewBudget())
+	_, err := template.Eval(v, expression.NewBudget(expression.NewPurse()))
 	runtime.ReadMemStats(&after)
 	if failure(t, err) != tooLarge {
 		t.Error(err)
@@ -170,7 +170,7 @@ func TestBudgetIsShared(t *testing.T) {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	budget := expression.NewBudget()
+	budget := expression.NewBudget(expression.NewPurse())
 	for i := range 100 {
 		if _, err := half.Eval(values(), budget); err != nil {
 			if want := "expression_failed: $.in has no value: " + costly; failure(t, err) != want {
@@ -189,7 +189,7 @@ func TestBudgetIsShared(t *testing.T) {
 			t.Errorf("%d: %v, want %q", i, err, want)
 		}
 	}
-	if _, err := room.Eval(values(), expression.NewBudget()); err != nil {
+	if _, err := room.Eval(values(), expression.NewBudget(expression.NewPurse())); err != nil {
 		t.Error(err)
 	}
 	if expression.MaxCost != 200_000 || sdk.MaxInput != 512<<10 {
