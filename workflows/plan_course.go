@@ -60,17 +60,12 @@ func newPlanCourse(in PlanInput, started time.Time) *planCourse {
 }
 
 // check is why the input can not be carried out, or nil. It compiles its expressions.
-func (c *planCourse) check() error {
+func (c *planCourse) check() (err error) {
 	if !sdk.ValidProject(c.in.Project) || !validPlanID(c.in.ID) {
 		return sdk.Errorf(sdk.CodeInvalidInput, "project or id is not well-formed")
 	}
-	if c.in.Request.Validate() == nil {
-		var faults []sdk.Fault
-		if c.code, faults = compilePlan(c.in.Request); len(faults) == 0 { // once: of a large plan that takes a while
-			return nil
-		}
-	}
-	return CheckPlan(c.in.Request)
+	c.code, err = checkPlan(c.in.Request)
+	return err
 }
 
 // fault is why the plan can not be carried out, or nil: no client of ours would have started it. A plan that is begun with one is over.

@@ -27,15 +27,19 @@ type reads struct {
 	inputs   []string // that it reads without asking whether they are there
 }
 
-// add brings two together.
+// add adds those of another expression; what comes of that is not in order.
 func (r *reads) add(other reads) {
-	r.steps, r.statuses, r.inputs = united(r.steps, other.steps), united(r.statuses, other.statuses), united(r.inputs, other.inputs)
+	r.steps, r.statuses, r.inputs = append(r.steps, other.steps...), append(r.statuses, other.statuses...), append(r.inputs, other.inputs...)
 }
 
-func united(a, b []string) []string {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
+// inOrder answers them sorted, and each once.
+func (r reads) inOrder() reads {
+	return reads{steps: ordered(r.steps), statuses: ordered(r.statuses), inputs: ordered(r.inputs)}
+}
+
+func ordered(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // readsOf answers what an expression reads, or why that can not be told: the order of the steps is made from it, so steps has to be
@@ -47,9 +51,7 @@ func readsOf(root ast.Expr) (reads, error) {
 		return reads{}, errors.New(strings.Join(slices.Compact(r.wrong), "; "))
 	}
 	r.inputs = slices.DeleteFunc(r.inputs, func(name string) bool { return slices.Contains(r.asked, name) })
-	found := reads{}
-	found.add(r.reads)
-	return found, nil
+	return r.inOrder(), nil
 }
 
 type reader struct {

@@ -48,6 +48,7 @@ func (e *Env) Template(path string, raw json.RawMessage) (*Template, []sdk.Fault
 	w := walker{env: e, raw: raw, made: &Template{}}
 	w.value(path, 0)
 	w.made.parts = append(w.made.parts, part{raw: raw[w.from:]})
+	w.made.reads = w.made.reads.inOrder()
 	return w.made, w.faults
 }
 
@@ -74,6 +75,7 @@ func (t *Template) Uses() []Used {
 				r.add(piece.program.reads)
 			}
 		}
+		r = r.inOrder()
 		used = append(used, Used{Path: p.text.path, Steps: r.steps, Inputs: r.inputs})
 	}
 	return used
