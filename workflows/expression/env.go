@@ -53,7 +53,7 @@ func NewEnv() (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := base.Extend(bounded...)
+	env, err := base.Extend(append(bounded, utcTimestamps())...)
 	if err != nil {
 		return nil, err
 	}
