@@ -4,12 +4,12 @@
 // clock, no random number, no table of time zones, and objects are gone through in the order of their names. So a workflow evaluates them
 // again when it is replayed, and comes to the same.
 //
-// They come from callers, so all that they may cost is bounded: how long they are, how deep they nest, what they compute ([MaxCost]) and
-// what they make ([NewBudget]). An [Env] compiles them, once in a run of a plan:
+// They come from callers, so all that they may cost is bounded: how long they are, how deep they nest, what they read and compute ([MaxCost],
+// those of all steps [MaxPlanCost]) and what they make ([NewBudget]). An [Env] compiles them, once in a run of a plan:
 //
 //	env, err := expression.NewEnv()
 //	when, err := env.Condition(`steps.test.output.passed == true`)
-//	ok, err := when.Eval(values, expression.NewBudget())
+//	ok, err := when.Eval(values, expression.NewBudget(expression.NewPurse()))
 package expression
 
 import (
