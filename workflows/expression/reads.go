@@ -85,6 +85,7 @@ func (r *reader) expr(e ast.Expr) {
 		r.refuse("makes a message of type %s: write an object, such as {\"name\": 1}", e.AsStruct().TypeName())
 	case ast.ComprehensionKind:
 		r.comprehension(e.AsComprehension())
+	default: // a literal reads nothing
 	}
 }
 
@@ -159,6 +160,7 @@ func step(e ast.Expr) (id string, ok bool) {
 		if args := e.AsCall().Args(); e.AsCall().FunctionName() == operators.Index && len(args) == 2 && variable(args[0], namedSteps) {
 			return literal(args[1])
 		}
+	default: // nothing else is one
 	}
 	return "", false
 }
