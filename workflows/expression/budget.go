@@ -87,7 +87,7 @@ func (b *Budget) pay(made []byte) error {
 // What JSON costs to read or to write.
 const (
 	jsonBytes  = 100 // for a unit
-	jsonValues = 4   // for a unit, lists and objects counted twice
+	jsonValues = 2   // for a unit, lists and objects counted twice
 )
 
 // jsonCost is what it costs to read JSON, or to write it: it is known before that is done.

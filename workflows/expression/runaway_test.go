@@ -128,7 +128,7 @@ func TestReadingCosts(t *testing.T) {
 		}
 	}
 	// What one has read is there for the others.
-	fill("[" + strings.Repeat("1,", 20<<10) + "1]")
+	fill("[" + strings.Repeat("1,", 10<<10) + "1]")
 	shared, budget := v.Shared(), expression.NewBudget(expression.NewPurse())
 	for i := range 10 {
 		if _, err := condition.Eval(shared, budget); err != nil {
