@@ -12,18 +12,23 @@ import (
 // CheckPlan answers nil or an [sdk.Error] of code invalid_input whose Faults name everything that is wrong with a plan: its fields and how
 // its steps need one another, as [sdk.PlanRequest.Validate] does, and its expressions.
 func CheckPlan(r sdk.PlanRequest) error {
-	err := r.Validate()
+	_, err := checkPlan(r)
+	return err
+}
+
+// checkPlan is CheckPlan, and answers the plan's expressions where nothing is wrong.
+func checkPlan(r sdk.PlanRequest) (code planCode, err error) {
 	var wrong *sdk.Error
-	if err != nil && !errors.As(err, &wrong) {
-		return err
+	if err := r.Validate(); err != nil && !errors.As(err, &wrong) {
+		return planCode{}, err
 	}
 	var found []sdk.Fault
 	if len(r.Steps) <= sdk.MaxPlanSteps { // what has more is refused in any case
-		_, found = compilePlan(r)
+		code, found = compilePlan(r)
 	}
 	if wrong == nil {
 		if len(found) == 0 {
-			return nil
+			return code, nil
 		}
 		wrong = sdk.Errorf(sdk.CodeInvalidInput, "the request is not valid")
 	}
@@ -39,7 +44,7 @@ func CheckPlan(r sdk.PlanRequest) error {
 	if more := len(wrong.Faults) - maxPlanFaults; more > 0 {
 		wrong.Faults = append(wrong.Faults[:maxPlanFaults], sdk.Fault{Path: "$", Message: fmt.Sprintf("has %d more faults", more)})
 	}
-	return wrong
+	return planCode{}, wrong
 }
 
 // maxPlanFaults is how many faults of a plan are named. There can be as many as there are strings in it.

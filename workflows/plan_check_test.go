@@ -111,7 +111,7 @@ func TestPlanFaultsAreBounded(t *testing.T) {
 	}
 	r.Steps[0].Input = json.RawMessage("[" + strings.Repeat(`"${{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' }}",`, 3000) + "1]") // 48 bytes each
 	got = planFaults(t, r)
-	if len(got) != 101 || got[0] != "$.steps[0].input[2730] is more than there may be: the expressions of a plan have at most 131072 bytes together" {
+	if len(got) != 101 || got[0] != "$.steps[0].input[2048] is more than there may be: the expressions of a plan have at most 131072 bytes together, each at least 64" {
 		t.Errorf("%d faults, the first is %s", len(got), got[0])
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/workflows/expression"
 )
 
 // planCourse is how one plan goes: all that is decided about it, and what everybody sees of it. It knows no engine and no clock. It is not
@@ -15,6 +16,7 @@ type planCourse struct {
 	refused error // why the plan can not be carried out
 
 	code    planCode
+	purse   *expression.Purse // of the expressions of all steps
 	graph   planGraph
 	at      []stepStanding // of every step
 	steps   []courseStep
@@ -50,7 +52,7 @@ const planningRun = -1
 // newPlanCourse is that of a plan whose run started at the given time.
 func newPlanCourse(in PlanInput, started time.Time) *planCourse {
 	in.Request = in.Request.Resolve()
-	c := &planCourse{in: in, plan: NewPlan(in, started)}
+	c := &planCourse{in: in, plan: NewPlan(in, started), purse: expression.NewPurse()}
 	if c.refused = c.check(); c.refused == nil && len(in.Request.Steps) > 0 {
 		c.setSteps()
 	}
@@ -58,17 +60,12 @@ func newPlanCourse(in PlanInput, started time.Time) *planCourse {
 }
 
 // check is why the input can not be carried out, or nil. It compiles its expressions.
-func (c *planCourse) check() error {
+func (c *planCourse) check() (err error) {
 	if !sdk.ValidProject(c.in.Project) || !validPlanID(c.in.ID) {
 		return sdk.Errorf(sdk.CodeInvalidInput, "project or id is not well-formed")
 	}
-	if c.in.Request.Validate() == nil {
-		var faults []sdk.Fault
-		if c.code, faults = compilePlan(c.in.Request); len(faults) == 0 { // once: of a large plan that takes a while
-			return nil
-		}
-	}
-	return CheckPlan(c.in.Request)
+	c.code, err = checkPlan(c.in.Request)
+	return err
 }
 
 // fault is why the plan can not be carried out, or nil: no client of ours would have started it. A plan that is begun with one is over.

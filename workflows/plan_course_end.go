@@ -78,7 +78,7 @@ func (c *planCourse) stepFailure(i int) sdk.TaskError {
 
 // answer makes the outputs of a plan whose steps have all ended well, or says why there are none.
 func (c *planCourse) answer() *sdk.TaskError {
-	outputs, size, values, budget := map[string]json.RawMessage{}, 0, c.values(), expression.NewOutputBudget()
+	outputs, size, values, budget := map[string]json.RawMessage{}, 0, c.values().Shared(), expression.NewOutputBudget()
 	//workflowcheck:ignore
 	for _, name := range slices.Sorted(maps.Keys(c.code.outputs)) {
 		value, err := c.code.outputs[name].Eval(values, budget)
@@ -99,7 +99,7 @@ func (c *planCourse) answer() *sdk.TaskError {
 // partial are the outputs of a plan that did not complete: those that read only steps which have completed, and have a value, as far as
 // there is room.
 func (c *planCourse) partial() map[string]json.RawMessage {
-	outputs, left, values, budget := map[string]json.RawMessage{}, c.answerRoom(), c.values(), expression.NewOutputBudget()
+	outputs, left, values, budget := map[string]json.RawMessage{}, c.answerRoom(), c.values().Shared(), expression.NewOutputBudget()
 	//workflowcheck:ignore
 	for _, name := range slices.Sorted(maps.Keys(c.code.outputs)) {
 		template := c.code.outputs[name]

@@ -141,15 +141,12 @@ func (c *planCourse) adopt(answer plannedAnswer) []sdk.Fault {
 		r.Outputs = answer.Outputs
 	}
 	r = r.Resolve()
-	if err := CheckPlan(r); err != nil {
+	code, err := checkPlan(r)
+	if err != nil {
 		if e, ok := errors.AsType[*sdk.Error](err); ok && len(e.Faults) > 0 {
 			return e.Faults
 		}
 		return []sdk.Fault{{Path: "$", Message: err.Error()}}
-	}
-	code, faults := compilePlan(r)
-	if len(faults) > 0 {
-		return faults
 	}
 	c.in.Request, c.code = r, code
 	c.setSteps()

@@ -108,7 +108,7 @@ func (c *planCourse) settle(now time.Time) {
 
 // decide has the condition of a step decide about it.
 func (c *planCourse) decide(now time.Time, i int) {
-	c.steps[i].budget = expression.NewBudget()
+	c.steps[i].budget = expression.NewBudget(c.purse)
 	if when := c.code.steps[i].when; when != nil {
 		yes, err := when.Eval(c.values(), c.steps[i].budget)
 		if err != nil {

@@ -37,7 +37,7 @@ func (c *Condition) ReadsInputs() []string { return c.program.reads.inputs }
 
 // Eval answers the condition; the error is an [sdk.Error] of code expression_failed.
 func (c *Condition) Eval(v Values, b *Budget) (bool, error) {
-	value, err := c.program.eval(newScope(v), b)
+	value, err := c.program.eval(v.read(), b)
 	if err != nil {
 		return false, sdk.Errorf(sdk.CodeExpressionFailed, "the condition has no value: %v", err)
 	}

@@ -25,10 +25,11 @@ var errLarge = errors.New("is too large")
 type encoder struct {
 	out   []byte
 	limit int
+	large bool // there was more than may be, which out has not
 }
 
 // full tells whether there is more than may be.
-func (e *encoder) full() bool { return len(e.out) > e.limit }
+func (e *encoder) full() bool { return e.large || len(e.out) > e.limit }
 
 // value writes a value: the names of objects in alphabetical order, bytes in base64, a time as in RFC 3339, a duration in seconds.
 func (e *encoder) value(v ref.Val, depth int) error {
@@ -76,7 +77,7 @@ func wordsOf(v ref.Val) (string, bool) {
 	}
 }
 
-// double writes a number as encoding/json does.
+// double writes a number as short as it can be read again, with an exponent where encoding/json has one: 1e-07, 1e+21.
 func (e *encoder) double(n float64) error {
 	if math.IsNaN(n) || math.IsInf(n, 0) {
 		return errors.New("a number that is not finite is no JSON")
@@ -138,7 +139,7 @@ func (e *encoder) object(m traits.Mapper, depth int) error {
 func fieldOf(m traits.Mapper, name string) (ref.Val, bool) {
 	if o, ok := m.(*object); ok {
 		if value, found := o.fields[name]; found {
-			return value, true
+			return value, !types.IsError(value)
 		}
 	}
 	return m.Find(types.String(name))
@@ -171,7 +172,7 @@ func (e *encoder) text(s string) {
 // words writes a text without quotes, as it stands between them.
 func (e *encoder) words(s string) {
 	if len(e.out)+len(s) > e.limit {
-		e.out = append(e.out, make([]byte, e.limit+1)...) // it is refused whatever else is written
+		e.large = true
 		return
 	}
 	const hexadecimal = "0123456789abcdef"

@@ -16,13 +16,16 @@ import (
 const (
 	maxNesting     = 100    // levels
 	maxNodes       = 10_000 // after its macros are written out
-	maxPattern     = 1000   // instructions of a regular expression
 	maxPrecision   = 100    // digits that format writes
 	stringsVersion = 4      // of the strings extension: what it has does not change under a plan that runs
 )
 
-// MaxText is how many bytes the expressions have together that an [Env] compiles: those of a plan.
-const MaxText = 128 << 10
+// MaxText is how many bytes the expressions have together that an [Env] compiles: those of a plan. One that is shorter than MinText counts
+// as that many, so that there are at most 2,048.
+const (
+	MaxText = 128 << 10
+	MinText = 64
+)
 
 // Env is what expressions are compiled in. It is not safe for concurrent use.
 type Env struct {
@@ -41,7 +44,7 @@ func NewEnv() (*Env, error) {
 		cel.ExpressionNodeLimit(maxNodes),
 		cel.ParserExpressionSizeLimit(sdk.MaxStepWhen),
 		ext.Strings(ext.StringsVersion(stringsVersion), ext.StringsMaxPrecision(maxPrecision)),
-		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(), cel.ValidateRegexProgramSizeLimit(maxPattern)),
+		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals()),
 	)
 	if err != nil {
 		return nil, err
@@ -50,7 +53,7 @@ func NewEnv() (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := base.Extend(bounded...)
+	env, err := base.Extend(append(bounded, utcTimestamps())...)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +79,8 @@ func (e *Env) compile(source string) (*program, error) {
 	case trimmed == "":
 		return nil, errors.New("is empty: write a CEL expression, such as steps.test.output.passed == true")
 	}
-	if e.left -= len(trimmed); e.left < 0 {
-		return nil, fmt.Errorf("is more than there may be: the expressions of a plan have at most %d bytes together", MaxText)
+	if e.left -= max(len(trimmed), MinText); e.left < 0 {
+		return nil, fmt.Errorf("is more than there may be: the expressions of a plan have at most %d bytes together, each at least %d", MaxText, MinText)
 	}
 	parsed, issues := e.cel.Parse(trimmed)
 	if err := complaint(issues); err != nil {

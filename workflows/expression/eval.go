@@ -2,37 +2,32 @@ package expression
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/interpreter"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
 // eval answers the value of an expression and takes what it cost from the budget; the error says in words why there is none.
 func (p *program) eval(s *scope, b *Budget) (ref.Val, error) {
+	if b.spent() {
+		return nil, b.costly()
+	}
+	s.budget = b
 	value, details, err := p.run.Eval(s)
+	if units := details.ActualCost(); units != nil && !b.spend(*units) {
+		return nil, b.costly()
+	}
 	if err != nil {
 		return nil, valueless(err)
-	}
-	if units := details.ActualCost(); units != nil && !b.spend(*units) {
-		return nil, errCostly()
 	}
 	return value, nil
 }
 
-func errCostly() error {
-	return fmt.Errorf("the expressions cost more than %d units together: compute less, or leave it to the step's agent", MaxCost)
-}
-
 // valueless says why an expression has no value.
 func valueless(err error) error {
-	if cancelled, ok := errors.AsType[interpreter.EvalCancelledError](err); ok && cancelled.Cause == interpreter.CostLimitExceeded {
-		return errCostly()
-	}
 	message := strings.Join(strings.Fields(sdk.Cut(err.Error(), maxComplaint)), " ")
 	switch {
 	case strings.HasPrefix(message, "internal error"):

@@ -5,6 +5,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/functions"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 )
@@ -26,15 +27,15 @@ func boundedFunctions(env *cel.Env) ([]cel.EnvOption, error) {
 		for _, b := range bindings {
 			own[b.Operator] = b
 		}
-		var overloads []cel.FunctionOpt
+		var all []cel.FunctionOpt
 		for _, o := range declared.OverloadDecls() {
 			if own[o.ID()] == nil {
 				return nil, fmt.Errorf("%s of the strings extension has nothing that computes it", o.ID())
 			}
 			bound := cel.FunctionBinding(bounded(name, own[o.ID()]))
-			overloads = append(overloads, cel.MemberOverload(o.ID(), o.ArgTypes(), o.ResultType(), bound))
+			all = append(all, cel.MemberOverload(o.ID(), o.ArgTypes(), o.ResultType(), bound))
 		}
-		options = append(options, cel.Function(name, overloads...))
+		options = append(options, cel.Function(name, all...))
 	}
 	return options, nil
 }
@@ -55,4 +56,17 @@ func bounded(name string, own *functions.Overload) functions.FunctionOp {
 			return types.NewErr("no such overload: %s", name)
 		}
 	}
+}
+
+// utcTimestamps has timestamp read a text as a time in UTC, whatever offset is written there: it may else take on the zone of the machine,
+// which changes its offset in summer.
+func utcTimestamps() cel.EnvOption {
+	return cel.Function(overloads.TypeConvertTimestamp, cel.Overload(overloads.StringToTimestamp, []*cel.Type{cel.StringType}, cel.TimestampType,
+		cel.UnaryBinding(func(text ref.Val) ref.Val {
+			value := text.ConvertToType(types.TimestampType)
+			if t, ok := value.(types.Timestamp); ok {
+				return types.Timestamp{Time: t.UTC()}
+			}
+			return value
+		})))
 }

@@ -31,8 +31,8 @@ func FuzzCondition(f *testing.F) {
 		if errA != nil {
 			return
 		}
-		okA, errA := a.Eval(values(), expression.NewBudget())
-		okB, errB := b.Eval(values(), expression.NewBudget())
+		okA, errA := a.Eval(values(), expression.NewBudget(expression.NewPurse()))
+		okB, errB := b.Eval(values(), expression.NewBudget(expression.NewPurse()))
 		if okA != okB || failure(t, errA) != failure(t, errB) {
 			t.Errorf("%q is %v (%v), and %v (%v)", source, okA, errA, okB, errB)
 		}
@@ -54,8 +54,8 @@ func FuzzTemplate(f *testing.F) {
 		if len(faults) > 0 {
 			return
 		}
-		first, err := template.Eval(values(), expression.NewBudget())
-		second, again := template.Eval(values(), expression.NewBudget())
+		first, err := template.Eval(values(), expression.NewBudget(expression.NewPurse()))
+		second, again := template.Eval(values(), expression.NewBudget(expression.NewPurse()))
 		if failure(t, err) != failure(t, again) || !bytes.Equal(first, second) {
 			t.Fatalf("%q makes %q (%v), and %q (%v)", raw, first, err, second, again)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 )
 
@@ -26,15 +27,19 @@ type reads struct {
 	inputs   []string // that it reads without asking whether they are there
 }
 
-// add brings two together.
+// add adds those of another expression; what comes of that is not in order.
 func (r *reads) add(other reads) {
-	r.steps, r.statuses, r.inputs = united(r.steps, other.steps), united(r.statuses, other.statuses), united(r.inputs, other.inputs)
+	r.steps, r.statuses, r.inputs = append(r.steps, other.steps...), append(r.statuses, other.statuses...), append(r.inputs, other.inputs...)
 }
 
-func united(a, b []string) []string {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
+// inOrder answers them sorted, and each once.
+func (r reads) inOrder() reads {
+	return reads{steps: ordered(r.steps), statuses: ordered(r.statuses), inputs: ordered(r.inputs)}
+}
+
+func ordered(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // readsOf answers what an expression reads, or why that can not be told: the order of the steps is made from it, so steps has to be
@@ -46,9 +51,7 @@ func readsOf(root ast.Expr) (reads, error) {
 		return reads{}, errors.New(strings.Join(slices.Compact(r.wrong), "; "))
 	}
 	r.inputs = slices.DeleteFunc(r.inputs, func(name string) bool { return slices.Contains(r.asked, name) })
-	found := reads{}
-	found.add(r.reads)
-	return found, nil
+	return r.inOrder(), nil
 }
 
 type reader struct {
@@ -82,6 +85,7 @@ func (r *reader) expr(e ast.Expr) {
 		r.refuse("makes a message of type %s: write an object, such as {\"name\": 1}", e.AsStruct().TypeName())
 	case ast.ComprehensionKind:
 		r.comprehension(e.AsComprehension())
+	default: // a literal reads nothing
 	}
 }
 
@@ -133,6 +137,13 @@ func (r *reader) call(c ast.CallExpr) {
 			r.refuse(`asks %s for a zone by name, which changes with the machine: write its offset, such as "+02:00"`, c.FunctionName())
 		}
 	}
+	if c.FunctionName() == overloads.Matches && len(args) > 0 {
+		if pattern, ok := literal(args[len(args)-1]); ok {
+			if _, err := measure(pattern); err != nil {
+				r.refuse("has %v", err)
+			}
+		}
+	}
 	if c.IsMemberFunction() {
 		r.expr(c.Target())
 	}
@@ -149,6 +160,7 @@ func step(e ast.Expr) (id string, ok bool) {
 		if args := e.AsCall().Args(); e.AsCall().FunctionName() == operators.Index && len(args) == 2 && variable(args[0], namedSteps) {
 			return literal(args[1])
 		}
+	default: // nothing else is one
 	}
 	return "", false
 }

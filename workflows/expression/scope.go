@@ -5,6 +5,7 @@ import (
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
 	"cel.dev/cel-go/interpreter"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -13,32 +14,37 @@ import (
 // scope is what the expressions of one evaluation see: inputs and steps. What they do not read is not parsed.
 type scope struct {
 	inputs, steps *object
+	budget        *Budget // pays for what is read
 }
 
 func newScope(v Values) *scope {
 	s := &scope{
-		inputs: &object{fields: map[string]ref.Val{}, names: sortedNames(v.Inputs)},
-		steps:  &object{fields: map[string]ref.Val{}, names: sortedNames(v.Steps)},
+		inputs: &object{fields: map[string]ref.Val{}},
+		steps:  &object{fields: map[string]ref.Val{}, order: func() traits.Lister { return sortedNames(v.Steps) }},
+	}
+	s.inputs.order = func() traits.Lister {
+		s.budget.spend(uint64(len(v.Inputs)))
+		return sortedNames(v.Inputs)
 	}
 	s.inputs.load = func(name string) (ref.Val, bool) {
 		raw, found := v.Inputs[name]
 		if !found {
 			return nil, false
 		}
-		return read(raw, "the input "+sdk.Cut(name, sdk.MaxMetadataKey))
+		return s.read(raw, "the input "+sdk.Cut(name, sdk.MaxMetadataKey))
 	}
 	s.steps.load = func(id string) (ref.Val, bool) {
 		result, found := v.Steps[id]
 		if !found {
 			return nil, false
 		}
-		return result.object(id), true
+		return s.result(id, result), true
 	}
 	return s
 }
 
-// object is the result as expressions see it.
-func (r Result) object(id string) *object {
+// result is a result as expressions see it.
+func (s *scope) result(id string, r Result) *object {
 	return &object{
 		fields: map[string]ref.Val{namedStatus: types.String(r.Status)},
 		names:  list([]ref.Val{types.String(namedOutput), types.String(namedStatus)}),
@@ -46,13 +52,16 @@ func (r Result) object(id string) *object {
 			if name != namedOutput {
 				return nil, false
 			}
-			return read(r.Output, "the output of step "+id)
+			return s.read(r.Output, "the output of step "+id)
 		},
 	}
 }
 
-// read answers a value, or an error value that is not found.
-func read(raw json.RawMessage, what string) (ref.Val, bool) {
+// read answers a value, or an error value that is not found, and has it paid for first.
+func (s *scope) read(raw json.RawMessage, what string) (ref.Val, bool) {
+	if !s.budget.spend(jsonCost(raw)) {
+		return types.WrapErr(s.budget.costly()), false
+	}
 	value, err := decode(raw)
 	if err != nil {
 		return types.NewErr("%s can not be read: %v", what, err), false

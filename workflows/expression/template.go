@@ -48,6 +48,7 @@ func (e *Env) Template(path string, raw json.RawMessage) (*Template, []sdk.Fault
 	w := walker{env: e, raw: raw, made: &Template{}}
 	w.value(path, 0)
 	w.made.parts = append(w.made.parts, part{raw: raw[w.from:]})
+	w.made.reads = w.made.reads.inOrder()
 	return w.made, w.faults
 }
 
@@ -74,6 +75,7 @@ func (t *Template) Uses() []Used {
 				r.add(piece.program.reads)
 			}
 		}
+		r = r.inOrder()
 		used = append(used, Used{Path: p.text.path, Steps: r.steps, Inputs: r.inputs})
 	}
 	return used
@@ -83,21 +85,26 @@ func (t *Template) Uses() []Used {
 // when the JSON is larger than the budget has room for.
 func (t *Template) Eval(v Values, b *Budget) (json.RawMessage, error) {
 	e := &encoder{limit: b.bytes}
-	s := newScope(v)
+	s := v.read()
 	for _, p := range t.parts {
 		e.out = append(e.out, p.raw...)
 		if p.text == nil {
 			continue
 		}
-		if err := p.text.write(e, s, b, p.depth); err != nil && !errors.Is(err, errLarge) {
-			return nil, sdk.Errorf(sdk.CodeExpressionFailed, "%s has no value: %v", p.text.path, err)
+		from := len(e.out)
+		err := p.text.write(e, s, b, p.depth)
+		if unpaid := b.pay(e.out[from:]); err == nil && !e.full() {
+			err = unpaid
 		}
-		if e.full() {
-			break
+		switch {
+		case errors.Is(err, errLarge), err == nil && e.full():
+			return nil, b.tooLarge()
+		case err != nil:
+			return nil, sdk.Errorf(sdk.CodeExpressionFailed, "%s has no value: %v", p.text.path, err)
 		}
 	}
 	if e.full() {
-		return nil, sdk.Errorf(sdk.CodePayloadTooLarge, "the expressions make more than %d bytes of JSON; hand over less, or where it is to be found", b.limit)
+		return nil, b.tooLarge()
 	}
 	b.bytes -= len(e.out)
 	return slices.Clip(e.out), nil
@@ -114,6 +121,9 @@ func (t *phrase) write(e *encoder, s *scope, b *Budget, depth int) error {
 	}
 	e.out = append(e.out, '"')
 	for _, piece := range t.pieces {
+		if e.full() {
+			return errLarge
+		}
 		if piece.program == nil {
 			e.words(piece.words)
 			continue
@@ -122,7 +132,7 @@ func (t *phrase) write(e *encoder, s *scope, b *Budget, depth int) error {
 		if err != nil {
 			return fmt.Errorf("${{ %s }}: %w", sdk.Cut(piece.program.source, maxQuoted), err)
 		}
-		words, err := inText(value, e.limit)
+		words, err := inText(value, e.limit-len(e.out), b)
 		if err != nil {
 			return err
 		}
@@ -136,13 +146,18 @@ func (t *phrase) write(e *encoder, s *scope, b *Budget, depth int) error {
 const maxQuoted = 80
 
 // inText is a value within other words: a text as it is, anything else as JSON.
-func inText(value ref.Val, limit int) (string, error) {
+func inText(value ref.Val, limit int, b *Budget) (string, error) {
 	if words, ok := wordsOf(value); ok {
 		return words, nil
 	}
 	e := &encoder{limit: limit}
-	if err := e.value(value, 0); err != nil {
+	err := e.value(value, 0)
+	unpaid := b.pay(e.out)
+	switch {
+	case err != nil:
 		return "", err
+	case e.full():
+		return "", errLarge
 	}
-	return string(e.out), nil
+	return string(e.out), unpaid
 }

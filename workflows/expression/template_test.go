@@ -2,6 +2,7 @@ package expression_test
 
 import (
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -57,8 +58,11 @@ func TestTemplates(t *testing.T) {
 		`"${{ {'a': [1.0 / 0.0]} }}"`:                                                "expression_failed: $.in has no value: a number that is not finite is no JSON",
 		`"${{ {1: 2} }}"`:                                                            "expression_failed: $.in has no value: an object with a name of type int is no JSON: write it as a text",
 		`"${{ type(1) }}"`:                                                           "expression_failed: $.in has no value: a value of type type is no JSON",
-		`"${{ inputs.long }}${{ inputs.long.replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa') }}"`: "payload_too_large: the expressions make more than 524288 bytes of JSON; hand over less, or where it is to be found",
-		`"${{ ` + doubled(30) + ` }}"`: "payload_too_large: the expressions make more than 524288 bytes of JSON; hand over less, or where it is to be found",
+		`"${{ inputs.long }}${{ inputs.long.replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa') }}"`:                           tooLarge,
+		`"a list: ${{ ` + doubled(30) + ` }}"`:                                                                            tooLarge,
+		`"${{ [inputs.long.replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')] }}!"`:                                         tooLarge,
+		`["x ${{ {'a': [inputs.long.replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')]} }}", 1]`:                            tooLarge,
+		`"${{ ` + doubled(30) + ` }}"`:                                                                                    tooLarge,
 		`[[[[[[[[[[[[[[[[[[[["${{ ` + strings.Repeat("dyn([", 45) + strings.Repeat("])", 45) + ` }}"]]]]]]]]]]]]]]]]]]]]`: "expression_failed: $.in" + strings.Repeat("[0]", 20) + " has no value: it nests deeper than 64",
 	} {
 		template, faults := env.Template("$.in", json.RawMessage(source))
@@ -66,7 +70,7 @@ func TestTemplates(t *testing.T) {
 			t.Errorf("%s: %v", source, faults)
 			continue
 		}
-		out, err := template.Eval(values(), expression.NewBudget())
+		out, err := template.Eval(values(), expression.NewBudget(expression.NewPurse()))
 		got := string(out)
 		if err != nil {
 			got = failure(t, err)
@@ -82,6 +86,28 @@ func TestTemplates(t *testing.T) {
 // doubled is an expression of a list that holds another one twice, which holds another one twice, and so on.
 func doubled(times int) string {
 	return "[dyn([1])]" + strings.Repeat(".map(l, dyn([l, l]))", times)
+}
+
+const tooLarge = "payload_too_large: the expressions make more than 524288 bytes of JSON; hand over less, or where it is to be found"
+
+// TestTooLargeTakesNoMemory: once a text is larger than it may be, what else is in it is not looked at.
+func TestTooLargeTakesNoMemory(t *testing.T) {
+	v := values()
+	v.Inputs["text"] = json.RawMessage(`"` + strings.Repeat("a", 400<<10) + `"`)
+	template, faults := newEnv(t).Template("$.in", json.RawMessage(`"${{ inputs.text }}${{ inputs.text }}`+strings.Repeat("${{1}} ", 500)+`"`))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := template.Eval(v, expression.NewBudget(expression.NewPurse()))
+	runtime.ReadMemStats(&after)
+	if failure(t, err) != tooLarge {
+		t.Error(err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 16<<20 {
+		t.Errorf("it took %d MiB", took>>20)
+	}
 }
 
 func nestedLists(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
@@ -144,7 +170,7 @@ func TestBudgetIsShared(t *testing.T) {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	budget := expression.NewBudget()
+	budget := expression.NewBudget(expression.NewPurse())
 	for i := range 100 {
 		if _, err := half.Eval(values(), budget); err != nil {
 			if want := "expression_failed: $.in has no value: " + costly; failure(t, err) != want {
@@ -163,7 +189,7 @@ func TestBudgetIsShared(t *testing.T) {
 			t.Errorf("%d: %v, want %q", i, err, want)
 		}
 	}
-	if _, err := room.Eval(values(), expression.NewBudget()); err != nil {
+	if _, err := room.Eval(values(), expression.NewBudget(expression.NewPurse())); err != nil {
 		t.Error(err)
 	}
 	if expression.MaxCost != 200_000 || sdk.MaxInput != 512<<10 {

@@ -61,7 +61,7 @@ func valueOf(tree any) (ref.Val, error) {
 			}
 			o.fields[name] = value
 		}
-		return o.sorted(), nil
+		return o, nil
 	default:
 		return nil, fmt.Errorf("%T is no JSON", tree)
 	}
@@ -90,16 +90,23 @@ func list(values []ref.Val) traits.Lister {
 // object is a JSON object, gone through in the order of its names.
 type object struct {
 	fields map[string]ref.Val
-	names  traits.Lister
+	names  traits.Lister                     // sorted; nil: nobody has asked for them yet
+	order  func() traits.Lister              // makes them; nil: of fields
 	load   func(name string) (ref.Val, bool) // answers a field when it is first asked for; nil: all are there
 }
 
 func newObject(size int) *object { return &object{fields: make(map[string]ref.Val, size)} }
 
-// sorted is the object when it has all its fields.
-func (o *object) sorted() *object {
-	o.names = sortedNames(o.fields)
-	return o
+// inOrder are its names, sorted when they are first asked for.
+func (o *object) inOrder() traits.Lister {
+	switch {
+	case o.names != nil:
+	case o.order != nil:
+		o.names = o.order()
+	default:
+		o.names = sortedNames(o.fields)
+	}
+	return o.names
 }
 
 // sortedNames are the names of a map, sorted.
@@ -127,14 +134,12 @@ func (o *object) Find(key ref.Val) (ref.Val, bool) {
 		return types.NewErr("a name of %d bytes can not be looked up: the largest has %d", len(name), maxName), false
 	}
 	value, found := o.fields[string(name)]
-	if found || o.load == nil {
-		return value, found
+	if !found && o.load != nil {
+		if value, found = o.load(string(name)); value != nil {
+			o.fields[string(name)] = value // an error too: nobody pays for it again
+		}
 	}
-	value, found = o.load(string(name))
-	if found {
-		o.fields[string(name)] = value
-	}
-	return value, found
+	return value, found && !types.IsError(value)
 }
 
 // Get implements [traits.Indexer].
@@ -156,10 +161,10 @@ func (o *object) Contains(key ref.Val) ref.Val {
 }
 
 // Iterator implements [traits.Iterable].
-func (o *object) Iterator() traits.Iterator { return o.names.Iterator() }
+func (o *object) Iterator() traits.Iterator { return o.inOrder().Iterator() }
 
 // Size implements [traits.Sizer].
-func (o *object) Size() ref.Val { return o.names.Size() }
+func (o *object) Size() ref.Val { return o.inOrder().Size() }
 
 // Equal implements [ref.Val].
 func (o *object) Equal(other ref.Val) ref.Val { return equalValues(o, other) }

@@ -1,8 +1,6 @@
 package expression
 
 import (
-	"regexp"
-
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
@@ -157,33 +155,4 @@ func add(m *meter, left, right ref.Val) ref.Val {
 func size(l traits.Lister) uint64 {
 	n, _ := l.Size().(types.Int)
 	return uint64(max(n, 0))
-}
-
-// matches is CEL's matches. It costs ten units for every instruction of the pattern, and one for every instruction again for every twenty
-// bytes of text.
-func matches(m *meter, left, right ref.Val) ref.Val {
-	value, isText := left.(types.String)
-	pattern, isPattern := right.(types.String)
-	if !isText || !isPattern {
-		return types.MaybeNoSuchOverloadErr(left)
-	}
-	if len(pattern) > maxPattern*textUnit {
-		return types.NewErr("a pattern of %d bytes is too large: the largest has %d", len(pattern), maxPattern*textUnit)
-	}
-	instructions, err := types.RegexProgramSize(string(pattern))
-	if err != nil {
-		return types.WrapErr(err)
-	}
-	if instructions > maxPattern {
-		return types.NewErr("a pattern of %d instructions is too large: the largest has %d", instructions, maxPattern)
-	}
-	steps := uint64(instructions)
-	if !m.take(1 + 10*steps + text(pattern) + text(value)*steps/(2*textUnit)) {
-		return types.False
-	}
-	compiled, err := regexp.Compile(string(pattern))
-	if err != nil {
-		return types.WrapErr(err)
-	}
-	return types.Bool(compiled.MatchString(string(value)))
 }
