@@ -213,7 +213,7 @@ func TestExplain(t *testing.T) {
 		t.Error(diff)
 	}
 	other := errors.New("other")
-	if f.Explain(other) != other || f.Explain(nil) != nil {
+	if !errors.Is(f.Explain(other), other) || f.Explain(nil) != nil {
 		t.Error("another error did not stay as it is")
 	}
 }

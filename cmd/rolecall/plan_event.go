@@ -14,7 +14,7 @@ func planSummary(e *sdk.Event) (text string, ok bool) {
 	switch e.Type {
 	case sdk.EventPlanCreated:
 		return said(e, func(d sdk.PlanCreated) string {
-			steps := counted(d.Steps, "step")
+			steps := countedSteps(d.Steps)
 			if d.Steps == 0 {
 				steps = "steps to be planned"
 			}
@@ -25,7 +25,7 @@ func planSummary(e *sdk.Event) (text string, ok bool) {
 			if d.StepsOmitted {
 				return "its steps begin"
 			}
-			return counted(len(d.Steps), "step")
+			return countedSteps(len(d.Steps))
 		})
 	case sdk.EventPlanStep:
 		return said(e, stepSummary)
