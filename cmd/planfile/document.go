@@ -1,14 +1,15 @@
 package planfile
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -32,26 +33,18 @@ func (d *document) fault(path, format string, args ...any) {
 	}
 }
 
-// read answers the value of the file: nil, bool, string, a number, []any or map[string]any.
+// read answers the value of the file: nil, bool, string, json.Number, []any or map[string]any.
 func (d *document) read(raw []byte) (any, error) {
-	isJSON := json.Valid(raw)
-	if isJSON {
+	if json.Valid(raw) {
 		if e, ok := errors.AsType[*sdk.Error](sdk.CheckJSON(raw, sdk.MaxBody)); ok {
 			return nil, sdk.Errorf(e.Code, "%s: %s", d.name, e.Message)
 		}
-	} else if open := nesting(raw); open > sdk.MaxBody/64 {
+		return d.json(raw)
+	}
+	if open := nesting(raw); open > sdk.MaxBody/64 {
 		return nil, sdk.Errorf(sdk.CodeInvalidInput, "%s holds no plan: it opens %d brackets", d.name, open)
 	}
-	tree, err := d.yaml(raw)
-	if !isJSON {
-		return tree, err
-	}
-	if err != nil { // JSON that YAML does not know; its faults have no lines
-		d.faults, d.places = nil, map[string]place{}
-	}
-	in := json.NewDecoder(bytes.NewReader(raw))
-	in.UseNumber()
-	return tree, in.Decode(&tree)
+	return d.yaml(raw)
 }
 
 // nesting is how many brackets are open at most, whatever they mean.
@@ -116,10 +109,13 @@ func (d *document) value(path string, node ast.Node, depth int) any {
 	case *ast.BoolNode:
 		return n.Value
 	case *ast.IntegerNode:
-		return n.Value
+		return d.number(path, n.Token.Value)
 	case *ast.FloatNode:
-		return n.Value
+		return d.number(path, n.Token.Value)
 	case *ast.StringNode:
+		if n.Token.Type == token.StringType && numeric.MatchString(n.Value) {
+			return d.number(path, n.Value)
+		}
 		return n.Value
 	case *ast.LiteralNode:
 		return n.Value.Value
@@ -145,6 +141,18 @@ func (d *document) value(path string, node ast.Node, depth int) any {
 		d.fault(path, "is nothing that a plan can hold")
 	}
 	return nil
+}
+
+// numeric is a text without quotes that some readers of YAML take for a number.
+var numeric = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
+
+// number is a number as it is written, which has to be as in JSON: what else YAML takes for one, and which, differs from reader to reader.
+func (d *document) number(path, written string) any {
+	if !json.Valid([]byte(written)) {
+		d.fault(path, "is %s, which is no number in JSON: write it as one, or quote it", written)
+		return nil
+	}
+	return json.Number(written)
 }
 
 func (d *document) object(path string, entries []*ast.MappingValueNode, depth int) map[string]any {

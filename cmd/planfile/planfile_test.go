@@ -44,7 +44,7 @@ const wholeJSON = `{
 	"onFailure": "continue",
 	"steps": [
 		{"id": "write", "type": "code.write", "title": "Write\tit", "description": "Two\nlines\n",
-		 "input": ["${{ inputs.language }}", {"deep": [1, -2, 1500, "<b>"]}],
+		 "input": ["${{ inputs.language }}", {"deep": [1, -2, 1.5e3, "<b>"]}],
 		 "retry": {"maxAttempts": 2, "backoffCoefficient": 1}, "timeouts": {"queueMs": 90000}, "fallback": [{"role": "debugger"}]},
 		{"id": "review", "type": "code.review", "title": "\ud83d\ude42 Review", "needs": ["write"], "when": "steps.write.output.n > 1",
 		 "gate": {"rework": "write", "maxReworks": 0}}
@@ -62,7 +62,7 @@ func TestRead(t *testing.T) {
 		},
 		Steps: []sdk.PlanStep{
 			{
-				ID: "write", Type: "code.write", Title: "Write\tit", Description: "Two\nlines\n", Input: raw(`["${{ inputs.language }}",{"deep":[1,-2,1500,"<b>"]}]`),
+				ID: "write", Type: "code.write", Title: "Write\tit", Description: "Two\nlines\n", Input: raw(`["${{ inputs.language }}",{"deep":[1,-2,1.5e3,"<b>"]}]`),
 				Retry: &sdk.Retry{MaxAttempts: 2, BackoffCoefficient: 1}, Timeouts: &sdk.Timeouts{QueueMs: 90000}, Fallback: []sdk.Stage{{Role: "debugger"}},
 			},
 			{
@@ -80,6 +80,21 @@ func TestRead(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, f.Request); diff != "" {
 			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// TestNumbers: a number is as it is written, and a text in quotes is none.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	const list = `[0, -0, 7, -7.50, 1e3, -1E+3, 99999999999999999999, 0.10, "1e3", "7"]`
+	for _, text := range []string{"title: t\ngoal: g\ninputs: {n: " + list + "}\n", `{"title": "t", "goal": "g", "inputs": {"n": ` + list + `}}`} {
+		f, err := planfile.Read("p", strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(f.Request.Inputs["n"]); got != strings.ReplaceAll(list, " ", "") {
+			t.Error(got)
 		}
 	}
 }
@@ -113,15 +128,26 @@ func TestFaults(t *testing.T) {
 				"$.title must be a text; put it in quotes (p:1:1)",
 			},
 		},
-		"in JSON":              {"{\"title\": 1,\n \"steps\": [{\"nope\": 2}]}", []string{"$.steps[0].nope is no field of it; there are id, type", "$.title must be a text; put it in quotes (p:1:2)"}},
-		"not an object":        {"[1]", []string{"$ must be an object"}},
-		"only words":           {"hello", []string{"$ must be an object"}},
-		"nothing":              {"\n\n", []string{"p is empty"}},
-		"only a comment":       {"# soon\n", []string{"p is empty"}},
-		"two":                  {ok + "---\n" + ok, []string{"p holds more than one document"}},
-		"no YAML":              {"title: t\n  goal: g\n", []string{"p:1:8: mapping value is not allowed"}},
-		"a name twice":         {ok + "title: u\n", []string{`p:4:1: mapping key "title" already defined at [1:1]`}},
-		"an open bracket":      {"title: [\n", []string{"p:1:8: "}},
+		"in JSON":         {"{\"title\": 1,\n \"steps\": [{\"nope\": 2}]}", []string{"$.steps[0].nope is no field of it; there are id, type", "$.title must be a text; put it in quotes (p:1:2)"}},
+		"not an object":   {"[1]", []string{"$ must be an object"}},
+		"only words":      {"hello", []string{"$ must be an object"}},
+		"nothing":         {"\n\n", []string{"p is empty"}},
+		"only a comment":  {"# soon\n", []string{"p is empty"}},
+		"two":             {ok + "---\n" + ok, []string{"p holds more than one document"}},
+		"no YAML":         {"title: t\n  goal: g\n", []string{"p:1:8: mapping value is not allowed"}},
+		"a name twice":    {ok + "title: u\n", []string{`p:4:1: mapping key "title" already defined at [1:1]`}},
+		"an open bracket": {"title: [\n", []string{"p:1:8: "}},
+		"a name twice in JSON": {
+			"{\"title\": \"é\", \"inputs\": {\"n\": 1, \"\\u006e\": 2}, \"maxSteps\": 0.5,\n \"steps\": [1, {\"id\": [],\n\t\"id\": 2}], \"title\": \"\\ud83d\\ude42\"}",
+			[]string{"$.inputs.n is there twice (p:1:35)", "$.steps[1].id is there twice (p:3:2)", "$.title is there twice (p:3:13)"},
+		},
+		"numbers that JSON does not have": {
+			ok + "inputs: {a: 010, b: 0x1F, c: 1_000, d: 08, e: +1, f: .5, g: 1., h: 0b1, i: 0o7, j: -08, k: '010', l: 1.2.3, m: 2026-01-02}\n",
+			[]string{
+				"$.inputs.a is 010, which is no number in JSON: write it as one, or quote it (p:4:10)", "$.inputs.b is 0x1F, which", "$.inputs.c is 1_000, which", "$.inputs.d is 08, which",
+				"$.inputs.e is +1, which", "$.inputs.f is .5, which", "$.inputs.g is 1., which", "$.inputs.h is 0b1, which", "$.inputs.i is 0o7, which", "$.inputs.j is -08, which",
+			},
+		},
 		"aliases":              {"title: &t x\ngoal: *t\n", []string{"$.title is an anchor or an alias, which", "$.goal is an anchor or an alias, which"}},
 		"a tag":                {"title: !!str 5\n", []string{"$.title has a tag, which"}},
 		"a number that is not": {ok + "inputs: {a: .nan, b: -.inf}\n", []string{"$.inputs.a is a number that JSON does not have (p:4:10)", "$.inputs.b is a number that JSON does not have (p:4:19)"}},
@@ -187,7 +213,7 @@ func TestExplain(t *testing.T) {
 		t.Error(diff)
 	}
 	other := errors.New("other")
-	if f.Explain(other) != other || f.Explain(nil) != nil {
+	if !errors.Is(f.Explain(other), other) || f.Explain(nil) != nil {
 		t.Error("another error did not stay as it is")
 	}
 }

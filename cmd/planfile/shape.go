@@ -88,18 +88,6 @@ func (d *document) fields(path string, object map[string]any, t reflect.Type) {
 
 // number reports whether a value is a number of a type.
 func number(v any, t reflect.Type) bool {
-	if t.Kind() == reflect.Float64 {
-		switch v.(type) {
-		case int64, uint64, float64, json.Number:
-			return true
-		}
-		return false
-	}
-	into := reflect.New(t).Interface()
-	switch v.(type) {
-	case int64, uint64, json.Number:
-		raw, err := json.Marshal(v)
-		return err == nil && json.Unmarshal(raw, into) == nil
-	}
-	return false
+	n, ok := v.(json.Number)
+	return ok && json.Unmarshal([]byte(n), reflect.New(t).Interface()) == nil
 }

@@ -64,7 +64,7 @@ func planTable(p *sdk.Plan, saying map[string]string, now time.Time, room int) [
 		lines = append(lines, "  "+l)
 	}
 	if left > 0 {
-		lines = append(lines, fmt.Sprintf("  and %s more", counted(left, "step")))
+		lines = append(lines, fmt.Sprintf("  and %s more", countedSteps(left)))
 	}
 	return lines
 }

@@ -14,7 +14,7 @@ func planSummary(e *sdk.Event) (text string, ok bool) {
 	switch e.Type {
 	case sdk.EventPlanCreated:
 		return said(e, func(d sdk.PlanCreated) string {
-			steps := counted(d.Steps, "step")
+			steps := countedSteps(d.Steps)
 			if d.Steps == 0 {
 				steps = "steps to be planned"
 			}
@@ -25,7 +25,7 @@ func planSummary(e *sdk.Event) (text string, ok bool) {
 			if d.StepsOmitted {
 				return "its steps begin"
 			}
-			return counted(len(d.Steps), "step")
+			return countedSteps(len(d.Steps))
 		})
 	case sdk.EventPlanStep:
 		return said(e, stepSummary)
@@ -70,8 +70,10 @@ func planEndedSummary(d sdk.PlanEnded) string {
 	return fmt.Sprintf("after %s, steps: %s%s", span(time.Duration(d.DurationMs)*time.Millisecond), steps, why(d.Error))
 }
 
-// planLine is what a line tells of an event of a plan or of one of its tasks; "" is nothing. step is the step of the task.
+// planLine is what a line tells of an event of a plan or of one of its tasks; "" is nothing. step is the step of the task; "" where that is
+// not known.
 func planLine(e *sdk.Event, step string) string {
+	step = cmp.Or(step, "task "+e.Task)
 	switch e.Type {
 	case sdk.EventPlanStep:
 		if d, ok := dataOf[sdk.PlanStepped](e); ok {

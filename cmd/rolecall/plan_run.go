@@ -18,10 +18,10 @@ func planRunCommand(c *console) *cobra.Command {
 		Short: "Run the plan in a file of YAML or JSON",
 		Long: `Run the plan in a file of YAML or JSON, or on standard input. Without --wait it answers at once with the plan's id.
 
-The file is read strictly: a field that no plan has is refused, and so are a value of another type, YAML's aliases and its tags; every fault
-is told with its line and column. With --wait or --follow the exit code says how the plan ended: 0 completed, 1 failed or cancelled, 4 not
-ended after --wait-timeout. On a terminal its steps are drawn as a table that follows what happens; --follow prints lines where there is
-none. Ctrl-C ends the waiting, never the plan.`,
+The file is read strictly: a field that no plan has is refused, and so are a value of another type, a number that JSON does not have, such as
+010 or 0x1F, a name twice, YAML's aliases and its tags; every fault is told with its line and column. With --wait or --follow the exit code
+says how the plan ended: 0 completed, 1 failed or cancelled, 4 not ended after --wait-timeout. On a terminal its steps are drawn as a table
+that follows what happens; --follow prints lines where there is none. Ctrl-C ends the waiting, never the plan.`,
 		Example: `  rolecall plan run plan.yaml --follow
   rolecall plan run review.yaml --input branch=main --input-json limits='{"minutes": 10}' --wait --json
   jq '.title = "Again"' plan.json | rolecall plan run -`,
@@ -81,10 +81,14 @@ func (w *planWaiting) wait(ctx context.Context, c *console, client *sdk.Client, 
 	}
 	defer cancel()
 	if w.follow || c.width() > 0 && !c.json {
-		s := newPlanScreen(c, plan)
-		if err := s.watch(bounded, client, w.opts...); err != nil {
+		s := newPlanScreen(c, plan, len(w.opts) > 0)
+		switch err := s.watch(bounded, client, w.opts...); {
+		case err == nil:
+		case w.follow || bounded.Err() != nil:
 			s.goOn()
 			return nil, w.stopped(ctx, c, plan.ID, err)
+		default: // its end can be waited for all the same
+			c.note("rolecall: %s; waiting for the end of plan %s without showing its steps", printable(err.Error(), false), plan.ID)
 		}
 	}
 	done, err := client.WaitForPlan(bounded, plan.ID)
@@ -107,6 +111,7 @@ func (w *planWaiting) stopped(ctx context.Context, c *console, id string, err er
 		}
 		return &exitError{code: exitTimedOut, err: text}
 	default:
+		c.note("Stopped waiting. Look at the plan with: rolecall plan get %s", printable(id, false))
 		return err
 	}
 }

@@ -22,12 +22,19 @@ type planScreen struct {
 	drawn  int               // lines of the table on the terminal
 }
 
-// newPlanScreen begins with the plan's steps as they were before anything happened: the events tell it all again.
-func newPlanScreen(c *console, plan *sdk.Plan) *planScreen {
+// newPlanScreen begins with the plan's steps as they were before anything happened, for events that tell it all again; or, where the events
+// are those that come later, as they stand.
+func newPlanScreen(c *console, plan *sdk.Plan, later bool) *planScreen {
 	s := &planScreen{console: c, plan: *plan, steps: map[string]string{}, saying: map[string]string{}}
 	s.plan.Status, s.plan.CompletedAt, s.plan.Steps = sdk.StatusRunning, nil, nil
 	for _, step := range plan.Steps {
-		s.plan.Steps = append(s.plan.Steps, sdk.Step{ID: step.ID, Type: step.Type, Role: step.Role, Title: step.Title, Needs: step.Needs, Status: sdk.StepPending})
+		if later && step.TaskID != "" {
+			s.steps[step.TaskID] = step.ID
+		}
+		if !later {
+			step = sdk.Step{ID: step.ID, Type: step.Type, Role: step.Role, Title: step.Title, Needs: step.Needs, Status: sdk.StepPending}
+		}
+		s.plan.Steps = append(s.plan.Steps, step)
 	}
 	return s
 }
@@ -133,8 +140,9 @@ func (s *planScreen) apply(e *sdk.Event) {
 // step brings a step to where its event left it.
 func (s *planScreen) step(d sdk.PlanStepped, at time.Time) {
 	step := s.plan.Step(d.Step)
-	if step == nil {
-		return
+	if step == nil { // of a coordinator's steps, which were too many for plan.started
+		s.plan.Steps = append(s.plan.Steps, sdk.Step{ID: d.Step})
+		step = &s.plan.Steps[len(s.plan.Steps)-1]
 	}
 	step.Status, step.Reworks, step.SkippedBecause, step.Error, step.CompletedAt = d.To, d.Reworks, d.SkippedBecause, d.Error, nil
 	switch {

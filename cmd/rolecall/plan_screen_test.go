@@ -16,7 +16,7 @@ func TestPlanOnATerminal(t *testing.T) {
 	c := &console{stdout: &out, stderr: &out, width: func() int { return 70 }, height: func() int { return 40 }}
 	service := &planService{}
 	plan := service.plan(sdk.StatusRunning)
-	s := newPlanScreen(c, &plan)
+	s := newPlanScreen(c, &plan, false)
 	var got []string
 	for _, e := range service.planEvents() {
 		out.Reset()
@@ -82,11 +82,51 @@ func TestPlanOnASmallTerminal(t *testing.T) {
 // TestPlannedStepsAppear: the steps of a plan that had only a goal come with its events.
 func TestPlannedStepsAppear(t *testing.T) {
 	t.Parallel()
-	s := newPlanScreen(&console{}, &sdk.Plan{ID: "pl1", CreatedAt: noon(0)})
+	s := newPlanScreen(&console{}, &sdk.Plan{ID: "pl1", CreatedAt: noon(0)}, false)
 	s.apply(&sdk.Event{Type: sdk.EventPlanStarted, Data: encoded(sdk.PlanStarted{Steps: []sdk.PlanStartedStep{{ID: "a", Type: "code.write", Role: "coder", Title: "A"}}})})
 	s.apply(&sdk.Event{Type: sdk.EventPlanStep, Time: noon(1), Data: encoded(sdk.PlanStepped{Step: "a", To: "running", TaskID: "x"})})
-	s.apply(&sdk.Event{Type: sdk.EventPlanStep, Time: noon(1), Data: encoded(sdk.PlanStepped{Step: "unknown", To: "running"})})
 	if got := stepTable(s.plan.Steps, noon(3), nil); len(got) != 1 || got[0] != "a  running  2s  (coder)  A" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestStepsThatWereOmittedAppear: those that plan.started has no room for come as something happens to them.
+func TestStepsThatWereOmittedAppear(t *testing.T) {
+	t.Parallel()
+	s := newPlanScreen(&console{}, &sdk.Plan{ID: "pl1", Title: "t", CreatedAt: noon(0)}, false)
+	s.apply(&sdk.Event{Type: sdk.EventPlanStarted, Data: encoded(sdk.PlanStarted{StepsOmitted: true})})
+	for _, to := range []sdk.StepStatus{sdk.StepReady, sdk.StepRunning} {
+		s.apply(&sdk.Event{Type: sdk.EventPlanStep, Time: noon(1), Data: encoded(sdk.PlanStepped{Step: "a", To: to, TaskID: "x"})})
+	}
+	if diff := cmp.Diff([]string{"t  3s, 0 of 1 steps ended", "  a  running  2s  -"}, planTable(&s.plan, s.saying, noon(3), 0)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPlanWatchedOn: who goes on after an event sees the steps as they stand, and whose task is meant.
+func TestPlanWatchedOn(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	c := &console{stdout: &out, stderr: &out, width: func() int { return 0 }}
+	service := &planService{}
+	plan := service.plan(sdk.StatusRunning)
+	plan.Steps[1].Status, plan.Steps[1].StartedAt, plan.Steps[1].CompletedAt = sdk.StepSkipped, nil, nil
+	s := newPlanScreen(c, &plan, true)
+	for _, e := range service.planEvents()[5:7] {
+		if err := s.take(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table := strings.Join(planTable(&s.plan, s.saying, noon(9), 0)[1:], "\n")
+	if want := "  write   running  8s  (coder)     asks: which one? (answer with: rolecall task input pl1-p-1 --answer '<JSON>')\n" +
+		"  review  skipped  -   (reviewer)\n  deploy  pending  -   (devops)    Deploy it"; table != want {
+		t.Error(cmp.Diff(want, table))
+	}
+	if want := "12:00:03  write asks: which one? (answer with: rolecall task input pl1-p-1 --answer '<JSON>')\n"; out.String() != want {
+		t.Errorf("%q", out.String())
+	}
+	out.Reset()
+	if err := s.take(&sdk.Event{Type: sdk.EventTaskInputRequired, Time: noon(3), Task: "older", Data: encoded(sdk.TaskInputRequired{Prompt: "and?"})}); err != nil || !strings.HasPrefix(out.String(), "12:00:03  task older asks: and?") {
+		t.Errorf("%q, %v", out.String(), err)
 	}
 }

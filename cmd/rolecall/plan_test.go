@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -31,6 +32,7 @@ type planService struct {
 	asked  []string // method, path and body
 	ends   sdk.Status
 	looked int
+	silent bool // it has no longer the events from the beginning
 }
 
 func servingPlan(t *testing.T, ends sdk.Status) *planService {
@@ -93,6 +95,8 @@ func (s *planService) serve(w http.ResponseWriter, r *http.Request) {
 	var answer any = s.plan(status)
 	var refusal *sdk.Error
 	switch {
+	case strings.HasSuffix(r.URL.Path, "/events") && s.silent:
+		refusal = sdk.Errorf(sdk.CodeHistoryExpired, "its beginning is no longer there")
 	case strings.HasSuffix(r.URL.Path, "/events"):
 		s.stream(w, r)
 		return
@@ -279,4 +283,33 @@ plan pl1 failed after 30s`,
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// TestPlanWaitWithoutEvents: who only waits, on a terminal, needs no events; who follows is told which plan goes on.
+func TestPlanWaitWithoutEvents(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		w    planWaiting
+		says string
+	}{
+		"waiting":   {planWaiting{waiting: waiting{wanted: true}}, "waiting for the end of plan pl1 without showing its steps\n"},
+		"following": {planWaiting{waiting: waiting{follow: true}}, "Look at the plan with: rolecall plan get pl1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := servingPlan(t, sdk.StatusCompleted)
+			s.silent = true
+			client, err := sdk.NewClient(sdk.Config{URL: s.URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out, said strings.Builder
+			c := &console{stdout: &out, stderr: &said, width: func() int { return 70 }}
+			plan := s.plan(sdk.StatusRunning)
+			err = tc.w.toEnd(t.Context(), c, client, &plan)
+			if tc.w.follow != errors.Is(err, sdk.ErrHistoryExpired) || tc.w.follow == strings.HasPrefix(out.String(), "plan pl1 completed") || !strings.HasSuffix(said.String(), tc.says) {
+				t.Errorf("%v\n%s\n%s", err, &said, &out)
+			}
+		})
+	}
 }

@@ -120,6 +120,9 @@ func stepWho(s sdk.Step) string {
 	if s.AgentID != "" && s.Status != sdk.StepPending && s.Status != sdk.StepReady {
 		return printable(s.AgentID, false)
 	}
+	if s.Role == "" { // not known
+		return "-"
+	}
 	return "(" + printable(string(s.Role), false) + ")"
 }
 

@@ -52,12 +52,12 @@ func planShort(r sdk.PlanRequest) string {
 	if len(r.Steps) == 0 {
 		return title + ", whose steps a coordinator is asked for"
 	}
-	return fmt.Sprintf("%s, %s", title, counted(len(r.Steps), "step"))
+	return fmt.Sprintf("%s, %s", title, countedSteps(len(r.Steps)))
 }
 
-func counted(n int, what string) string {
+func countedSteps(n int) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 step"
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d steps", n)
 }
