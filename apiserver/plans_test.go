@@ -101,6 +101,33 @@ func TestPlanRefusals(t *testing.T) {
 	}
 }
 
+// TestEveryFaultOfAPlanIsNamedOnce, also those of one place, and those that are not named are counted.
+func TestEveryFaultOfAPlanIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard)
+	p := problemOf(t, call(s, http.MethodPost, "/v1/plans", `{"title":7,"steps":[{"id":"a","type":"code.write","title":"t","when":"steps.b.output == inputs.x + inputs.y","input":"${{ '`+aSecret("sk-")+`' }} ${{ '`+aSecret("sk-")+`' }}"}]}`))
+	var got []string
+	for _, f := range p.Errors {
+		got = append(got, f.Path+" "+f.Message[:min(len(f.Message), 25)])
+	}
+	want := []string{
+		"$.title must be a string", `$.steps[0].when reads the step "b", which`, "$.steps[0].when reads inputs.x, which the", "$.steps[0].when reads inputs.y, which the",
+		"$.steps[0].input has an expression with wh",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	many := `{"title":"t","steps":[{"id":"a","type":"code.write","title":"t","input":[` + strings.TrimSuffix(strings.Repeat(`"${{",`, 300), ",") + `]}]}`
+	p = problemOf(t, call(s, http.MethodPost, "/v1/plans", many))
+	if len(p.Errors) != 100 || p.Errors[0].Path != "$" || p.Errors[0].Message != "has 201 more faults" {
+		t.Errorf("%d faults: %+v", len(p.Errors), p.Errors[0])
+	}
+	p = problemOf(t, call(s, http.MethodPost, "/v1/plans?nope=1", many))
+	if last := p.Errors[len(p.Errors)-1]; len(p.Errors) != maxFaults+1 || p.Errors[1].Message != "has 201 more faults" || last.Message != "1 more faults are not named" {
+		t.Errorf("%d faults: %+v and %+v", len(p.Errors), p.Errors[1], last)
+	}
+}
+
 func TestReadAndCancelPlans(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
