@@ -27,7 +27,7 @@ func (in *streamPlanEventsInput) Resolve(ctx huma.Context) []error {
 }
 
 func (in *streamPlanEventsInput) read() (want runStream, faults []sdk.Fault) {
-	faults = append(planIDFaults(in.ID), in.query.faults()...)
+	faults = append(idFaults(in.ID), in.query.faults()...)
 	last, given, more := lastEventID(in.last)
 	want.last, want.resumed = last, given
 	return want, append(faults, more...)
@@ -41,7 +41,7 @@ func (s *Server) streamPlanEvents(ctx context.Context, in *streamPlanEventsInput
 	}
 	want.project = callerOf(ctx).project
 	want.of = s.streamedPlan(want.project, in.ID)
-	err := s.ownedPlans(ctx)
+	err := s.ownedPlan(ctx, in.ID)
 	if err == nil {
 		want.life, err = want.of.glance(ctx)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rolecall-dev/rolecall/apiserver/keys"
 	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
@@ -29,7 +30,12 @@ type heldPlan struct {
 
 func newHeldPlan(t testing.TB, change ...func(*eventlog.Config)) *heldPlan {
 	t.Helper()
-	h := &heldPlan{keyring: newKeyring(t), log: openLog(t, change...), seqs: map[string]int{}}
+	return newKeyring(t).holdPlan(t, change...)
+}
+
+func (ring keyring) holdPlan(t testing.TB, change ...func(*eventlog.Config)) *heldPlan {
+	t.Helper()
+	h := &heldPlan{keyring: ring, log: openLog(t, change...), seqs: map[string]int{}}
 	h.server = h.keyring.server(t, newMemoryTasks(), io.Discard, onLog(h.log))
 	h.plans = plansOf(t, h.server)
 	h.plan = answerOf[sdk.Plan](t, call(h.server, http.MethodPost, "/v1/plans", okPlan, bearing(h.shop)...), http.StatusCreated)
@@ -242,7 +248,7 @@ func TestPlanStreamWhoseBeginningIsGone(t *testing.T) {
 	}
 }
 
-// TestPlanStreamOfAnother: a key of another project has nothing of it, and a stream of a key that is revoked ends.
+// TestPlanStreamOfAnother: a key of another project has nothing of it.
 func TestPlanStreamOfAnother(t *testing.T) {
 	t.Parallel()
 	h := newHeldPlan(t)
@@ -260,5 +266,28 @@ func TestPlanStreamOfAnother(t *testing.T) {
 	}
 	if _, err := h.stream(t, "Accept", "text/event-stream").begun().next(); errors.Is(err, io.EOF) {
 		t.Error("its own key has nothing")
+	}
+}
+
+// TestPlanStreamOfAKeyThatIsRevoked ends, and says why.
+func TestPlanStreamOfAKeyThatIsRevoked(t *testing.T) {
+	t.Parallel()
+	ring := newKeyring(t)
+	secret, id := ring.create(t, keys.Request{Organization: "acme", Projects: []string{"shop"}})
+	h := ring.holdPlan(t)
+	h.server.times.heartbeat = 50 * time.Millisecond
+	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{}`)
+	st := openStream(t, h.url+"/v1/plans/"+h.plan.ID+"/events", bearing(secret)...).begun()
+	if got := st.mustNext(); got.event != "plan.created" {
+		t.Fatalf("%+v", got)
+	}
+	if _, err := keys.Revoke(t.Context(), h.path, id); err != nil {
+		t.Fatal(err)
+	}
+	if got := st.mustNext(); got.event != "gone" || !strings.Contains(got.data, `"code":"unauthenticated"`) {
+		t.Errorf("%+v", got)
+	}
+	if _, err := st.next(); !errors.Is(err, io.EOF) {
+		t.Errorf("it goes on: %v", err)
 	}
 }
