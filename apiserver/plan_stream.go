@@ -27,7 +27,7 @@ func (in *streamPlanEventsInput) Resolve(ctx huma.Context) []error {
 }
 
 func (in *streamPlanEventsInput) read() (want runStream, faults []sdk.Fault) {
-	faults = append(planIDFaults(in.ID), in.query.faults()...)
+	faults = append(idFaults(in.ID), in.query.faults()...)
 	last, given, more := lastEventID(in.last)
 	want.last, want.resumed = last, given
 	return want, append(faults, more...)
@@ -41,7 +41,7 @@ func (s *Server) streamPlanEvents(ctx context.Context, in *streamPlanEventsInput
 	}
 	want.project = callerOf(ctx).project
 	want.of = s.streamedPlan(want.project, in.ID)
-	err := s.ownedPlans(ctx)
+	err := s.ownedPlan(ctx, in.ID)
 	if err == nil {
 		want.life, err = want.of.glance(ctx)
 	}
@@ -85,19 +85,25 @@ func (planVoice) tell(r *eventlog.Record, at uint64) (*shown, error) {
 }
 
 // marks knows of tasks also by the plan's own story: while the log is away that can be there before anything of a task's.
-func (planVoice) marks(r *eventlog.Record) (task string, over bool, err error) {
-	switch task = taskOf(r); {
+func (planVoice) marks(r *eventlog.Record) (marks []storyMark, err error) {
+	switch {
 	case r.Type == sdk.EventPlanStep:
 		d, err := dataOf[sdk.PlanStepped](r)
 		if err != nil || d.To != sdk.StepRunning {
-			return "", false, err
+			return nil, err
 		}
-		return d.TaskID, false, nil
+		return []storyMark{{task: d.TaskID}}, nil
+	case r.Type == sdk.EventPlanCompleted, r.Type == sdk.EventPlanFailed, r.Type == sdk.EventPlanCancelled:
+		d, err := dataOf[sdk.PlanEnded](r)
+		for _, id := range d.PlanningTaskIDs {
+			marks = append(marks, storyMark{task: id})
+		}
+		return marks, err
 	case r.Type == sdk.EventTaskCompleted: // a code.* may follow
 		d, err := dataOf[sdk.TaskEnded](r)
-		return task, !workflows.TellsCode(d.Type), err
+		return []storyMark{{task: taskOf(r), over: !workflows.TellsCode(d.Type)}}, err
 	default:
-		return task, workflows.EndsStory(r.Type), nil
+		return []storyMark{{task: taskOf(r), over: workflows.EndsStory(r.Type)}}, nil
 	}
 }
 

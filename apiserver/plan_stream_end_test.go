@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
@@ -76,9 +77,77 @@ func TestPlanStreamOfATaskWithoutEnd(t *testing.T) {
 	h.server.times.heartbeat, h.server.times.patience = 50*time.Millisecond, 200*time.Millisecond
 	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{}`)
 	h.steps(t, "a", sdk.StepReady, sdk.StepRunning, "never")
-	h.tells(t, h.plan.ID, "", sdk.EventPlanFailed, `{}`)
 	began := time.Now()
+	h.tells(t, h.plan.ID, "", sdk.EventPlanFailed, `{}`)
 	if got := strings.Fields(namesOf(h.stream(t).begun().toTheEnd())); strings.Join(got, " ") != "plan.created plan.step plan.failed" || time.Since(began) < 200*time.Millisecond {
 		t.Errorf("%s after %s", got, time.Since(began))
+	}
+}
+
+// TestPlanStreamOfLatePlanning: the end of a plan names the tasks of its planning, of which the log may have nothing yet.
+func TestPlanStreamOfLatePlanning(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	p := h.plan.ID
+	h.tells(t, p, "", sdk.EventPlanCreated, `{"steps":0}`)
+	h.tells(t, p, "one", sdk.EventTaskCreated, `{}`)
+	h.tells(t, p, "one", sdk.EventTaskCancelled, `{}`)
+	h.tells(t, p, "", sdk.EventPlanFailed, `{"planningTaskIds":["one","two"]}`)
+	st := h.stream(t).begun()
+	told := st.some(3)
+	h.tells(t, p, "two", sdk.EventTaskCreated, `{}`)
+	h.tells(t, p, "two", sdk.EventTaskFailed, `{}`)
+	if got := namesOf(append(told, st.toTheEnd()...)); got != "plan.created task.created task.cancelled task.created task.failed plan.failed" {
+		t.Error(got)
+	}
+}
+
+// TestPlanStreamOfATaskThatNeverBegan: the end of a plan that the log has for longer than the server has patience waits for what the log has,
+// and for nothing else.
+func TestPlanStreamOfATaskThatNeverBegan(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	h.server.times.heartbeat, h.server.times.patience = 50*time.Millisecond, 100*time.Millisecond
+	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{}`)
+	h.steps(t, "a", sdk.StepReady, sdk.StepRunning, "never")
+	h.tells(t, h.plan.ID, "", sdk.EventPlanFailed, `{}`)
+	h.stream(t).begun().toTheEnd() // which takes as long as the server has patience
+	later := func() *runFeed {
+		of := h.server.streamedPlan("shop", h.plan.ID)
+		feed := &runFeed{server: h.server, log: h.log, project: "shop", of: of, stories: of.newStories(), from: eventlog.After(0)}
+		t.Cleanup(feed.close)
+		for range 2 {
+			if _, err := feed.next(bounded(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return feed
+	}
+	h.server.times.patience = 50 * time.Millisecond
+	feed := later()
+	end, err := feed.take(bounded(t))
+	if err != nil || end.Type != sdk.EventPlanFailed {
+		t.Fatalf("%+v, %v", end, err)
+	}
+	if off, err := feed.putOff(bounded(t), end); off || err != nil {
+		t.Errorf("the end is put off: %v, %v", off, err)
+	}
+	h.tells(t, h.plan.ID, "never", sdk.EventTaskCreated, `{}`)
+	h.tells(t, h.plan.ID, "never", sdk.EventTaskProgress, `{}`)
+	if feed = later(); len(feed.page) == 0 {
+		t.Fatal("the page is over")
+	}
+	if end, err = feed.take(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	if off, err := feed.putOff(bounded(t), end); !off || err != nil || feed.late.behind != end.Sequence+2 {
+		t.Errorf("the end is told before what is behind it, to %d: %v, %v", feed.late.behind, off, err)
+	}
+	feed.late.until = time.Now().Add(time.Hour)
+	for _, want := range []sdk.EventType{sdk.EventTaskCreated, sdk.EventTaskProgress, sdk.EventPlanFailed} {
+		got, err := feed.next(bounded(t))
+		if err != nil || got.record.Type != want {
+			t.Fatalf("%+v, %v, want %s", got, err, want)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package apiserver
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -31,10 +30,14 @@ func (s *Server) needPlans() error {
 	return sdk.Errorf(sdk.CodeUnavailable, "this server has no plans; ask one that has")
 }
 
-// ownedPlans refuses also what is about a plan in a project of another organization, as if it were not there.
-func (s *Server) ownedPlans(ctx context.Context) error {
+// ownedPlan refuses also what is about a plan in a project of another organization, as if it were not there, and an id that no plan has:
+// those of its tasks are longer.
+func (s *Server) ownedPlan(ctx context.Context, id string) error {
 	if err := s.needPlans(); err != nil {
 		return err
+	}
+	if len(id) > workflows.MaxPlanID {
+		return sdk.Errorf(sdk.CodeNotFound, "the id of a plan has at most %d characters", workflows.MaxPlanID)
 	}
 	return s.checkOwner(ctx)
 }
@@ -45,15 +48,6 @@ func (s *Server) planProblem(ctx context.Context, err error) *problem {
 		err = sdk.Errorf(sdk.CodeNotFound, "there is no such plan in this project, or it is older than what is kept")
 	}
 	return s.problem(ctx, err)
-}
-
-// planIDFaults refuses an id that no plan has: those of its tasks are longer.
-func planIDFaults(id string) []sdk.Fault {
-	faults := idFaults(id)
-	if len(faults) == 0 && len(id) > workflows.MaxPlanID {
-		faults = []sdk.Fault{{Path: "path.id", Message: "is longer than the " + strconv.Itoa(workflows.MaxPlanID) + " characters that the id of a plan may have"}}
-	}
-	return faults
 }
 
 // linkedPlan is a plan with the link to its stream, on a server that has one.
@@ -84,11 +78,11 @@ type planOutput struct {
 
 func (s *Server) getPlan(ctx context.Context, in *getPlanInput) (*planOutput, error) {
 	waitMs, faults := in.query.waitMs()
-	faults = append(planIDFaults(in.ID), append(in.query.faults("waitMs"), faults...)...)
+	faults = append(idFaults(in.ID), append(in.query.faults("waitMs"), faults...)...)
 	if len(faults) > 0 {
 		return nil, s.problem(ctx, invalid(faults))
 	}
-	if err := s.ownedPlans(ctx); err != nil {
+	if err := s.ownedPlan(ctx, in.ID); err != nil {
 		return nil, s.planProblem(ctx, err)
 	}
 	plan, err := s.readPlan(ctx, callerOf(ctx).project, in.ID, time.Duration(waitMs)*time.Millisecond)
@@ -129,11 +123,11 @@ func (in *cancelPlanInput) Resolve(ctx huma.Context) []error {
 
 // cancelPlan ends a plan and everything below it, and answers one that has ended as it is.
 func (s *Server) cancelPlan(ctx context.Context, in *cancelPlanInput) (*planOutput, error) {
-	reason, err := s.reasonOf(in.body, append(planIDFaults(in.ID), in.query.faults()...))
+	reason, err := s.reasonOf(in.body, append(idFaults(in.ID), in.query.faults()...))
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	if err := s.ownedPlans(ctx); err != nil {
+	if err := s.ownedPlan(ctx, in.ID); err != nil {
 		return nil, s.planProblem(ctx, err)
 	}
 	plan, accepted, err := s.cfg.Plans.CancelPlan(ctx, callerOf(ctx).project, in.ID, reason)

@@ -44,9 +44,8 @@ func (s *Server) createPlan(ctx context.Context, in *createPlanInput) (*createPl
 	d.add(faults...)
 	d.add(in.query.faults()...)
 	d.add(notYet(d.value.Budget)...)
-	d.add(faultsOf(workflows.CheckPlan(d.value))...)
 	stored := s.redactPlan(d.value) // the digest is of what the caller sent
-	d.add(stored.faults...)
+	d.faults.addAll(planFaults(workflows.CheckPlan(d.value), stored.faults)...)
 	if err := d.err(); err != nil {
 		return nil, s.problem(ctx, err)
 	}
@@ -71,6 +70,19 @@ func (s *Server) createPlan(ctx context.Context, in *createPlanInput) (*createPl
 		out.Status, out.Replayed = http.StatusOK, "true"
 	}
 	return out, nil
+}
+
+// planFaults are those of a plan and of what is stored of it. What is said of all of it comes first: how many more faults there are is named.
+func planFaults(wrong error, stored []sdk.Fault) (faults []sdk.Fault) {
+	of := append(slices.Clone(faultsOf(wrong)), stored...)
+	for _, ofAll := range []bool{true, false} {
+		for _, f := range of {
+			if (f.Path == "$") == ofAll {
+				faults = append(faults, f)
+			}
+		}
+	}
+	return faults
 }
 
 // digestOfPlan is that of a plan as [canonicalRequest] writes a task.

@@ -7,19 +7,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/sdk/redact"
 	"github.com/rolecall-dev/rolecall/workflows"
+	"github.com/rolecall-dev/rolecall/workflows/expression"
 )
-
-// secretInExpression says of an expression that it can not be taken as it is.
-const secretInExpression = "has an expression with what looks like a secret, which must not be stored: leave it to the agents, or write the expression in another way"
 
 // storedPlan is a plan as it may be stored, which is also what its run reads: what stands beside expressions is redacted.
 type storedPlan struct {
 	clean   *redact.Redactor
+	env     *expression.Env // nil until there is an expression
 	plan    sdk.PlanRequest
 	changed bool
 	faults  []sdk.Fault // what can not be stored: names and expressions that hold a secret, since redacted they would be others
@@ -59,9 +57,7 @@ func (p *storedPlan) refuse(path, message string) {
 func (p *storedPlan) step(path string, step *sdk.PlanStep) {
 	p.name(path+".id", step.ID)
 	step.Title, step.Description = p.line(step.Title, sdk.MaxTitle), p.text(step.Description, sdk.MaxDescription)
-	if p.holds(step.When) {
-		p.refuse(path+".when", secretInExpression)
-	}
+	p.condition(path+".when", step.When)
 	input := p.clean.JSONBut(step.Input, p.expressions(path+".input"))
 	p.changed = p.changed || !bytes.Equal(input, step.Input)
 	step.Input = input
@@ -98,21 +94,8 @@ func (p *storedPlan) cut(text string, cut func(string, int) string, limit int) s
 	return cut(clean, limit)
 }
 
-// expressions are the parts of a string that stay as they are. One that holds a secret is refused, at the path of what the string is in.
-func (p *storedPlan) expressions(path string) func(string) [][2]int {
-	return func(text string) [][2]int {
-		parts := expressionsIn(text)
-		for _, part := range parts {
-			if p.holds(text[part[0]:part[1]]) {
-				p.refuse(path, secretInExpression)
-			}
-		}
-		return parts
-	}
-}
-
 // fields are the fields of an object, each redacted among the others, whose names can say what it is.
-func (p *storedPlan) fields(path string, m map[string]json.RawMessage, stays func(string) [][2]int) map[string]json.RawMessage {
+func (p *storedPlan) fields(path string, m map[string]json.RawMessage, stays redact.Stays) map[string]json.RawMessage {
 	if len(m) == 0 {
 		return m
 	}
@@ -141,44 +124,4 @@ func (p *storedPlan) fields(path string, m map[string]json.RawMessage, stays fun
 		p.changed = p.changed || !bytes.Equal(out[name], m[name])
 	}
 	return out
-}
-
-const (
-	expressionBegins = "${{"
-	expressionEnds   = "}}"
-)
-
-// expressionsIn are the parts of a text that redaction leaves alone: its expressions, and what stands for the beginning of one. Where two
-// ends are possible, as with braces in an expression or after it, it is the later one.
-func expressionsIn(text string) (parts [][2]int) {
-	for at := 0; ; {
-		next := strings.Index(text[at:], expressionBegins)
-		if next < 0 {
-			return parts
-		}
-		begin := at + next
-		if begin > at && text[begin-1] == '$' {
-			at = begin + len(expressionBegins)
-			parts = append(parts, [2]int{begin - 1, at})
-			continue
-		}
-		at = endOfExpression(text, begin)
-		parts = append(parts, [2]int{begin, at})
-	}
-}
-
-// endOfExpression is the end of the expression that begins there: the last possible one before the next beginning, or the first after it.
-func endOfExpression(text string, begin int) int {
-	from := begin + len(expressionBegins)
-	until := len(text)
-	if next := strings.Index(text[from:], expressionBegins); next >= 0 {
-		until = from + next
-	}
-	if end := strings.LastIndex(text[from:until], expressionEnds); end >= 0 {
-		return from + end + len(expressionEnds)
-	}
-	if end := strings.Index(text[until:], expressionEnds); end >= 0 {
-		return until + end + len(expressionEnds)
-	}
-	return len(text)
 }

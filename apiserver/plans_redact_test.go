@@ -103,28 +103,3 @@ func TestAPlanThatGrowsOverItsBoundsByRedaction(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
-
-func TestExpressionsIn(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string][]string{
-		"":                               nil,
-		"{{ x }} $x }}":                  nil,
-		"${{ x }}":                       {"${{ x }}"},
-		"a ${{ x }} b ${{y}} c":          {"${{ x }}", "${{y}}"},
-		"${{ {'a': {'b': 1}} }} x":       {"${{ {'a': {'b': 1}} }}"},
-		"${{ x }} and {\"a\":{\"b\":1}}": {"${{ x }} and {\"a\":{\"b\":1}}"},
-		"$${{ x }} ${{ y }}":             {"$${{", "${{ y }}"},
-		"${{ '${{' + x }} z":             {"${{ '${{' + x }}"},
-		"${{ x":                          {"${{ x"},
-		"${{":                            {"${{"},
-		"$${{":                           {"$${{"},
-	} {
-		var got []string
-		for _, part := range expressionsIn(text) {
-			got = append(got, text[part[0]:part[1]])
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: %s", text, diff)
-		}
-	}
-}

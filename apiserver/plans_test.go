@@ -81,23 +81,54 @@ func TestPlanRefusals(t *testing.T) {
 			t.Errorf("nothing tells of %s: %+v", message, p.Errors)
 		}
 	}
-	long := strings.Repeat("a", workflows.MaxPlanID+1)
+	long, longest := strings.Repeat("a", workflows.MaxPlanID+1), strings.Repeat("a", 128)
 	for _, tc := range []struct{ method, path, body, fault string }{
 		{http.MethodGet, "/v1/plans?status=closed", "", "query.status"}, {http.MethodGet, "/v1/plans?status=input_required", "", "query.status"},
 		{http.MethodGet, "/v1/plans?limit=0", "", "query.limit"}, {http.MethodGet, "/v1/plans?limit=201", "", "query.limit"}, {http.MethodGet, "/v1/plans?status=", "", "query.status"},
 		{http.MethodGet, "/v1/plans?cursor=x", "", "query.cursor"}, {http.MethodGet, "/v1/plans/a?waitMs=60001", "", "query.waitMs"}, {http.MethodGet, "/v1/plans/a.b", "", "path.id"},
-		{http.MethodGet, "/v1/plans/" + long, "", "path.id"}, {http.MethodGet, "/v1/plans/" + long + "/events", "", "path.id"}, {http.MethodGet, "/v1/plans/a/events?after=now", "", "query.after"},
-		{http.MethodPost, "/v1/plans/" + long + "/cancel", "", "path.id"}, {http.MethodPost, "/v1/plans/a/cancel", `{"reason":"` + strings.Repeat("r", 1025) + `"}`, "$.reason"},
+		{http.MethodGet, "/v1/plans/" + longest + "a", "", "path.id"}, {http.MethodGet, "/v1/plans/" + longest + "a/events", "", "path.id"}, {http.MethodGet, "/v1/plans/a/events?after=now", "", "query.after"},
+		{http.MethodPost, "/v1/plans/" + longest + "a/cancel", "", "path.id"}, {http.MethodPost, "/v1/plans/a/cancel", `{"reason":"` + strings.Repeat("r", 1025) + `"}`, "$.reason"},
 		{http.MethodPost, "/v1/plans/a/cancel", `{"why":1}`, "$.why"},
 	} {
 		if p := problemOf(t, call(s, tc.method, tc.path, tc.body)); p.Code != sdk.CodeInvalidInput || len(p.Errors) != 1 || p.Errors[0].Path != tc.fault {
 			t.Errorf("%s: %+v", tc.path, p)
 		}
 	}
-	for _, path := range []string{"/v1/plans/none", "/v1/plans/" + long[1:], "/v1/plans/none/events"} {
-		if p := problemOf(t, call(s, http.MethodGet, path, "")); p.Code != sdk.CodeNotFound || !strings.Contains(p.Detail, "no such plan") {
+	for _, to := range []string{
+		"GET /v1/plans/none", "GET /v1/plans/" + long[1:], "GET /v1/plans/none/events",
+		"GET /v1/plans/" + long, "GET /v1/plans/" + longest + "/events", "POST /v1/plans/" + longest + "/cancel",
+	} {
+		method, path, _ := strings.Cut(to, " ")
+		if p := problemOf(t, call(s, method, path, "")); p.Code != sdk.CodeNotFound || !strings.Contains(p.Detail, "no such plan") {
 			t.Errorf("%s: %+v", path, p)
 		}
+	}
+}
+
+// TestEveryFaultOfAPlanIsNamedOnce, also those of one place, and those that are not named are counted.
+func TestEveryFaultOfAPlanIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard)
+	p := problemOf(t, call(s, http.MethodPost, "/v1/plans", `{"title":7,"steps":[{"id":"a","type":"code.write","title":"t","when":"steps.b.output == inputs.x + inputs.y","input":"${{ '`+aSecret("sk-")+`' }} ${{ '`+aSecret("sk-")+`' }}"}]}`))
+	var got []string
+	for _, f := range p.Errors {
+		got = append(got, f.Path+" "+f.Message[:min(len(f.Message), 25)])
+	}
+	want := []string{
+		"$.title must be a string", `$.steps[0].when reads the step "b", which`, "$.steps[0].when reads inputs.x, which the", "$.steps[0].when reads inputs.y, which the",
+		"$.steps[0].input has an expression with wh",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	many := `{"title":"t","steps":[{"id":"a","type":"code.write","title":"t","input":[` + strings.TrimSuffix(strings.Repeat(`"${{",`, 300), ",") + `]}]}`
+	p = problemOf(t, call(s, http.MethodPost, "/v1/plans", many))
+	if len(p.Errors) != 100 || p.Errors[0].Path != "$" || p.Errors[0].Message != "has 201 more faults" {
+		t.Errorf("%d faults: %+v", len(p.Errors), p.Errors[0])
+	}
+	p = problemOf(t, call(s, http.MethodPost, "/v1/plans?nope=1", many))
+	if last := p.Errors[len(p.Errors)-1]; len(p.Errors) != maxFaults+1 || p.Errors[1].Message != "has 201 more faults" || last.Message != "1 more faults are not named" {
+		t.Errorf("%d faults: %+v and %+v", len(p.Errors), p.Errors[1], last)
 	}
 }
 

@@ -28,6 +28,7 @@ type runFeed struct {
 	from     eventlog.Position  // where the next page begins
 	first    uint64             // what the first page has to hold; 0 for nothing
 	reached  uint64             // everything up to here was read
+	told     uint64             // the last position of what was told
 	page     []*eventlog.Record // read and not yet told
 	held     *eventlog.Record   // taken, and not yet told
 	late     lateEnd            // which is put off
@@ -42,8 +43,8 @@ type voice interface {
 	learn(ctx context.Context, r *eventlog.Record) error
 	// tell is what is told of an event; at is the position after which to go on.
 	tell(r *eventlog.Record, at uint64) (*shown, error)
-	// marks answers the task that an event shows to have begun, or its story to be over; "" is none.
-	marks(r *eventlog.Record) (task string, over bool, err error)
+	// marks answers the tasks that an event shows to have begun, or their stories to be over.
+	marks(r *eventlog.Record) ([]storyMark, error)
 }
 
 // next waits for the next event.
@@ -95,7 +96,7 @@ func (f *runFeed) ready() (item, bool) {
 // tell makes an event of the stream of a record, which is held until that is done.
 func (f *runFeed) tell(r *eventlog.Record) (item, error) {
 	f.held = r
-	task, over, err := f.of.voice.marks(r)
+	marks, err := f.of.voice.marks(r)
 	if err != nil {
 		return item{}, err
 	}
@@ -103,8 +104,8 @@ func (f *runFeed) tell(r *eventlog.Record) (item, error) {
 	if err != nil {
 		return item{}, err
 	}
-	f.stories.mark(task, over)
-	f.held, f.reached = nil, max(f.reached, r.Sequence)
+	f.stories.mark(marks)
+	f.held, f.reached, f.told = nil, max(f.reached, r.Sequence), max(f.told, r.Sequence)
 	if r == f.late.record {
 		f.late = lateEnd{}
 	}

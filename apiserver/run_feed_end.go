@@ -10,10 +10,17 @@ import (
 )
 
 // lateEnd is a run's last event that came before the end of some of its tasks' stories, as when the log was away: it is told after that, or
-// when that has not come for the server's patience.
+// when that has not come for the server's patience, since the log has the last event or else since it is put off.
 type lateEnd struct {
 	record *eventlog.Record
 	until  time.Time
+	behind uint64 // told when that was, since nothing more will come; 0 where more may
+}
+
+// storyMark is what an event shows of a task: it has begun, or its story is over. The task "" is none.
+type storyMark struct {
+	task string
+	over bool
 }
 
 // openStories are the tasks that have begun and whose stories are not over.
@@ -30,15 +37,17 @@ func newOpenStories(again bool) *openStories {
 	return s
 }
 
-// mark enters what an event has shown of a task; "" is none.
-func (s *openStories) mark(task string, over bool) {
-	switch {
-	case task == "", s.over[task]:
-	case !over:
-		s.open[task] = true
-	default:
-		if delete(s.open, task); s.over != nil {
-			s.over[task] = true
+// mark enters what an event has shown of tasks.
+func (s *openStories) mark(marks []storyMark) {
+	for _, m := range marks {
+		switch {
+		case m.task == "", s.over[m.task]:
+		case !m.over:
+			s.open[m.task] = true
+		default:
+			if delete(s.open, m.task); s.over != nil {
+				s.over[m.task] = true
+			}
 		}
 	}
 }
@@ -52,16 +61,43 @@ func (f *runFeed) putOff(ctx context.Context, r *eventlog.Record) (bool, error) 
 	if err := f.recall(ctx, r.Sequence-1); err != nil {
 		return false, err
 	}
+	marks, err := f.of.voice.marks(r)
+	if err != nil {
+		return false, err
+	}
+	f.stories.mark(marks)
+	late := lateEnd{record: r, until: time.Now().Add(f.server.times.patience)}
+	if len(f.stories.open) > 0 && time.Since(r.Taken()) > f.server.times.patience && f.server.steady(f.log) {
+		if late.behind, err = f.lastBehind(ctx, r.Sequence); err != nil || late.behind == 0 {
+			return false, err
+		}
+	}
 	if len(f.stories.open) == 0 {
 		return false, nil
 	}
-	f.held, f.late = nil, lateEnd{record: r, until: time.Now().Add(f.server.times.patience)}
+	f.held, f.late = nil, late
 	return true, nil
 }
 
 // ends reports whether the last event that was put off is to be told now.
 func (f *runFeed) ends() bool {
-	return f.late.record != nil && (len(f.stories.open) == 0 || !time.Now().Before(f.late.until))
+	late := f.late
+	return late.record != nil && (len(f.stories.open) == 0 || late.behind > 0 && f.told >= late.behind || !time.Now().Before(late.until))
+}
+
+// lastBehind is the position of the last event that the stream is made of, 0 where none is behind a position.
+func (f *runFeed) lastBehind(ctx context.Context, position uint64) (last uint64, err error) {
+	for more, from := true, position; more; {
+		page, err := f.readInTurn(ctx, eventlog.Query{Filter: f.of.filter, From: eventlog.After(from)})
+		if err != nil {
+			return 0, err
+		}
+		if n := len(page.Records); n > 0 {
+			last = page.Records[n-1].Sequence
+		}
+		from, more = page.Next, page.More
+	}
+	return last, nil
 }
 
 // recall finds the tasks that had begun before the stream, and whose end it is yet to tell, up to a position. When ctx ends before, it
@@ -73,17 +109,19 @@ func (f *runFeed) recall(ctx context.Context, upTo uint64) error {
 	if f.begun == nil {
 		f.begun = f.of.newStories()
 	}
+	marking := f.of.filter
+	marking.Types = f.of.marking
 	for more := true; more; {
-		page, err := f.recallPage(ctx, *f.origin, upTo)
+		page, err := f.readInTurn(ctx, eventlog.Query{Filter: marking, From: *f.origin, UpTo: upTo})
 		if err != nil {
 			return err
 		}
 		for _, r := range page.Records {
-			task, over, err := f.of.voice.marks(r)
+			marks, err := f.of.voice.marks(r)
 			if err != nil {
 				return err
 			}
-			f.begun.mark(task, over)
+			f.begun.mark(marks)
 		}
 		*f.origin, more = eventlog.After(page.Next), page.More
 	}
@@ -91,7 +129,8 @@ func (f *runFeed) recall(ctx context.Context, upTo uint64) error {
 	return nil
 }
 
-func (f *runFeed) recallPage(ctx context.Context, from eventlog.Position, upTo uint64) (eventlog.Page, error) {
+// readInTurn reads a page when it is its turn.
+func (f *runFeed) readInTurn(ctx context.Context, q eventlog.Query) (eventlog.Page, error) {
 	leave, err := f.server.runScans.enter(ctx, f.project)
 	for errors.Is(err, sdk.ErrRateLimited) { // others look through the log just now
 		if err := pauseFor(ctx, f.server.times.again); err != nil {
@@ -103,9 +142,8 @@ func (f *runFeed) recallPage(ctx context.Context, from eventlog.Position, upTo u
 		return eventlog.Page{}, err
 	}
 	defer leave()
-	marking := f.of.filter
-	marking.Types = f.of.marking
-	return f.log.Read(ctx, f.project, eventlog.Query{Filter: marking, From: from, Limit: feedPage, Bytes: feedPageBytes, UpTo: upTo})
+	q.Limit, q.Bytes = feedPage, feedPageBytes
+	return f.log.Read(ctx, f.project, q)
 }
 
 // idOf is the position after which a reader goes on that was told an event last. While the last one is put off that is before it: who is cut

@@ -25,8 +25,8 @@ func taskOf(r *eventlog.Record) string {
 	return ""
 }
 
-func (*sessionVoice) marks(r *eventlog.Record) (task string, over bool, err error) {
-	return taskOf(r), endsTask(r.Type), nil
+func (*sessionVoice) marks(r *eventlog.Record) ([]storyMark, error) {
+	return []storyMark{{task: taskOf(r), over: endsTask(r.Type)}}, nil
 }
 
 // lacks reports whether the beginning of the task that an event is about was told to an earlier connection.

@@ -286,7 +286,7 @@ func TestSessionStreamWhoseBeginningIsGone(t *testing.T) {
 	}
 }
 
-// TestSessionStreamOfAnother: a key of another project has nothing of it, and a stream of a key that is revoked ends.
+// TestSessionStreamOfAnother: a key of another project has nothing of it.
 func TestSessionStreamOfAnother(t *testing.T) {
 	t.Parallel()
 	h := newHeldSession(t)

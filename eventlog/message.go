@@ -102,6 +102,9 @@ func newRecord(subject string, sequence uint64, at time.Time, h nats.Header, dat
 // Number is its place within its story: 1, 2, 3 …; 0 for an event of no story, and for one that is not kept.
 func (r *Record) Number() int { return r.number }
 
+// Taken is when the log took the event; zero for one that is not kept.
+func (r *Record) Taken() time.Time { return r.at }
+
 // JSON is the event as it goes over the wire, with its sequence.
 func (r *Record) JSON() []byte {
 	if r.Sequence == 0 || len(r.Data) < 2 {

@@ -61,7 +61,7 @@ func planTypes() map[string]any {
 			ReworkFor: "review", SkippedBecause: "its condition is false", Error: new(wholeTaskError()),
 		},
 		"event_plan_ended": sdk.PlanEnded{
-			PlanID: "pl1", Status: "failed", DurationMs: 4000, Completed: 1, Failed: 2, Cancelled: 3, Skipped: 4,
+			PlanID: "pl1", Status: "failed", DurationMs: 4000, Completed: 1, Failed: 2, Cancelled: 3, Skipped: 4, PlanningTaskIDs: []string{"pl1-p-0123456789abcdef"},
 			Outputs: map[string]json.RawMessage{"parser": json.RawMessage(`{"files":["a.go"]}`)}, OutputsOmitted: true, Error: new(wholeTaskError()), Links: links,
 		},
 

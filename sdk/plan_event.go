@@ -52,15 +52,16 @@ type PlanStepped struct {
 // PlanEnded is the data of plan.completed, plan.failed and plan.cancelled. Where the server captures metadata only, outputs, and message and
 // details of the error, are left out.
 type PlanEnded struct {
-	PlanID         string                     `json:"planId"`
-	Status         Status                     `json:"status"`
-	DurationMs     int64                      `json:"durationMs" doc:"Since it was created."`
-	Completed      int                        `json:"completed" doc:"Steps."`
-	Failed         int                        `json:"failed"`
-	Cancelled      int                        `json:"cancelled"`
-	Skipped        int                        `json:"skipped"`
-	Outputs        map[string]json.RawMessage `json:"outputs,omitempty"`
-	OutputsOmitted bool                       `json:"outputsOmitted,omitempty" doc:"The outputs are larger than 64 KiB, or the server captures metadata only; links.plan has them."`
-	Error          *TaskError                 `json:"error,omitempty"`
-	Links          *EventLinks                `json:"links,omitempty"`
+	PlanID          string                     `json:"planId"`
+	Status          Status                     `json:"status"`
+	DurationMs      int64                      `json:"durationMs" doc:"Since it was created."`
+	Completed       int                        `json:"completed" doc:"Steps."`
+	Failed          int                        `json:"failed"`
+	Cancelled       int                        `json:"cancelled"`
+	Skipped         int                        `json:"skipped"`
+	PlanningTaskIDs []string                   `json:"planningTaskIds,omitempty" doc:"The tasks that asked the coordinator for steps."`
+	Outputs         map[string]json.RawMessage `json:"outputs,omitempty"`
+	OutputsOmitted  bool                       `json:"outputsOmitted,omitempty" doc:"The outputs are larger than 64 KiB, or the server captures metadata only; links.plan has them."`
+	Error           *TaskError                 `json:"error,omitempty"`
+	Links           *EventLinks                `json:"links,omitempty"`
 }

@@ -3,6 +3,7 @@ package sdk_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -102,5 +103,43 @@ func TestPlanEventsOutOfPlace(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"plan.created 1", "task.completed 1", "plan.completed 7"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestPlanEventsOutOfPlaceAreToldOnce: who is cut off while the plan's end is put off goes on before it, and is told some once more.
+func TestPlanEventsOutOfPlaceAreToldOnce(t *testing.T) {
+	t.Parallel()
+	frame := func(place, id, typ string) string {
+		if place != "" {
+			place = "id: " + place + "\n"
+		}
+		return fmt.Sprintf("%sevent: %s\ndata: {\"specversion\":\"1.0\",\"source\":\"/%s\",\"id\":\"%s\",\"type\":\"%s\"}\n\n", place, typ, id[:1], id[1:], typ)
+	}
+	l := &eventLog{stream: func(n int, s *stream) {
+		s.begin()
+		switch n {
+		case 0:
+			s.write(frame("1", "p1", "plan.created") + frame("5", "a1", "task.created") + frame("", "a2", "task.progress"))
+			s.cut()
+		case 1, 2:
+			s.write(frame("", "a1", "task.created") + frame("", "a2", "task.progress") + frame("", "b1", "task.created") + frame("", "a3", "task.completed"))
+			s.cut()
+		default:
+			s.write(frame("", "a1", "task.created") + frame("", "a2", "task.progress") + frame("", "b1", "task.created") + frame("", "a3", "task.completed"))
+			s.write(frame("", "b2", "task.failed") + frame("9", "p2", "plan.failed"))
+		}
+	}}
+	var got []string
+	for e, err := range l.serve(t).PlanEvents(t.Context(), "pl1") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e.Source+e.ID+" "+strings.TrimLeft(e.Sequence, "0"))
+	}
+	if diff := cmp.Diff([]string{"/p1 1", "/a1 5", "/a2 5", "/b1 5", "/a3 5", "/b2 5", "/p2 9"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if opened := l.requests(); len(opened) != 4 || opened[3].Header.Get("Last-Event-ID") != sdk.FormatSequence(5) {
+		t.Errorf("%d streams", len(opened))
 	}
 }

@@ -11,7 +11,7 @@ import (
 // [OnInterruption] is told of each cut. A plan that ended before there was a log has none.
 //
 // Where the log has an event in another place than it is told, as after an outage of the log, its [Event.Sequence] is the place after which to
-// go on: who does so may be told it again.
+// go on: who does so may be told it again. One iteration tells it once.
 func (c *Client) PlanEvents(ctx context.Context, id string, opts ...FollowOption) iter.Seq2[*Event, error] {
 	return func(yield func(*Event, error) bool) {
 		if err := checkPlanID(id); err != nil {
@@ -25,6 +25,8 @@ func (c *Client) PlanEvents(ctx context.Context, id string, opts ...FollowOption
 			}
 			return readPlanEvent(fr)
 		}
+		told := toldThere{}
+		f.fresh = func(e *Event) bool { return told.isNew(f.at, e) }
 		f.over = func(ctx context.Context) (bool, error) {
 			plan, err := c.GetPlan(ctx, id)
 			return err == nil && plan.Status.Terminal(), err
@@ -36,6 +38,34 @@ func (c *Client) PlanEvents(ctx context.Context, id string, opts ...FollowOption
 		}
 		f.events(ctx)(yield)
 	}
+}
+
+// maxToldThere is how many events of one position are known again.
+const maxToldThere = 10_000
+
+// toldThere are the events that were told since the position moved, which are told again where the stream was cut meanwhile. Of more than
+// maxToldThere some are.
+type toldThere struct {
+	at     uint64
+	events map[eventKey]struct{}
+}
+
+// eventKey is what is unique of an event.
+type eventKey struct{ source, id string }
+
+// isNew reports whether an event was not told yet at this position, and enters it.
+func (t *toldThere) isNew(at uint64, e *Event) bool {
+	if t.events == nil || at != t.at {
+		t.at, t.events = at, map[eventKey]struct{}{}
+	}
+	key := eventKey{e.Source, e.ID}
+	if _, told := t.events[key]; told && e.ID != "" {
+		return false
+	}
+	if len(t.events) < maxToldThere {
+		t.events[key] = struct{}{}
+	}
+	return true
 }
 
 // readPlanEvent is readEvent for a stream that ends with its plan, and goes on when one of its tasks has ended. An event comes without its

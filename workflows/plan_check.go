@@ -47,8 +47,8 @@ func checkPlan(r sdk.PlanRequest) (code planCode, err error) {
 	return planCode{}, wrong
 }
 
-// maxPlanFaults is how many faults of a plan are named. There can be as many as there are strings in it.
-const maxPlanFaults = 100
+// maxPlanFaults is how many faults of a plan are named, beside the one that counts the others. There can be as many as there are strings in it.
+const maxPlanFaults = 99
 
 // planCode is a plan's expressions, ready to be evaluated. It is not safe for concurrent use.
 type planCode struct {

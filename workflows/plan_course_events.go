@@ -44,7 +44,7 @@ func (c *planCourse) tellStep(now time.Time, i int, from sdk.StepStatus, reworkF
 // PlanTerminalEvent is event seq of a plan's story, the last: plan.completed, plan.failed or plan.cancelled. The plan is the record of a run
 // that ended.
 func PlanTerminalEvent(in PlanInput, p sdk.Plan, seq int) sdk.Event {
-	d := sdk.PlanEnded{PlanID: in.ID, Status: p.Status, Outputs: p.Outputs, Error: p.Error}
+	d := sdk.PlanEnded{PlanID: in.ID, Status: p.Status, Outputs: p.Outputs, Error: p.Error, PlanningTaskIDs: p.PlanningTaskIDs}
 	at := p.CreatedAt
 	if p.CompletedAt != nil {
 		at = *p.CompletedAt

@@ -20,7 +20,7 @@ func TestPlanTerminalEvent(t *testing.T) {
 	for status, want := range map[sdk.Status]sdk.EventType{
 		sdk.StatusCompleted: sdk.EventPlanCompleted, sdk.StatusFailed: sdk.EventPlanFailed, sdk.StatusCancelled: sdk.EventPlanCancelled,
 	} {
-		p := sdk.Plan{ID: "a", Status: status, CreatedAt: created, CompletedAt: &ended, Outputs: map[string]json.RawMessage{"n": json.RawMessage(`1`)}}
+		p := sdk.Plan{ID: "a", Status: status, CreatedAt: created, CompletedAt: &ended, PlanningTaskIDs: []string{"one", "two"}, Outputs: map[string]json.RawMessage{"n": json.RawMessage(`1`)}}
 		for _, s := range []sdk.StepStatus{sdk.StepCompleted, sdk.StepCompleted, sdk.StepFailed, sdk.StepCancelled, sdk.StepSkipped, sdk.StepSkipped, sdk.StepSkipped} {
 			p.Steps = append(p.Steps, sdk.Step{Status: s})
 		}
@@ -29,7 +29,7 @@ func TestPlanTerminalEvent(t *testing.T) {
 		if err := json.Unmarshal(e.Data, &d); err != nil {
 			t.Fatal(err)
 		}
-		diff := cmp.Diff(sdk.PlanEnded{PlanID: "a", Status: status, DurationMs: 2000, Completed: 2, Failed: 1, Cancelled: 1, Skipped: 3, Outputs: p.Outputs}, d)
+		diff := cmp.Diff(sdk.PlanEnded{PlanID: "a", Status: status, DurationMs: 2000, Completed: 2, Failed: 1, Cancelled: 1, Skipped: 3, PlanningTaskIDs: p.PlanningTaskIDs, Outputs: p.Outputs}, d)
 		if diff != "" || e.Type != want || e.Seq != 7 || !e.Time.Equal(ended) || e.Plan != "a" || !workflows.EndsPlanStory(e.Type) {
 			t.Errorf("%+v\n%s", e, diff)
 		}

@@ -12,9 +12,13 @@ import (
 // JSON is taken for text.
 func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage { return r.JSONBut(raw, nil) }
 
-// JSONBut is as [Redactor.JSON], but leaves parts of a string as they are: those that stays answers, in order, from and to; what is between
-// them is redacted by itself. Names of fields, and what is no JSON, have no such parts. nil is none.
-func (r *Redactor) JSONBut(raw json.RawMessage, stays func(text string) [][2]int) json.RawMessage {
+// Stays answers the parts of a string that stay as they are, in order, from and to. secret tells of a text whether it would be a secret in the
+// string's place whatever it looks like, as under the name password.
+type Stays func(text string, secret func(string) bool) [][2]int
+
+// JSONBut is as [Redactor.JSON], but leaves parts of a string as they are; what is between them is redacted by itself. Names of fields, and
+// what is no JSON, have no such parts. nil is none.
+func (r *Redactor) JSONBut(raw json.RawMessage, stays Stays) json.RawMessage {
 	if r == nil || len(raw) == 0 {
 		return raw
 	}
@@ -51,7 +55,7 @@ func (r *Redactor) JSONBut(raw json.RawMessage, stays func(text string) [][2]int
 }
 
 // around is a string that is a value here, redacted but for what stays of it.
-func (r *Redactor) around(text string, stays func(string) [][2]int, at *place) string {
+func (r *Redactor) around(text string, stays Stays, at *place) string {
 	clean := func(part string) string {
 		if at.isSecret(part) {
 			return Marker
@@ -60,7 +64,7 @@ func (r *Redactor) around(text string, stays func(string) [][2]int, at *place) s
 	}
 	var kept [][2]int
 	if stays != nil {
-		kept = stays(text)
+		kept = stays(text, at.isSecret)
 	}
 	if len(kept) == 0 {
 		return clean(text)

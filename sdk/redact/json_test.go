@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
@@ -115,7 +117,7 @@ func everyString(tree any, visit func(string)) {
 func TestJSONBut(t *testing.T) {
 	t.Parallel()
 	braces := regexp.MustCompile(`<<.*?>>`)
-	stays := func(text string) (parts [][2]int) {
+	stays := func(text string, _ func(string) bool) (parts [][2]int) {
 		for _, at := range braces.FindAllStringIndex(text, -1) {
 			parts = append(parts, [2]int{at[0], at[1]})
 		}
@@ -135,6 +137,14 @@ func TestJSONBut(t *testing.T) {
 		if got := string(redact.Default().JSONBut(json.RawMessage(raw), stays)); got != want {
 			t.Errorf("%s becomes %s, want %s", raw, got, want)
 		}
+	}
+	var said []bool
+	redact.Default().JSONBut(json.RawMessage(`{"a":"x","password":"y","list":[{"name":"api_key","value":"z"}],"token":"t"}`), func(_ string, secret func(string) bool) [][2]int {
+		said = append(said, secret("hunter2"))
+		return nil
+	})
+	if diff := cmp.Diff([]bool{false, true, false, true, false}, said); diff != "" {
+		t.Errorf("where a text is a secret: %s", diff)
 	}
 	raw := json.RawMessage(`{"password":"hunter2"}`)
 	if got := (*redact.Redactor)(nil).JSONBut(raw, stays); string(got) != string(raw) {

@@ -23,15 +23,19 @@ type plan struct {
 	ended   int // the order of the end; 0 while it is open
 }
 
-func noSuchPlan() error {
-	return sdk.Errorf(sdk.CodeNotFound, "there is no such plan in this project, or it is older than what is kept")
+// planTaken is the answer to a creation whose id is taken: by a plan of another request when it has a digest.
+func planTaken(digest string) error {
+	if digest == "" {
+		return sdk.Errorf(sdk.CodeConflict, "a plan with this id exists already")
+	}
+	return sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key created another plan before; use a new key for a new request")
 }
 
 func (e *engine) findPlan(project, id string) (*plan, error) {
 	if p, ok := e.plans[workflows.PlanWorkflowID(project, id)]; ok {
 		return p, nil
 	}
-	return nil, noSuchPlan()
+	return nil, kept.NoSuchPlan()
 }
 
 // record is the plan as the API answers it. It shares nothing with the course.
@@ -52,7 +56,7 @@ func (e *engine) CreatePlan(_ context.Context, in workflows.PlanInput, digest st
 	key := workflows.PlanWorkflowID(in.Project, in.ID)
 	if first, taken := e.plans[key]; taken {
 		if digest == "" || first.digest != digest {
-			return created, false, kept.Taken(digest)
+			return created, false, planTaken(digest)
 		}
 		return first.record(), true, nil
 	}

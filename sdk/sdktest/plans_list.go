@@ -20,6 +20,7 @@ func (e *engine) ListPlans(_ context.Context, project string, filter sdk.PlanFil
 	})
 	for _, p := range chosen {
 		item := p.record()
+		item.Stale = p.ended == 0 // the service makes its lists of what a run has last written
 		item.Outputs = map[string]json.RawMessage{}
 		for i := range item.Steps {
 			item.Steps[i].Output, item.Steps[i].OutputOmitted = nil, false

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,6 +123,17 @@ func TestPlansAreSeen(t *testing.T) {
 	var order []string
 	for _, p := range srv.Plans() {
 		order = append(order, p.ID)
+	}
+	for p, err := range c.Plans(t.Context(), sdk.PlanFilter{}) {
+		if err != nil || p.Stale == p.Status.Terminal() || p.Status.Terminal() != (p.ID == plan.ID) {
+			t.Errorf("in a list: %+v, %v", p, err)
+		}
+	}
+	if _, err := c.CreatePlan(t.Context(), sdk.PlanRequest{Title: "t", Goal: "g"}, sdk.IdempotencyKey("one")); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.CreatePlan(t.Context(), sdk.PlanRequest{Title: "t", Goal: "h"}, sdk.IdempotencyKey("one")); !errors.Is(err, sdk.ErrIdempotencyMismatch) || !strings.Contains(err.Error(), "another plan") {
+		t.Errorf("another plan with the same key: %v", err)
 	}
 	if !slices.Equal(order, []string{plan.ID, other.ID}) || len(srv.In("theirs").Plans()) > 0 {
 		t.Errorf("the plans are %q", order)
