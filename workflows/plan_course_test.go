@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -256,6 +257,42 @@ func TestPlanCourse_Feedback(t *testing.T) {
 			}
 			if got.Feedback.PreviousOmitted != tc.omitted || (got.Feedback.Previous == nil) != tc.omitted || len(got.Feedback.Output) != tc.output || got.Feedback.Round != 1 {
 				t.Errorf("%+v", got.Feedback)
+			}
+		})
+	}
+}
+
+// nested is JSON of so many levels.
+func nested(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+
+// TestPlanCourse_FeedbackIsNoDeeperThanAnInput: what makes an input nest too deep is left out of it, as what makes it too large is.
+func TestPlanCourse_FeedbackIsNoDeeperThanAnInput(t *testing.T) {
+	t.Parallel()
+	const below = 2 // levels of the input, above what was answered
+	for name, tc := range map[string]struct {
+		previous, output int
+		omitted, fails   bool
+	}{
+		"all of it":            {sdk.MaxJSONDepth - below, sdk.MaxJSONDepth - below, false, false},
+		"without the previous": {sdk.MaxJSONDepth - below + 1, sdk.MaxJSONDepth - below, true, false},
+		"not even without":     {1, sdk.MaxJSONDepth, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := newTrial(t, sdk.PlanRequest{Steps: []sdk.PlanStep{stepOf("write"), gated(stepOf("review", "write"), "write")}})
+			tr.end("write", agentAnswer{Output: json.RawMessage(nested(tc.previous))})
+			tr.end("review", missed(nested(tc.output)))
+			if tc.fails {
+				if s := tr.step("write"); s.Status != sdk.StepFailed || s.Error.Code != sdk.CodePayloadTooLarge || !strings.Contains(s.Error.Message, "deeper") {
+					t.Errorf("%s %v", s.Status, s.Error)
+				}
+				tr.finish()
+				return
+			}
+			r := tr.open["write"].Request
+			var got struct{ Feedback feedback }
+			if err := errors.Join(json.Unmarshal(r.Input, &got), r.Validate()); err != nil || got.Feedback.PreviousOmitted != tc.omitted {
+				t.Errorf("%v: %s", err, r.Input)
 			}
 		})
 	}

@@ -155,6 +155,21 @@ func TestPlanCourse_PlanningIsBounded(t *testing.T) {
 	}
 }
 
+// TestPlanCourse_PlanningIsNoDeeperThanAnInput: a coordinator that answers what nests deep is asked again all the same.
+func TestPlanCourse_PlanningIsNoDeeperThanAnInput(t *testing.T) {
+	t.Parallel()
+	tr := newTrial(t, sdk.PlanRequest{Goal: "A parser", Inputs: map[string]json.RawMessage{"a": json.RawMessage(nested(sdk.MaxJSONDepth - 2))}})
+	tr.end("", agentAnswer{Output: json.RawMessage(nested(sdk.MaxJSONDepth))})
+	r := tr.open[""].Request
+	if given := planningOf(t, tr.open[""]); r.Validate() != nil || !given.PreviousOmitted || len(given.Inputs) != 1 {
+		t.Errorf("%v: %+v", r.Validate(), given)
+	}
+	tr = newTrial(t, sdk.PlanRequest{Goal: "A parser", Inputs: map[string]json.RawMessage{"a": json.RawMessage(nested(sdk.MaxJSONDepth))}})
+	if r = tr.open[""].Request; r.Validate() != nil || !cmp.Equal(planningOf(t, tr.open[""]).InputsOmitted, []string{"a"}) {
+		t.Errorf("%v", r.Validate())
+	}
+}
+
 // TestPlanCourse_CancelledWhilePlanning: the task is stopped, and what it answers all the same begins nothing.
 func TestPlanCourse_CancelledWhilePlanning(t *testing.T) {
 	t.Parallel()
