@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -374,15 +375,34 @@ func TestPlanCourse_KeepsWithinHistory(t *testing.T) {
 	full.finish()
 }
 
-// TestPlanCourse_RoomForAll: fifty steps run at once in a history that has nothing else in it.
+// TestPlanCourse_RoomForAll: so many steps run at once in a history that has nothing else in it as can all answer as much as an agent can.
+// The others begin when one of those ends.
 func TestPlanCourse_RoomForAll(t *testing.T) {
 	t.Parallel()
-	r := sdk.PlanRequest{MaxParallel: sdk.MaxMaxParallel}
+	r := sdk.PlanRequest{MaxParallel: sdk.MaxMaxParallel, OnFailure: sdk.FailureContinue}
 	for i := range sdk.MaxMaxParallel {
 		r.Steps = append(r.Steps, stepOf(fmt.Sprintf("s%d", i)))
 	}
-	if tr := newTrial(t, r); len(tr.open) != sdk.MaxMaxParallel {
+	tr := newTrial(t, r)
+	if len(tr.open) != 45 {
 		t.Errorf("%d run", len(tr.open))
+	}
+	large := agentAnswer{Output: textOf(sdk.MaxOutput), Reflection: textOf(60 << 10)}
+	begun := map[string]bool{}
+	for !tr.over() {
+		if written := tr.space.history + tr.space.since + len(tr.open)*planTaskMost; written > planEndsWritten {
+			t.Fatalf("with %d ends the history has %d bytes", len(tr.open), written)
+		}
+		id := slices.Sorted(maps.Keys(tr.open))[0]
+		begun[id] = true
+		answer := agentAnswer{}
+		if len(begun) > 20 {
+			answer = large
+		}
+		tr.end(id, answer)
+	}
+	if tr.finish(); len(begun) != sdk.MaxMaxParallel || tr.space.since > planEndsWritten {
+		t.Errorf("%d have begun, %d bytes are written", len(begun), tr.space.since)
 	}
 }
 
