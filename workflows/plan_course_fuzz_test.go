@@ -289,9 +289,7 @@ func (d *drive) look(in PlanInput, events []sdk.Event) {
 	if state.Status != p.Status || len(state.Steps) != len(p.Steps) || (state.Error == nil) != (p.Error == nil) || !cmp.Equal(state.CompletedAt, p.CompletedAt) {
 		d.Errorf("the state is %+v, the record %+v", state, p)
 	}
-	size := 0
 	for i, s := range p.Steps {
-		size += len(s.Output)
 		want := StepState{
 			Status: s.Status, TaskID: s.TaskID, AgentID: s.AgentID, Reworks: s.Reworks, SkippedBecause: s.SkippedBecause, Error: s.Error,
 			Degraded: s.Degraded, StartedAt: s.StartedAt, CompletedAt: s.CompletedAt,
@@ -299,9 +297,6 @@ func (d *drive) look(in PlanInput, events []sdk.Event) {
 		if diff := cmp.Diff(want, state.Steps[i]); diff != "" {
 			d.Errorf("%s, record and state: %s", s.ID, diff)
 		}
-	}
-	if c.kept != size {
-		d.Errorf("%d bytes of outputs are held, %d are counted", size, c.kept)
 	}
 }
 

@@ -345,10 +345,70 @@ func TestPlanCourse_EndsWhileSteppingBack(t *testing.T) {
 		t.Parallel()
 		tr := begin(t)
 		tr.end("test", agentAnswer{Fail: sdk.CodeAgentFailed, Message: "too late to stop the plan"})
-		if tr.step("test").Status != sdk.StepPending || tr.step("test").Reworks != 1 || tr.step("write").Status != sdk.StepRunning || tr.kept != 0 {
+		if tr.step("test").Status != sdk.StepPending || tr.step("test").Reworks != 1 || tr.step("write").Status != sdk.StepRunning || tr.kept() != 0 {
 			t.Errorf("%+v", tr.record().Steps)
 		}
 	})
+}
+
+// TestPlanCourse_FeedbackOutlivesAnotherGate: a step that is sent back again before it could answer is told what the first gate said.
+func TestPlanCourse_FeedbackOutlivesAnotherGate(t *testing.T) {
+	t.Parallel()
+	tr := newTrial(t, sdk.PlanRequest{Steps: []sdk.PlanStep{
+		stepOf("design"), gated(stepOf("accept", "design"), "design"), stepOf("write", "design"), gated(stepOf("review", "write"), "write"),
+	}})
+	told := func() (f struct{ Feedback *feedback }) {
+		if err := json.Unmarshal(append([]byte{}, tr.open["write"].Request.Input...), &f); err != nil && len(tr.open["write"].Request.Input) > 0 {
+			t.Fatal(err)
+		}
+		return f
+	}
+	tr.end("design", agentAnswer{})
+	tr.end("write", agentAnswer{Output: json.RawMessage(`1`)})
+	tr.end("review", missed(`2`))
+	if f := told().Feedback; f == nil || f.From != "review" {
+		t.Fatalf("%+v", f)
+	}
+	tr.end("accept", missed(`3`))
+	tr.end("write", agentAnswer{Fail: sdk.CodeCancelled})
+	tr.end("design", agentAnswer{})
+	if f := told().Feedback; f == nil || f.From != "review" || string(f.Output) != "2" || string(f.Previous) != "1" {
+		t.Errorf("%+v", f)
+	}
+	tr.end("write", agentAnswer{Output: json.RawMessage(`4`)})
+	tr.end("accept", missed(`5`))
+	tr.end("review", agentAnswer{Fail: sdk.CodeCancelled})
+	tr.end("design", agentAnswer{})
+	if f := told().Feedback; f != nil {
+		t.Errorf("it has answered that: %+v", f)
+	}
+}
+
+// TestPlanCourse_CountsNoOutputThatIsSentBack: what is about to begin anew takes no room from the others.
+func TestPlanCourse_CountsNoOutputThatIsSentBack(t *testing.T) {
+	t.Parallel()
+	full, no := sdk.MaxPlanOutputs/sdk.MaxStepOutput, false
+	r := sdk.PlanRequest{MaxParallel: 40, Steps: []sdk.PlanStep{stepOf("write"), gated(stepOf("review", "write"), "write"), stepOf("test", "write"), stepOf("slow", "write")}}
+	for i := range full {
+		r.Steps = append(r.Steps, stepOf(fmt.Sprintf("s%d", i)))
+	}
+	large := agentAnswer{Output: textOf(sdk.MaxStepOutput)}
+	tr := newTrial(t, r)
+	for i := range full {
+		if i == full-2 { // there is room for two more
+			tr.end("write", large)
+			tr.end("test", large)
+			tr.end("review", agentAnswer{QualityGatePassed: &no}) // waits for slow
+		}
+		tr.end(fmt.Sprintf("s%d", i), large)
+	}
+	tr.end("slow", large)
+	told := eventData[sdk.PlanStepped](t, tr.events[slices.IndexFunc(tr.events, func(e sdk.Event) bool {
+		return strings.Contains(string(e.Data), `"step":"slow","from":"running"`)
+	})])
+	if tr.stopped != "" || tr.kept() != sdk.MaxPlanOutputs || told.To != sdk.StepCompleted || tr.step("write").Status != sdk.StepRunning {
+		t.Errorf("%q, %d bytes are counted; %+v", tr.stopped, tr.kept(), told)
+	}
 }
 
 // TestPlanCourse_KeepsWithinHistory: a step begins only while there is room.
