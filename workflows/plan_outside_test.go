@@ -153,6 +153,23 @@ func TestPlan_WritesItsMemoNowAndThen(t *testing.T) {
 	t.Logf("%d events, %d memos of %d bytes", len(s.events), memos, bytes)
 }
 
+// TestPlan_WritesInItsMemoWhatNeverBegan: a step that fails before it has a task is in the memo at once, whatever else goes on.
+func TestPlan_WritesInItsMemoWhatNeverBegan(t *testing.T) {
+	t.Parallel()
+	r := sdk.PlanRequest{OnFailure: sdk.FailureContinue, Inputs: map[string]json.RawMessage{"text": json.RawMessage(`"` + strings.Repeat("x", 400<<10) + `"`)}}
+	for i := range 3 { // which is as much as a workflow task asks for
+		r.Steps = append(r.Steps, step(fmt.Sprintf("s%d", i), gives(`"${{ inputs.text }}"`)))
+	}
+	r.Steps = append(r.Steps, step("none", gives(`"${{ inputs.text.nothing }}"`)))
+	s := newPlanServer(t, planInput(r))
+	s.turn(false)
+	s.begins(s.children[0], true)
+	s.turn(false)
+	if _, _, state := s.memos(); state.Steps[3].Status != sdk.StepFailed || len(s.running()) != 3 {
+		t.Errorf("%+v", state.Steps)
+	}
+}
+
 // TestPlan_TellsSoon: what was not told at once is told though nothing else comes.
 func TestPlan_TellsSoon(t *testing.T) {
 	t.Parallel()

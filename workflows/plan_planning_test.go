@@ -62,7 +62,10 @@ func TestReadPlanned(t *testing.T) {
 		"two blocks":          {quote("```json\n" + good + "\n```\n```json\n" + good + "\n```\n"), []string{"$ the answer is a text with 2 blocks"}},
 		"broken JSON":         {quote("{steps"), []string{"$ invalid character"}},
 		"two plans":           {quote(good + good), []string{"$ something follows"}},
-		"another field":       {`{"steps": [], "why": ""}`, []string{`$ unknown field "why"`}},
+		"a caller's fields":   {`{"title": "T", "goal": 7, "maxParallel": null, ` + good[1:], nil},
+		"other fields":        {`{"why": "", "steps": [], "Title": ""}`, []string{`$ unknown field "Title"`, `$ unknown field "why"`}},
+		"other names":         {`{"steps": [{"ID": "a", "id": "b", "Type": "x"}]}`, []string{`$.steps[0] unknown field "ID"`, `$.steps[0] unknown field "Type"`}},
+		"no list":             {`{"steps": {}, "outputs": []}`, []string{"$.steps must be a list", "$.outputs must be an object"}},
 		"wrong steps": {`{"steps": [{"id": 1}, {"id": "a", "dependsOn": []}, {"needs": "a"}, 7]}`, []string{
 			"$.steps[0].id must be a string", `$.steps[1] unknown field "dependsOn"`, "$.steps[2].needs must be a list", "$.steps[3] must be an object",
 		}},
