@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -15,11 +16,13 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
+var planStories = flag.Int("plan-stories", 40, "how many plans go any way; make soak has 1000")
+
 // TestPlan_TellsOneStory: whatever comes into one workflow task, in whichever order, and whichever of these tasks are run again with more
 // in them, the log is told nothing that a later one takes back, and the plan comes to its end.
 func TestPlan_TellsOneStory(t *testing.T) {
 	t.Parallel()
-	for seed := range 60 {
+	for seed := range *planStories {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			w := &wanderer{t: t, dice: rand.New(rand.NewPCG(7, uint64(seed)))}

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -300,10 +301,12 @@ func (d *drive) look(in PlanInput, events []sdk.Event) {
 	}
 }
 
+var randomPlans = flag.Uint64("random-plans", 80, "how many random plans are run without fuzzing; make soak has 3000")
+
 // FuzzPlanCourse: whatever a plan is made of, and whatever becomes of its tasks, no step begins before its needs have ended or twice at
 // once, no more run than may, and it ends; and the same happens again.
 func FuzzPlanCourse(f *testing.F) {
-	for seed := range uint64(300) {
+	for seed := range *randomPlans {
 		random := rand.New(rand.NewPCG(seed, seed))
 		bytes := make([]byte, 100+random.IntN(400))
 		for i := range bytes {
