@@ -29,9 +29,10 @@ type planServer struct {
 	t        *testing.T
 	f        *frontend
 	sticks   bool
-	cached   string // the run that the worker has in its cache; "": none that goes on
-	had      int    // events that it knows
-	previous int64  // the event by which the last workflow task was started that is recorded
+	refuses  func() bool // to bring a signal, or a request to cancel, to a run that goes on; nil: never
+	cached   string      // the run that the worker has in its cache; "": none that goes on
+	had      int         // events that it knows
+	previous int64       // the event by which the last workflow task was started that is recorded
 	children []*planChild
 	openings []opening // timers, signals and requests to cancel whose end is not there
 	runs     int
