@@ -147,14 +147,21 @@ func (r *planRunner) takeRest(ctx workflow.Context) {
 			return
 		}
 		r.proceed(ctx)
-		r.held = append(r.held, r.course.takeEvents()...)
+		r.held = append(r.held, r.takeEvents()...)
 	}
 }
 
 // release lets the log have everything that was decided.
 func (r *planRunner) release() {
-	r.told = append(append(r.told, r.held...), r.course.takeEvents()...)
+	r.told = append(append(r.told, r.held...), r.takeEvents()...)
 	r.held = nil
+}
+
+// takeEvents answers what the course tells since the last call. The memo says it too.
+func (r *planRunner) takeEvents() []sdk.Event {
+	events := r.course.takeEvents()
+	r.shown.moved = r.shown.moved || len(events) > 0
+	return events
 }
 
 // takeTold answers what the log is to have since the last call.

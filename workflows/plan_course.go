@@ -32,7 +32,6 @@ type planCourse struct {
 	begun    bool
 	closed   bool
 	space    planSpace
-	kept     int // bytes of the outputs of all steps
 
 	seq    int // of the last event
 	events []sdk.Event

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -289,9 +290,7 @@ func (d *drive) look(in PlanInput, events []sdk.Event) {
 	if state.Status != p.Status || len(state.Steps) != len(p.Steps) || (state.Error == nil) != (p.Error == nil) || !cmp.Equal(state.CompletedAt, p.CompletedAt) {
 		d.Errorf("the state is %+v, the record %+v", state, p)
 	}
-	size := 0
 	for i, s := range p.Steps {
-		size += len(s.Output)
 		want := StepState{
 			Status: s.Status, TaskID: s.TaskID, AgentID: s.AgentID, Reworks: s.Reworks, SkippedBecause: s.SkippedBecause, Error: s.Error,
 			Degraded: s.Degraded, StartedAt: s.StartedAt, CompletedAt: s.CompletedAt,
@@ -300,15 +299,14 @@ func (d *drive) look(in PlanInput, events []sdk.Event) {
 			d.Errorf("%s, record and state: %s", s.ID, diff)
 		}
 	}
-	if c.kept != size {
-		d.Errorf("%d bytes of outputs are held, %d are counted", size, c.kept)
-	}
 }
+
+var randomPlans = flag.Uint64("random-plans", 80, "how many random plans are run without fuzzing; make soak has 3000")
 
 // FuzzPlanCourse: whatever a plan is made of, and whatever becomes of its tasks, no step begins before its needs have ended or twice at
 // once, no more run than may, and it ends; and the same happens again.
 func FuzzPlanCourse(f *testing.F) {
-	for seed := range uint64(300) {
+	for seed := range *randomPlans {
 		random := rand.New(rand.NewPCG(seed, seed))
 		bytes := make([]byte, 100+random.IntN(400))
 		for i := range bytes {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -72,17 +71,26 @@ func withFeedback(input json.RawMessage, f feedback) (json.RawMessage, *sdk.Task
 			fields["feedback"] = said
 			input, err = encode(fields)
 		}
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, &sdk.TaskError{Code: sdk.CodeInternal, Message: "the feedback of the gate can not be written as JSON"}
-		case len(input) <= sdk.MaxInput:
+		}
+		switch err = sdk.CheckJSON(input, sdk.MaxInput); {
+		case err == nil:
 			return input, nil
 		case f.Previous == nil:
-			return nil, &sdk.TaskError{Code: sdk.CodePayloadTooLarge, Message: fmt.Sprintf(
-				"its input and the feedback of the gate have %d bytes, which are more than the %d allowed", len(input), sdk.MaxInput)}
+			return nil, noInput("its input with the feedback of the gate", err)
 		}
 		f.Previous, f.PreviousOmitted = nil, true
 	}
+}
+
+// noInput is the failure of what would be given more than an input can be.
+func noInput(what string, err error) *sdk.TaskError {
+	message := err.Error()
+	if e, ok := errors.AsType[*sdk.Error](err); ok {
+		message = e.Message
+	}
+	return &sdk.TaskError{Code: sdk.CodePayloadTooLarge, Message: what + " is too large: " + message}
 }
 
 // values are what expressions read. What a step may read of them was checked before the plan began.

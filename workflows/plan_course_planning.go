@@ -85,10 +85,11 @@ func (c *planCourse) planningInput() (json.RawMessage, *sdk.TaskError) {
 			in.Inputs = map[string]json.RawMessage{}
 		}
 		raw, err := encode(in)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, &sdk.TaskError{Code: sdk.CodeInternal, Message: "the input of the planning can not be written as JSON"}
-		case len(raw) <= sdk.MaxInput:
+		}
+		switch err = sdk.CheckJSON(raw, sdk.MaxInput); {
+		case err == nil:
 			return raw, nil
 		case in.Previous != nil:
 			in.Previous, in.PreviousOmitted = nil, true
@@ -96,8 +97,7 @@ func (c *planCourse) planningInput() (json.RawMessage, *sdk.TaskError) {
 			//workflowcheck:ignore
 			in.InputsOmitted, in.Inputs = slices.Sorted(maps.Keys(in.Inputs)), nil
 		default:
-			return nil, &sdk.TaskError{Code: sdk.CodePayloadTooLarge, Message: fmt.Sprintf(
-				"what the coordinator would be given has %d bytes, which are more than the %d allowed", len(raw), sdk.MaxInput)}
+			return nil, noInput("what the coordinator would be given", err)
 		}
 	}
 }

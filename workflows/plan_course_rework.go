@@ -114,7 +114,7 @@ func (c *planCourse) reset(now time.Time, i int, gate string) {
 	if step.Output != nil {
 		s.answered = step.Output
 	}
-	c.drop(i)
+	step.Output = nil
 	s.failed, s.input, s.budget = 0, nil, nil
 	if c.at[i].begun {
 		step.Reworks++

@@ -7,8 +7,12 @@ const (
 	// maxPlanWritten is how many bytes a step may begin up to.
 	maxPlanWritten = 40 << 20
 	// planTaskRoom is how much is kept free for the end of a task that runs: an output that a plan can hold, and as much again for the rest
-	// of its record. One that is larger takes from what is left up to Temporal's own bound.
+	// of its record.
 	planTaskRoom = 2 * sdk.MaxStepOutput
+	// planTaskMost is the end of a task that answers as much as one can. The ends of all that run have room even so up to planEndsWritten,
+	// which is near Temporal's own bound: a history that passes that is lost with the plan.
+	planTaskMost    = sdk.MaxOutput + 64<<10
+	planEndsWritten = 49 << 20
 	// planTaskWeight is about how many bytes the start of a task is beside what it is given, with what is told of it.
 	planTaskWeight = 24 << 10
 )
@@ -43,7 +47,8 @@ func startWeight(in TaskInput) int {
 
 // fits reports whether there is room for one more task, and for the ends of all that run.
 func (c *planCourse) fits(in TaskInput) bool {
-	return c.space.history+c.space.since+startWeight(in)+(len(c.open)+1)*planTaskRoom <= maxPlanWritten
+	written, ends := c.space.history+c.space.since+startWeight(in), len(c.open)+1
+	return written+ends*planTaskRoom <= maxPlanWritten && written+ends*planTaskMost <= planEndsWritten
 }
 
 func noRoom() *sdk.TaskError {

@@ -18,7 +18,7 @@ type courseStep struct {
 	rounds   int             // how often its gate has sent back
 	failed   int             // it was the nth step to fail; 0: it has not
 	answered json.RawMessage // what it answered before it was sent back
-	feedback *feedback       // for its next task
+	feedback *feedback       // for its tasks, until one has ended that does not begin anew
 	budget   *expression.Budget
 	input    *json.RawMessage // of its next task, evaluated
 }
@@ -134,7 +134,7 @@ func (c *planCourse) start(now time.Time, i int, in TaskInput) {
 	c.enlist(now, i, in)
 	s := &c.steps[i]
 	s.runs++
-	s.feedback, s.input, s.budget = nil, nil, nil
+	s.input, s.budget = nil, nil
 	c.at[i].begun = true
 	c.plan.Steps[i].TaskID, c.plan.Steps[i].StartedAt = in.ID, &now
 	c.move(now, i, sdk.StepRunning, "")
@@ -145,6 +145,9 @@ func (c *planCourse) stepEnded(now time.Time, run planRun, end taskEnd) {
 	i := run.step
 	step := &c.plan.Steps[i]
 	step.AgentID, step.Degraded, step.CompletedAt = end.agentID, end.degraded, &now
+	if !c.at[i].held {
+		c.steps[i].feedback = nil
+	}
 	switch {
 	case c.at[i].held: // it begins anew, whatever it answered, unless the plan ends before
 		if end.status == sdk.StepCompleted {
@@ -171,7 +174,7 @@ func (c *planCourse) completed(now time.Time, i int, r sdk.Result) {
 		failure = c.usedUp(i)
 	}
 	if failure != nil {
-		c.drop(i)
+		c.plan.Steps[i].Output = nil
 		c.fail(now, i, sdk.StepFailed, failure)
 		return
 	}
@@ -181,26 +184,29 @@ func (c *planCourse) completed(now time.Time, i int, r sdk.Result) {
 	}
 }
 
-// keep keeps the output of a step, where there is room for it.
+// keep keeps the output of a step, where there is room for it. What is about to be sent back takes none from the others.
 func (c *planCourse) keep(i int, r sdk.Result) (sdk.StepStatus, *sdk.TaskError) {
 	switch size := len(r.Output); {
 	case size > sdk.MaxStepOutput:
 		return sdk.StepFailed, &sdk.TaskError{Code: sdk.CodePayloadTooLarge, Message: fmt.Sprintf(
 			"its output has %d bytes; a plan holds at most %d of one step: its task has it", size, sdk.MaxStepOutput)}
-	case c.kept+size > sdk.MaxPlanOutputs:
+	case !c.at[i].held && c.kept()+size > sdk.MaxPlanOutputs:
 		return sdk.StepFailed, &sdk.TaskError{Code: sdk.CodePayloadTooLarge, Message: fmt.Sprintf(
 			"its output has %d bytes; with those of the other steps that is more than the %d that a plan holds: its task has it", size, sdk.MaxPlanOutputs)}
 	default:
-		c.kept += size
 		c.plan.Steps[i].Output = r.Output
 		return sdk.StepCompleted, nil
 	}
 }
 
-// drop lets go of the output of a step.
-func (c *planCourse) drop(i int) {
-	c.kept -= len(c.plan.Steps[i].Output)
-	c.plan.Steps[i].Output = nil
+// kept is how many bytes the outputs of all steps have that are not about to be sent back.
+func (c *planCourse) kept() (size int) {
+	for i, s := range c.plan.Steps {
+		if !c.at[i].held {
+			size += len(s.Output)
+		}
+	}
+	return size
 }
 
 // fail ends a step, by itself or as its task has ended. It may stop the plan.

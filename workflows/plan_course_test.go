@@ -2,7 +2,9 @@ package workflows
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -261,6 +263,42 @@ func TestPlanCourse_Feedback(t *testing.T) {
 	}
 }
 
+// nested is JSON of so many levels.
+func nested(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+
+// TestPlanCourse_FeedbackIsNoDeeperThanAnInput: what makes an input nest too deep is left out of it, as what makes it too large is.
+func TestPlanCourse_FeedbackIsNoDeeperThanAnInput(t *testing.T) {
+	t.Parallel()
+	const below = 2 // levels of the input, above what was answered
+	for name, tc := range map[string]struct {
+		previous, output int
+		omitted, fails   bool
+	}{
+		"all of it":            {sdk.MaxJSONDepth - below, sdk.MaxJSONDepth - below, false, false},
+		"without the previous": {sdk.MaxJSONDepth - below + 1, sdk.MaxJSONDepth - below, true, false},
+		"not even without":     {1, sdk.MaxJSONDepth, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := newTrial(t, sdk.PlanRequest{Steps: []sdk.PlanStep{stepOf("write"), gated(stepOf("review", "write"), "write")}})
+			tr.end("write", agentAnswer{Output: json.RawMessage(nested(tc.previous))})
+			tr.end("review", missed(nested(tc.output)))
+			if tc.fails {
+				if s := tr.step("write"); s.Status != sdk.StepFailed || s.Error.Code != sdk.CodePayloadTooLarge || !strings.Contains(s.Error.Message, "deeper") {
+					t.Errorf("%s %v", s.Status, s.Error)
+				}
+				tr.finish()
+				return
+			}
+			r := tr.open["write"].Request
+			var got struct{ Feedback feedback }
+			if err := errors.Join(json.Unmarshal(r.Input, &got), r.Validate()); err != nil || got.Feedback.PreviousOmitted != tc.omitted {
+				t.Errorf("%v: %s", err, r.Input)
+			}
+		})
+	}
+}
+
 // TestPlanCourse_EndsWhileSteppingBack: a plan that stops, or is cancelled, while a rework waits for a task that is being cancelled, sends
 // nothing back, and its steps keep what they have answered.
 func TestPlanCourse_EndsWhileSteppingBack(t *testing.T) {
@@ -307,10 +345,70 @@ func TestPlanCourse_EndsWhileSteppingBack(t *testing.T) {
 		t.Parallel()
 		tr := begin(t)
 		tr.end("test", agentAnswer{Fail: sdk.CodeAgentFailed, Message: "too late to stop the plan"})
-		if tr.step("test").Status != sdk.StepPending || tr.step("test").Reworks != 1 || tr.step("write").Status != sdk.StepRunning || tr.kept != 0 {
+		if tr.step("test").Status != sdk.StepPending || tr.step("test").Reworks != 1 || tr.step("write").Status != sdk.StepRunning || tr.kept() != 0 {
 			t.Errorf("%+v", tr.record().Steps)
 		}
 	})
+}
+
+// TestPlanCourse_FeedbackOutlivesAnotherGate: a step that is sent back again before it could answer is told what the first gate said.
+func TestPlanCourse_FeedbackOutlivesAnotherGate(t *testing.T) {
+	t.Parallel()
+	tr := newTrial(t, sdk.PlanRequest{Steps: []sdk.PlanStep{
+		stepOf("design"), gated(stepOf("accept", "design"), "design"), stepOf("write", "design"), gated(stepOf("review", "write"), "write"),
+	}})
+	told := func() (f struct{ Feedback *feedback }) {
+		if err := json.Unmarshal(append([]byte{}, tr.open["write"].Request.Input...), &f); err != nil && len(tr.open["write"].Request.Input) > 0 {
+			t.Fatal(err)
+		}
+		return f
+	}
+	tr.end("design", agentAnswer{})
+	tr.end("write", agentAnswer{Output: json.RawMessage(`1`)})
+	tr.end("review", missed(`2`))
+	if f := told().Feedback; f == nil || f.From != "review" {
+		t.Fatalf("%+v", f)
+	}
+	tr.end("accept", missed(`3`))
+	tr.end("write", agentAnswer{Fail: sdk.CodeCancelled})
+	tr.end("design", agentAnswer{})
+	if f := told().Feedback; f == nil || f.From != "review" || string(f.Output) != "2" || string(f.Previous) != "1" {
+		t.Errorf("%+v", f)
+	}
+	tr.end("write", agentAnswer{Output: json.RawMessage(`4`)})
+	tr.end("accept", missed(`5`))
+	tr.end("review", agentAnswer{Fail: sdk.CodeCancelled})
+	tr.end("design", agentAnswer{})
+	if f := told().Feedback; f != nil {
+		t.Errorf("it has answered that: %+v", f)
+	}
+}
+
+// TestPlanCourse_CountsNoOutputThatIsSentBack: what is about to begin anew takes no room from the others.
+func TestPlanCourse_CountsNoOutputThatIsSentBack(t *testing.T) {
+	t.Parallel()
+	full, no := sdk.MaxPlanOutputs/sdk.MaxStepOutput, false
+	r := sdk.PlanRequest{MaxParallel: 40, Steps: []sdk.PlanStep{stepOf("write"), gated(stepOf("review", "write"), "write"), stepOf("test", "write"), stepOf("slow", "write")}}
+	for i := range full {
+		r.Steps = append(r.Steps, stepOf(fmt.Sprintf("s%d", i)))
+	}
+	large := agentAnswer{Output: textOf(sdk.MaxStepOutput)}
+	tr := newTrial(t, r)
+	for i := range full {
+		if i == full-2 { // there is room for two more
+			tr.end("write", large)
+			tr.end("test", large)
+			tr.end("review", agentAnswer{QualityGatePassed: &no}) // waits for slow
+		}
+		tr.end(fmt.Sprintf("s%d", i), large)
+	}
+	tr.end("slow", large)
+	told := eventData[sdk.PlanStepped](t, tr.events[slices.IndexFunc(tr.events, func(e sdk.Event) bool {
+		return strings.Contains(string(e.Data), `"step":"slow","from":"running"`)
+	})])
+	if tr.stopped != "" || tr.kept() != sdk.MaxPlanOutputs || told.To != sdk.StepCompleted || tr.step("write").Status != sdk.StepRunning {
+		t.Errorf("%q, %d bytes are counted; %+v", tr.stopped, tr.kept(), told)
+	}
 }
 
 // TestPlanCourse_KeepsWithinHistory: a step begins only while there is room.
@@ -337,15 +435,34 @@ func TestPlanCourse_KeepsWithinHistory(t *testing.T) {
 	full.finish()
 }
 
-// TestPlanCourse_RoomForAll: fifty steps run at once in a history that has nothing else in it.
+// TestPlanCourse_RoomForAll: so many steps run at once in a history that has nothing else in it as can all answer as much as an agent can.
+// The others begin when one of those ends.
 func TestPlanCourse_RoomForAll(t *testing.T) {
 	t.Parallel()
-	r := sdk.PlanRequest{MaxParallel: sdk.MaxMaxParallel}
+	r := sdk.PlanRequest{MaxParallel: sdk.MaxMaxParallel, OnFailure: sdk.FailureContinue}
 	for i := range sdk.MaxMaxParallel {
 		r.Steps = append(r.Steps, stepOf(fmt.Sprintf("s%d", i)))
 	}
-	if tr := newTrial(t, r); len(tr.open) != sdk.MaxMaxParallel {
+	tr := newTrial(t, r)
+	if len(tr.open) != 45 {
 		t.Errorf("%d run", len(tr.open))
+	}
+	large := agentAnswer{Output: textOf(sdk.MaxOutput), Reflection: textOf(60 << 10)}
+	begun := map[string]bool{}
+	for !tr.over() {
+		if written := tr.space.history + tr.space.since + len(tr.open)*planTaskMost; written > planEndsWritten {
+			t.Fatalf("with %d ends the history has %d bytes", len(tr.open), written)
+		}
+		id := slices.Sorted(maps.Keys(tr.open))[0]
+		begun[id] = true
+		answer := agentAnswer{}
+		if len(begun) > 20 {
+			answer = large
+		}
+		tr.end(id, answer)
+	}
+	if tr.finish(); len(begun) != sdk.MaxMaxParallel || tr.space.since > planEndsWritten {
+		t.Errorf("%d have begun, %d bytes are written", len(begun), tr.space.since)
 	}
 }
 

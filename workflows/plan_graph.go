@@ -65,30 +65,12 @@ func newPlanGraph(steps []sdk.PlanStep, readsStatus func(place int) []string) pl
 			g.reworks[i] = places[s.Gate.Rework]
 		}
 	}
-	for i := range steps {
-		g.below[i] = g.belowOf(i)
+	for i, above := range (sdk.PlanRequest{Steps: steps}).AllNeeds() {
+		for _, id := range above {
+			g.below[places[id]] = append(g.below[places[id]], i)
+		}
 	}
 	return g
-}
-
-// belowOf are the steps that need the one at a place, directly or through others.
-func (g planGraph) belowOf(place int) []int {
-	found := make([]bool, len(g.ids))
-	for more := true; more; {
-		more = false
-		for i, needs := range g.needs {
-			if !found[i] && slices.ContainsFunc(needs, func(n needed) bool { return n.step == place || found[n.step] }) {
-				found[i], more = true, true
-			}
-		}
-	}
-	var below []int
-	for i, is := range found {
-		if is {
-			below = append(below, i)
-		}
-	}
-	return below
 }
 
 // judge is what becomes of the step at a place: nothing while it is not pending, or a step that it needs has not ended. A step that is

@@ -1,8 +1,11 @@
 package workflows
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -138,5 +141,36 @@ func TestPlanGraph_LeavesTheRestAtTheEnd(t *testing.T) {
 		if got := g.quiet(standings(at), []int{0, 1, 4}); got != want {
 			t.Errorf("%s: %t", at, got)
 		}
+	}
+}
+
+// manyNeeds are 49 steps that need nothing, and 450 that each need all of those and the one that comes next.
+func manyNeeds() (steps []sdk.PlanStep) {
+	var roots []string
+	for i := range sdk.MaxStepNeeds - 1 {
+		roots = append(roots, "r"+strconv.Itoa(i))
+		steps = append(steps, stepOf(roots[i]))
+	}
+	const others = 450
+	for i := range others {
+		s := stepOf("s"+strconv.Itoa(i), roots...)
+		if i < others-1 {
+			s.Needs = append(slices.Clone(roots), "s"+strconv.Itoa(i+1))
+		}
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// TestPlanGraph_OfALargePlan: it is made between two events of a run, in which nothing may take long, in whatever order the steps are given.
+func TestPlanGraph_OfALargePlan(t *testing.T) {
+	t.Parallel()
+	steps, began := manyNeeds(), time.Now()
+	g := newPlanGraph(steps, func(int) []string { return nil })
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if roots := sdk.MaxStepNeeds - 1; len(g.below[0]) != 450 || len(g.below[roots]) != 0 || len(g.below[roots+449]) != 449 {
+		t.Errorf("%d, %d and %d steps are below", len(g.below[0]), len(g.below[roots]), len(g.below[roots+449]))
 	}
 }

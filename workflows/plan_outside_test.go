@@ -40,9 +40,11 @@ func TestPlan_TakesATaskWithoutARecord(t *testing.T) {
 // TestPlan_TellsLater: what the log does not take until the end is given to runs of their own, in parts.
 func TestPlan_TellsLater(t *testing.T) {
 	t.Parallel()
-	r := sdk.PlanRequest{MaxParallel: sdk.MaxMaxParallel, MaxSteps: 200}
-	for i := range 180 {
-		r.Steps = append(r.Steps, step(fmt.Sprintf("s%d", i)))
+	r := sdk.PlanRequest{MaxSteps: sdk.MaxPlanSteps, Steps: []sdk.PlanStep{
+		step("does"), step("not", needs("does"), func(s *sdk.PlanStep) { s.When = "false" }),
+	}}
+	for len(r.Steps) < sdk.MaxPlanSteps {
+		r.Steps = append(r.Steps, step(fmt.Sprintf("s%d", len(r.Steps)), needs("not")))
 	}
 	o := newOuting(t, nil)
 	o.away.Store(true)
@@ -54,14 +56,14 @@ func TestPlan_TellsLater(t *testing.T) {
 		}
 	})
 	plan := o.carryOut(r)
-	if plan.Status != sdk.StatusCompleted {
+	if plan.Status != sdk.StatusCompleted || plan.Steps[0].Status != sdk.StepCompleted {
 		t.Errorf("the log costs the result: %v", plan.Error)
 	}
 	if d := cmp.Diff([]string{workflows.PlanEventsPartID("default", "p1", 1), workflows.PlanEventsWorkflowID("default", "p1")}, publishers); d != "" {
 		t.Error(d)
 	}
 	told := o.told(activities.StoryPlan, "p1")
-	if len(told) != 3+180*3 || told[len(told)-1] != string(sdk.EventPlanCompleted) {
+	if len(told) != 3+3+sdk.MaxPlanSteps-1 || told[len(told)-1] != string(sdk.EventPlanCompleted) {
 		t.Errorf("%d events", len(told))
 	}
 }
@@ -86,12 +88,14 @@ func TestPlan_LeavesRoomInItsHistory(t *testing.T) {
 func TestPlan_AsksForNoMoreThanAMessageHolds(t *testing.T) {
 	t.Parallel()
 	r := sdk.PlanRequest{Title: "Large", MaxParallel: 20, Inputs: map[string]json.RawMessage{"text": json.RawMessage(`"` + strings.Repeat("x", 400<<10) + `"`)}}
-	for i := range 20 {
+	const tasks = 8
+	for i := range tasks {
 		r.Steps = append(r.Steps, step(fmt.Sprintf("s%d", i), gives(`"${{ inputs.text }}"`)))
 	}
 	s := newPlanServer(t, planInput(r))
-	for turns := 0; len(s.children) < 20; turns++ {
-		if turns > 20 {
+	s.sticks = true
+	for turns := 0; len(s.children) < tasks; turns++ {
+		if turns > tasks {
 			t.Fatalf("%d were asked for", len(s.children))
 		}
 		before := len(s.children)
@@ -116,6 +120,7 @@ func TestPlan_WritesItsMemoNowAndThen(t *testing.T) {
 		r.Steps = append(r.Steps, step(fmt.Sprintf("s%d", i)))
 	}
 	s := newPlanServer(t, planInput(r))
+	s.sticks = true
 	const left = 6
 	for s.turn(false); len(s.running()) > left; s.turn(false) {
 		s.at = s.at.Add(time.Second)
@@ -151,6 +156,23 @@ func TestPlan_WritesItsMemoNowAndThen(t *testing.T) {
 		t.Errorf("the last memo: %s", state.Status)
 	}
 	t.Logf("%d events, %d memos of %d bytes", len(s.events), memos, bytes)
+}
+
+// TestPlan_WritesInItsMemoWhatNeverBegan: a step that fails before it has a task is in the memo at once, whatever else goes on.
+func TestPlan_WritesInItsMemoWhatNeverBegan(t *testing.T) {
+	t.Parallel()
+	r := sdk.PlanRequest{OnFailure: sdk.FailureContinue, Inputs: map[string]json.RawMessage{"text": json.RawMessage(`"` + strings.Repeat("x", 400<<10) + `"`)}}
+	for i := range 3 { // which is as much as a workflow task asks for
+		r.Steps = append(r.Steps, step(fmt.Sprintf("s%d", i), gives(`"${{ inputs.text }}"`)))
+	}
+	r.Steps = append(r.Steps, step("none", gives(`"${{ inputs.text.nothing }}"`)))
+	s := newPlanServer(t, planInput(r))
+	s.turn(false)
+	s.begins(s.children[0], true)
+	s.turn(false)
+	if _, _, state := s.memos(); state.Steps[3].Status != sdk.StepFailed || len(s.running()) != 3 {
+		t.Errorf("%+v", state.Steps)
+	}
 }
 
 // TestPlan_TellsSoon: what was not told at once is told though nothing else comes.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -19,28 +21,60 @@ type plannedAnswer struct {
 }
 
 // readPlanned reads a coordinator's answer, or says what is wrong with it: the plan as JSON, a text that is it or holds it in one block, or
-// an object whose text is one. Its fields are those of a caller's plan; others are faults.
+// an object whose text is one. The other fields of a caller's plan are left alone, and all that are none of those are faults.
 func readPlanned(output json.RawMessage) (answer plannedAnswer, faults []sdk.Fault) {
 	raw, fault := plannedJSON(output)
 	if fault != "" {
 		return answer, []sdk.Fault{{Path: "$", Message: fault}}
 	}
-	var whole struct {
-		Steps   []json.RawMessage          `json:"steps"`
-		Outputs map[string]json.RawMessage `json:"outputs"`
-	}
+	var whole map[string]json.RawMessage
 	if f := decodeStrictly("$", raw, &whole); f != nil {
 		return answer, []sdk.Fault{*f}
 	}
-	for i, raw := range whole.Steps {
+	faults = misnamed[sdk.PlanRequest]("$", raw)
+	var steps []json.RawMessage
+	if f := decodeField(whole, "steps", &steps); f != nil {
+		faults = append(faults, *f)
+	}
+	for i, raw := range steps {
 		var step sdk.PlanStep
-		if f := decodeStrictly(fmt.Sprintf("$.steps[%d]", i), raw, &step); f != nil {
+		path := fmt.Sprintf("$.steps[%d]", i)
+		if f := decodeStrictly(path, raw, &step); f != nil {
 			faults = append(faults, *f)
+		} else {
+			faults = append(faults, misnamed[sdk.PlanStep](path, raw)...)
 		}
 		answer.Steps = append(answer.Steps, step)
 	}
-	answer.Outputs = whole.Outputs
+	if f := decodeField(whole, "outputs", &answer.Outputs); f != nil {
+		faults = append(faults, *f)
+	}
 	return answer, faults
+}
+
+// decodeField reads a field of a plan, where there is one.
+func decodeField(fields map[string]json.RawMessage, name string, into any) *sdk.Fault {
+	if raw, ok := fields[name]; ok {
+		return decodeStrictly("$."+name, raw, into)
+	}
+	return nil
+}
+
+// misnamed names the fields of an object that T has none of: one that is written otherwise is another one, though it would be read.
+func misnamed[T any](path string, raw []byte) (faults []sdk.Fault) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw, &fields) != nil {
+		return nil
+	}
+	for i, t := 0, reflect.TypeFor[T](); i < t.NumField(); i++ {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		delete(fields, name)
+	}
+	//workflowcheck:ignore
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		faults = append(faults, sdk.Fault{Path: path, Message: fmt.Sprintf("unknown field %q", sdk.Cut(name, sdk.MaxMetadataKey))})
+	}
+	return faults
 }
 
 // plannedJSON finds the plan in an answer.

@@ -62,7 +62,10 @@ func TestReadPlanned(t *testing.T) {
 		"two blocks":          {quote("```json\n" + good + "\n```\n```json\n" + good + "\n```\n"), []string{"$ the answer is a text with 2 blocks"}},
 		"broken JSON":         {quote("{steps"), []string{"$ invalid character"}},
 		"two plans":           {quote(good + good), []string{"$ something follows"}},
-		"another field":       {`{"steps": [], "why": ""}`, []string{`$ unknown field "why"`}},
+		"a caller's fields":   {`{"title": "T", "goal": 7, "maxParallel": null, ` + good[1:], nil},
+		"other fields":        {`{"why": "", "steps": [], "Title": ""}`, []string{`$ unknown field "Title"`, `$ unknown field "why"`}},
+		"other names":         {`{"steps": [{"ID": "a", "id": "b", "Type": "x"}]}`, []string{`$.steps[0] unknown field "ID"`, `$.steps[0] unknown field "Type"`}},
+		"no list":             {`{"steps": {}, "outputs": []}`, []string{"$.steps must be a list", "$.outputs must be an object"}},
 		"wrong steps": {`{"steps": [{"id": 1}, {"id": "a", "dependsOn": []}, {"needs": "a"}, 7]}`, []string{
 			"$.steps[0].id must be a string", `$.steps[1] unknown field "dependsOn"`, "$.steps[2].needs must be a list", "$.steps[3] must be an object",
 		}},
@@ -152,6 +155,21 @@ func TestPlanCourse_PlanningIsBounded(t *testing.T) {
 	})
 	if given := planningOf(t, tr.open[""]); len(given.Inputs) != 0 || !cmp.Equal(given.InputsOmitted, []string{"a", "b"}) {
 		t.Errorf("%d inputs, %v", len(given.Inputs), given.InputsOmitted)
+	}
+}
+
+// TestPlanCourse_PlanningIsNoDeeperThanAnInput: a coordinator that answers what nests deep is asked again all the same.
+func TestPlanCourse_PlanningIsNoDeeperThanAnInput(t *testing.T) {
+	t.Parallel()
+	tr := newTrial(t, sdk.PlanRequest{Goal: "A parser", Inputs: map[string]json.RawMessage{"a": json.RawMessage(nested(sdk.MaxJSONDepth - 2))}})
+	tr.end("", agentAnswer{Output: json.RawMessage(nested(sdk.MaxJSONDepth))})
+	r := tr.open[""].Request
+	if given := planningOf(t, tr.open[""]); r.Validate() != nil || !given.PreviousOmitted || len(given.Inputs) != 1 {
+		t.Errorf("%v: %+v", r.Validate(), given)
+	}
+	tr = newTrial(t, sdk.PlanRequest{Goal: "A parser", Inputs: map[string]json.RawMessage{"a": json.RawMessage(nested(sdk.MaxJSONDepth))}})
+	if r = tr.open[""].Request; r.Validate() != nil || !cmp.Equal(planningOf(t, tr.open[""]).InputsOmitted, []string{"a"}) {
+		t.Errorf("%v", r.Validate())
 	}
 }
 

@@ -1,6 +1,9 @@
 package workflows_test
 
 import (
+	"slices"
+	"strings"
+
 	commandpb "go.temporal.io/api/command/v1"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -46,6 +49,15 @@ func (s *planServer) recordChild(c *commandpb.Command, completed int64) {
 			},
 		}})
 		s.openings = append(s.openings, opening{"signal", func() {
+			if s.gone(a.GetExecution().GetWorkflowId()) {
+				s.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, Attributes: &historypb.HistoryEvent_SignalExternalWorkflowExecutionFailedEventAttributes{
+					SignalExternalWorkflowExecutionFailedEventAttributes: &historypb.SignalExternalWorkflowExecutionFailedEventAttributes{
+						Cause: enumspb.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND, InitiatedEventId: initiated,
+						Namespace: a.GetNamespace(), WorkflowExecution: a.GetExecution(), WorkflowTaskCompletedEventId: completed,
+					},
+				}})
+				return
+			}
 			s.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, Attributes: &historypb.HistoryEvent_ExternalWorkflowExecutionSignaledEventAttributes{
 				ExternalWorkflowExecutionSignaledEventAttributes: &historypb.ExternalWorkflowExecutionSignaledEventAttributes{InitiatedEventId: initiated, WorkflowExecution: a.GetExecution()},
 			}})
@@ -61,6 +73,15 @@ func (s *planServer) recordChild(c *commandpb.Command, completed int64) {
 			},
 		}})
 		s.openings = append(s.openings, opening{"cancel", func() {
+			if s.gone(a.GetWorkflowId()) {
+				s.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, Attributes: &historypb.HistoryEvent_RequestCancelExternalWorkflowExecutionFailedEventAttributes{
+					RequestCancelExternalWorkflowExecutionFailedEventAttributes: &historypb.RequestCancelExternalWorkflowExecutionFailedEventAttributes{
+						Cause: enumspb.CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND, InitiatedEventId: initiated,
+						Namespace: a.GetNamespace(), WorkflowExecution: execution, WorkflowTaskCompletedEventId: completed,
+					},
+				}})
+				return
+			}
 			s.child(a.GetWorkflowId()).stop = true
 			s.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED, Attributes: &historypb.HistoryEvent_ExternalWorkflowExecutionCancelRequestedEventAttributes{
 				ExternalWorkflowExecutionCancelRequestedEventAttributes: &historypb.ExternalWorkflowExecutionCancelRequestedEventAttributes{InitiatedEventId: initiated, WorkflowExecution: execution},
@@ -70,6 +91,9 @@ func (s *planServer) recordChild(c *commandpb.Command, completed int64) {
 	}
 	a := c.GetStartChildWorkflowExecutionCommandAttributes()
 	child := &planChild{id: a.GetWorkflowId()}
+	if slices.ContainsFunc(s.children, func(c *planChild) bool { return c.id == child.id }) {
+		s.t.Fatalf("%s is asked for twice:\n%s", child.id, strings.Join(s.story, "\n"))
+	}
 	if err := workflows.DataConverter().FromPayloads(a.GetInput(), &child.in); err != nil {
 		s.t.Fatal(err)
 	}
@@ -79,6 +103,11 @@ func (s *planServer) recordChild(c *commandpb.Command, completed int64) {
 		},
 	}})
 	s.children = append(s.children, child)
+}
+
+// gone reports whether nothing is brought to the run of a child.
+func (s *planServer) gone(id string) bool {
+	return s.child(id).ended != 0 || s.refuses != nil && s.refuses()
 }
 
 func (s *planServer) child(id string) *planChild {

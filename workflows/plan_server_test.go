@@ -23,12 +23,16 @@ import (
 )
 
 // planServer is a server with one run, that of a plan. What comes between two workflow tasks, and which of these are lost before they are
-// recorded, is up to the test. Each workflow task is given to a worker that has nothing of the run in its cache.
+// recorded, is up to the test. Each workflow task is given to a worker that has nothing of the run in its cache, unless the run sticks to it.
 type planServer struct {
 	batch
 	t        *testing.T
 	f        *frontend
-	previous int64 // the event by which the last workflow task was started that is recorded
+	sticks   bool
+	refuses  func() bool // to bring a signal, or a request to cancel, to a run that goes on; nil: never
+	cached   string      // the run that the worker has in its cache; "": none that goes on
+	had      int         // events that it knows
+	previous int64       // the event by which the last workflow task was started that is recorded
 	children []*planChild
 	openings []opening // timers, signals and requests to cancel whose end is not there
 	runs     int
@@ -85,6 +89,7 @@ func (s *planServer) turn(lost bool) {
 	}})
 	answer := s.give(started)
 	if lost {
+		s.cached = ""
 		s.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT, Attributes: &historypb.HistoryEvent_WorkflowTaskTimedOutEventAttributes{
 			WorkflowTaskTimedOutEventAttributes: &historypb.WorkflowTaskTimedOutEventAttributes{ScheduledEventId: scheduled, StartedEventId: started},
 		}})
@@ -103,19 +108,27 @@ func (s *planServer) turn(lost bool) {
 func (s *planServer) give(started int64) *workflowservice.RespondWorkflowTaskCompletedRequest {
 	s.t.Helper()
 	for range 20 {
-		s.runs++
-		run := fmt.Sprintf("%s-%d", s.t.Name(), s.runs)
-		s.events[0].GetWorkflowExecutionStartedEventAttributes().OriginalExecutionRunId = run
-		task := workflowTask(s.t, s.events, 0, int(started), nil)
+		queue, run := s.f.sticky, s.cached
+		if run == "" {
+			s.runs++
+			queue, run, s.had = s.f.fresh, fmt.Sprintf("%s-%d", s.t.Name(), s.runs), 0
+			s.events[0].GetWorkflowExecutionStartedEventAttributes().OriginalExecutionRunId = run
+		}
+		task := workflowTask(s.t, s.events, s.had, int(started), nil)
 		task.PreviousStartedEventId = s.previous
-		answer := s.f.give(s.t, s.f.fresh, task)
+		answer := s.f.give(s.t, queue, task)
 		s.mu.Lock()
 		told := s.told[run]
 		s.mu.Unlock()
 		s.tell(told)
-		if !publishesLater(answer) {
-			return answer
+		s.cached = ""
+		if publishesLater(answer) {
+			continue
 		}
+		if s.sticks {
+			s.cached, s.had = run, int(started)
+		}
+		return answer
 	}
 	s.t.Fatal("this machine is too slow for a local activity")
 	return nil
