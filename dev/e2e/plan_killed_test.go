@@ -82,10 +82,10 @@ func (s *scene) thirtySteps() sdk.PlanRequest {
 		for depth := range laneSteps {
 			id := fmt.Sprintf("lane%d-%d", lane, depth)
 			plan.Steps = append(plan.Steps, step(id, sdk.TypeCodeWrite, []string{before},
-				"until:"+goesOn(depth), fmt.Sprintf(`result:{"n":${{ steps["%s"].output.n + %d }}}`, before, lane)))
+				"until:"+goesOn(depth), fmt.Sprintf(`result:{"n":${{ steps[%q].output.n + %d }}}`, before, lane)))
 			before = id
 		}
-		ends, sum = append(ends, before), append(sum, fmt.Sprintf(`steps["%s"].output.n`, before))
+		ends, sum = append(ends, before), append(sum, fmt.Sprintf(`steps[%q].output.n`, before))
 	}
 	plan.Steps = append(plan.Steps,
 		step("join", sdk.TypeCodeWrite, ends, `result:{"n":${{ `+strings.Join(sum, " + ")+` }}}`),

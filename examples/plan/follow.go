@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -12,8 +11,8 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// follow prints what the plan's steps and their agents do until the plan has ended.
-func follow(ctx context.Context, client *sdk.Client, out io.Writer, id string) error {
+// follow says what the plan's steps and their agents do until the plan has ended.
+func follow(ctx context.Context, client *sdk.Client, say func(format string, args ...any), id string) error {
 	steps := map[string]string{} // by the id of their task
 	for e, err := range client.PlanEvents(ctx, id) {
 		if err != nil {
@@ -28,13 +27,13 @@ func follow(ctx context.Context, client *sdk.Client, out io.Writer, id string) e
 			if s.TaskID != "" {
 				steps[s.TaskID] = s.Step
 			}
-			fmt.Fprintf(out, "  %-9s %-10s %s\n", s.Step, s.To, because(s))
+			say("  %-9s %-10s %s", s.Step, s.To, because(s))
 		case sdk.EventTaskProgress:
 			var p sdk.TaskProgressed
 			if err := json.Unmarshal(e.Data, &p); err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "  %-9s %9.0f%% %s\n", steps[p.TaskID], p.Percentage, strings.TrimSpace(p.Phase+": "+firstLine(p.Message)))
+			say("  %-9s %9.0f%% %s", steps[p.TaskID], p.Percentage, strings.TrimSpace(p.Phase+": "+firstLine(p.Message)))
 		default: // the rest is in the log
 		}
 	}
@@ -57,18 +56,18 @@ func because(s sdk.PlanStepped) string {
 	}
 }
 
-// show prints how the plan ended.
-func show(out io.Writer, plan *sdk.Plan) {
-	fmt.Fprintf(out, "  %s", plan.Status)
+// show says how the plan ended.
+func show(say func(format string, args ...any), plan *sdk.Plan) {
+	took := ""
 	if plan.CompletedAt != nil {
-		fmt.Fprintf(out, " after %s", plan.CompletedAt.Sub(plan.CreatedAt).Round(1e6))
+		took = " after " + plan.CompletedAt.Sub(plan.CreatedAt).Round(1e6).String()
 	}
-	fmt.Fprintln(out)
+	say("  %s%s", plan.Status, took)
 	for _, s := range plan.Steps {
-		fmt.Fprintf(out, "    %-9s %-10s reworks %d  %s\n", s.ID, s.Status, s.Reworks, s.AgentID)
+		say("    %-9s %-10s reworks %d  %s", s.ID, s.Status, s.Reworks, s.AgentID)
 	}
 	for _, name := range slices.Sorted(maps.Keys(plan.Outputs)) {
-		fmt.Fprintf(out, "    %s: %s\n", name, plan.Outputs[name])
+		say("    %s: %s", name, plan.Outputs[name])
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -34,11 +33,14 @@ func run(dir string) error {
 	if err != nil {
 		return err
 	}
-	return carryOut(ctx, client, os.Stdout, dir)
+	return carryOut(ctx, client, say, dir)
 }
 
-// carryOut hands the plan out, and prints how it goes and ends.
-func carryOut(ctx context.Context, client *sdk.Client, out io.Writer, dir string) error {
+// say prints a line.
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
+// carryOut hands the plan out, and says how it goes and ends.
+func carryOut(ctx context.Context, client *sdk.Client, say func(format string, args ...any), dir string) error {
 	wanted, err := request(dir)
 	if err != nil {
 		return err
@@ -47,17 +49,17 @@ func carryOut(ctx context.Context, client *sdk.Client, out io.Writer, dir string
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nplan %s · %s\n", plan.ID, plan.Title)
+	say("\nplan %s · %s", plan.ID, plan.Title)
 	if plan.Links.UI != "" {
-		fmt.Fprintf(out, "  %s\n", plan.Links.UI)
+		say("  %s", plan.Links.UI)
 	}
-	if err := follow(ctx, client, out, plan.ID); err != nil {
+	if err := follow(ctx, client, say, plan.ID); err != nil {
 		return err
 	}
 	if plan, err = client.WaitForPlan(ctx, plan.ID); err != nil {
 		return err
 	}
-	show(out, plan)
+	show(say, plan)
 	return plan.Err()
 }
 

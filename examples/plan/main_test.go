@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,6 +12,11 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/sdk/sdktest"
 )
+
+// lines is what was said.
+type lines struct{ buf bytes.Buffer }
+
+func (l *lines) say(format string, args ...any) { fmt.Fprintf(&l.buf, format+"\n", args...) }
 
 // agent is a handler that answers by whether its work was sent back.
 func agent(first, again sdk.Result) sdk.Handler {
@@ -47,20 +53,20 @@ func TestCarryOut(t *testing.T) {
 	srv.Agent(sdk.RoleReviewer, reviewer())
 	srv.Agent(sdk.RoleTester, sdktest.Script(sdktest.Attempt().Complete(map[string]any{"ok": true, "passed": []string{"TestTotal"}})))
 	srv.Agent(sdk.RoleDocumenter, sdktest.Script(sdktest.Attempt().Complete(map[string]string{"file": "API.md"})))
-	var out bytes.Buffer
-	if err := carryOut(t.Context(), srv.Client(), &out, "/work"); err != nil {
-		t.Fatalf("%v\n%s", err, &out)
+	var out lines
+	if err := carryOut(t.Context(), srv.Client(), out.say, "/work"); err != nil {
+		t.Fatalf("%v\n%s", err, out.buf.String())
 	}
 	for _, want := range []string{
 		`write +pending +sent back by review, round 1`, `write +completed +by `, `document +completed +by `, `\n  completed after `,
 		`write +completed +reworks 1`, `document +completed +reworks 0`, `page: "API.md"`, `tests: \["TestTotal"\]`,
 	} {
-		if !regexp.MustCompile(want).Match(out.Bytes()) {
+		if !regexp.MustCompile(want).Match(out.buf.Bytes()) {
 			t.Errorf("it does not print %q", want)
 		}
 	}
 	if t.Failed() {
-		t.Log(out.String())
+		t.Log(out.buf.String())
 	}
 }
 
@@ -69,9 +75,9 @@ func TestCarryOutFails(t *testing.T) {
 	t.Parallel()
 	srv := sdktest.New(t)
 	srv.Agent(sdk.RoleCoder, sdktest.Script(sdktest.Attempt().Fail(sdk.Final("broken", &sdk.TaskError{Code: "x", Message: "no ink"}))))
-	var out bytes.Buffer
-	err := carryOut(t.Context(), srv.Client(), &out, "/work")
-	if err == nil || !strings.Contains(err.Error(), "write") || !strings.Contains(out.String(), "no ink") {
-		t.Errorf("%v\n%s", err, &out)
+	var out lines
+	err := carryOut(t.Context(), srv.Client(), out.say, "/work")
+	if err == nil || !strings.Contains(err.Error(), "write") || !strings.Contains(out.buf.String(), "no ink") {
+		t.Errorf("%v\n%s", err, out.buf.String())
 	}
 }
