@@ -73,7 +73,7 @@ test: ## every test of both modules with the race detector (T=name, PKG=./sdk/..
 	@$(if $(DEV_PKG),cd dev && $(GO_TEST) -timeout 15m $(DEV_PKG))
 	@$(if $(SERVER_PKG),cd dev && go test -shuffle=on $(if $(T),-run '$(T)') $(ARGS) $(SERVER_PKG))
 
-soak: ## the tests against real processes over and over (N=10 times), then 10000 tasks, 5000 by 100 agents over HTTP, two minutes of kills, a log that is away for 30 s twice, 1000 idle sessions, 1000 parents that are cancelled while they delegate, 50 tasks that address an agent with a backlog of 500, a session of 1200 tasks and a plan of 30 steps under which everything is restarted, 3000 random plans and 1000 that go through Temporal, 100 plans of ten steps at once beside 1000 plain tasks, and agents that print 100 MB
+soak: ## the tests against real processes over and over (N=10 times), then 10000 tasks, 5000 by 100 agents over HTTP, two minutes of kills, a log that is away for 30 s twice, 1000 idle sessions, 1000 parents that are cancelled while they delegate, 50 tasks that address an agent with a backlog of 500, a session of 1200 tasks and a plan of 30 steps under which everything is restarted, 3000 random plans and 1000 random stories of such, 100 plans of ten steps at once beside 1000 plain tasks, and agents that print 100 MB
 	@for i in $$(seq $(or $(N),10)); do (cd dev && $(GO_TEST) -count=1 -timeout 15m ./e2e .) || exit 1; done
 	cd dev && go test -race -count=1 -timeout 30m -v -run 'ManyTasksByPages|OneCallerDoesNotHoldUpAnother' -parallel 1 ./e2e -many 10000
 	cd dev && go test -race -count=1 -timeout 30m -v -run 'TestManyAgentsOverHTTP|TestTwoServersShareLeases' -parallel 1 ./e2e -many 5000 -http-agents 100
