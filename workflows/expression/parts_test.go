@@ -85,6 +85,14 @@ func TestLiterals(t *testing.T) {
 	if _, err := env.Literals("'x' +"); err == nil {
 		t.Error("one that is none is read")
 	}
+	read := 0
+	for err == nil && read < expression.MaxText {
+		_, err = env.Literals("1")
+		read++
+	}
+	if read > 2048 {
+		t.Errorf("%d small ones are read", read)
+	}
 }
 
 func TestBare(t *testing.T) {
