@@ -113,7 +113,7 @@ func TestPlanEventsOutOfPlaceAreToldOnce(t *testing.T) {
 		if place != "" {
 			place = "id: " + place + "\n"
 		}
-		return fmt.Sprintf("%sevent: %s\ndata: {\"specversion\":\"1.0\",\"source\":\"/%s\",\"id\":\"%s\",\"type\":\"%s\"}\n\n", place, typ, id[:1], id[1:], typ)
+		return fmt.Sprintf("%sevent: %s\ndata: {\"specversion\":\"1.0\",\"source\":%q,\"id\":%q,\"type\":%q}\n\n", place, typ, "/"+id[:1], id[1:], typ)
 	}
 	l := &eventLog{stream: func(n int, s *stream) {
 		s.begin()

@@ -107,7 +107,7 @@ func TestEveryFieldOfAPayloadIsKnownToCapture(t *testing.T) {
 		startedAt percentage phase category tool at overall requestId expiresAt outcome delayMs fingerprint fromStage fromRole toStage toRole toModel
 		status attempts degraded outputOmitted cancelConfirmed metrics parentId rootId childId depth detached durationMs errorCount
 		sessionId costTier orchestratorModel executorModel qualityGates clientId reason completedTasks failedTasks
-		planId steps stepsOmitted maxParallel onFailure step from to reworks reworkFor skippedBecause completed failed cancelled skipped outputsOmitted planningTaskIds id needs`)
+		planId steps stepsOmitted maxParallel onFailure step from to reworks reworkFor skippedBecause completed failed cancelled skipped planningTaskIds outputsOmitted id needs`)
 	left := strings.Fields("title goal description input metadata message delta prompt schema output outputs error")
 	for _, payload := range []reflect.Type{
 		reflect.TypeFor[sdk.TaskCreated](), reflect.TypeFor[sdk.TaskAssigned](), reflect.TypeFor[sdk.TaskStarted](), reflect.TypeFor[sdk.TaskProgressed](),

@@ -83,6 +83,7 @@ func (r *literalReader) expr(e ast.Expr, at literalPlace) {
 		r.expr(c.IterRange(), at.called(namesIn(c.LoopStep())...))
 		r.all([]ast.Expr{c.AccuInit(), c.LoopStep(), c.Result()}, at)
 		r.expr(c.LoopCondition(), literalPlace{})
+	case ast.IdentKind, ast.UnspecifiedExprKind:
 	}
 }
 
@@ -189,6 +190,7 @@ func namesOfValue(e ast.Expr) (names []string) {
 		for _, operand := range operands {
 			names = append(names, namesOfValue(operand)...)
 		}
+	case ast.LiteralKind, ast.MapKind, ast.StructKind, ast.UnspecifiedExprKind:
 	}
 	return names
 }
@@ -207,6 +209,7 @@ func namesIn(e ast.Expr) (names []string) {
 					names = append(names, field)
 				}
 			}
+		case ast.ComprehensionKind, ast.ListKind, ast.LiteralKind, ast.MapKind, ast.StructKind, ast.UnspecifiedExprKind:
 		}
 	}))
 	return names
