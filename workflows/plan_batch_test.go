@@ -198,7 +198,7 @@ func (w *wanderer) check() {
 			w.t.Fatal(failure)
 		}
 		if err = app.Details(&plan); err == nil && (plan.Error == nil || app.Type() != string(plan.Error.Code)) {
-			err = fmt.Errorf("it failed with %s: %+v", app.Type(), plan.Error)
+			err = fmt.Errorf("it failed with %s: %w", app.Type(), plan.Error)
 		}
 	}
 	last := w.s.story[len(w.s.story)-1]

@@ -100,7 +100,6 @@ type drive struct {
 	open   []TaskInput
 	begun  map[string]int // tasks that were asked for, by step; "" is the coordinator
 	told   map[string]bool
-	events []sdk.Event
 }
 
 // most is how often a task of each step may be asked for: once, and once more for every rework that can reach it.

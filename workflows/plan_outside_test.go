@@ -121,14 +121,14 @@ func TestPlan_WritesItsMemoNowAndThen(t *testing.T) {
 	}
 	s := newPlanServer(t, planInput(r))
 	s.sticks = true
-	const left = 6
+	const left = 4
 	for s.turn(false); len(s.running()) > left; s.turn(false) {
 		s.at = s.at.Add(time.Second)
 		ended := 0
 		for _, c := range s.running() {
 			if c.started == 0 {
 				s.begins(c, true)
-			} else if ended < 4 && len(s.running()) > left {
+			} else if ended < 6 && len(s.running()) > left {
 				ended++
 				s.completes(c)
 			}

@@ -53,7 +53,7 @@ func (s *planServer) recordChild(c *commandpb.Command, completed int64) {
 				s.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, Attributes: &historypb.HistoryEvent_SignalExternalWorkflowExecutionFailedEventAttributes{
 					SignalExternalWorkflowExecutionFailedEventAttributes: &historypb.SignalExternalWorkflowExecutionFailedEventAttributes{
 						Cause: enumspb.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND, InitiatedEventId: initiated,
-						Namespace: a.GetNamespace(), WorkflowExecution: a.GetExecution(), WorkflowTaskCompletedEventId: completed,
+						WorkflowExecution: a.GetExecution(), WorkflowTaskCompletedEventId: completed,
 					},
 				}})
 				return
@@ -77,7 +77,7 @@ func (s *planServer) recordChild(c *commandpb.Command, completed int64) {
 				s.add(&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, Attributes: &historypb.HistoryEvent_RequestCancelExternalWorkflowExecutionFailedEventAttributes{
 					RequestCancelExternalWorkflowExecutionFailedEventAttributes: &historypb.RequestCancelExternalWorkflowExecutionFailedEventAttributes{
 						Cause: enumspb.CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND, InitiatedEventId: initiated,
-						Namespace: a.GetNamespace(), WorkflowExecution: execution, WorkflowTaskCompletedEventId: completed,
+						WorkflowExecution: execution, WorkflowTaskCompletedEventId: completed,
 					},
 				}})
 				return
