@@ -18,6 +18,8 @@ Answer with exactly this shape:
 
 {"steps": [{...}, ...], "outputs": {...}}
 
+The plan needs no other fields: its title, its goal and its inputs are there already, and are ignored in an answer.
+
 A step is an object with these fields. Others are refused.
 - "id" (required): a letter, then letters, digits, "_" or "-", at most 63 characters in all; no two steps have the same
 - "type" (required): one of "types"; with any other lower-case name, such as "legal.check", also give "role"
