@@ -93,7 +93,7 @@ func TestAPlanThatGrowsOverItsBoundsByRedaction(t *testing.T) {
 	full := strings.Repeat("x", sdk.MaxTitle-14) + " password=abcd"
 	input := `"` + growing() + `"`
 	plan := func(title, input string) string {
-		return fmt.Sprintf(`{"title":"%s","steps":[{"id":"a","type":"code.write","title":"%s","input":%s}]}`, title, title, input)
+		return fmt.Sprintf(`{"title":%q,"steps":[{"id":"a","type":"code.write","title":%q,"input":%s}]}`, title, title, input)
 	}
 	if got := answerOf[sdk.Plan](t, call(s, http.MethodPost, "/v1/plans", plan(full, "1")), http.StatusCreated); len([]rune(got.Title)) != sdk.MaxTitle || strings.Contains(got.Title, "abcd") {
 		t.Errorf("%q", got.Title)

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -124,7 +125,7 @@ func (f *faults) planStep(path string, s PlanStep) {
 	case !ValidStepID(s.ID):
 		f.add(path+".id", "must start with a letter and hold at most %d of A-Z, a-z, 0-9, _ and -", MaxStepID)
 	}
-	if err, ok := task.Validate().(*Error); ok {
+	if err, ok := errors.AsType[*Error](task.Validate()); ok {
 		for _, fault := range err.Faults {
 			f.add(path+strings.TrimPrefix(fault.Path, "$"), "%s", fault.Message)
 		}

@@ -93,7 +93,7 @@ func TestPlanBounds(t *testing.T) {
 		{"$.steps[0].fallback", 0, 5, one(func(s *sdk.PlanStep, n int) { s.Fallback = make([]sdk.Stage, n) })},
 		{"$.steps[60].needs", 0, 50, of(func(r *sdk.PlanRequest, n int) {
 			steps, ids := many(60)
-			r.Steps = append(steps, step("last", ids[:n]...))
+			r.Steps = slices.Concat(steps, []sdk.PlanStep{step("last", ids[:n]...)})
 		})},
 		{"$.steps[1].gate.maxReworks", 0, 10, of(func(r *sdk.PlanRequest, n int) {
 			r.Steps = chain(2)
