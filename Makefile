@@ -36,7 +36,7 @@ build: ## build rolecall and rolecall-dev into .rolecall/bin (minutes with an em
 dev: build ## run everything on this machine until Ctrl-C; state is kept in .rolecall/data
 	@exec $(BIN)/rolecall-dev
 
-demo: $(if $(filter pi,$(AGENT)),$(PI)) build ## delegate real work to a coder, a tester and a reviewer, show it, replay its events and exit (KEEP=1 leaves it up, AGENT=pi takes the real pi)
+demo: $(if $(filter pi,$(AGENT)),$(PI)) build ## have a plan of four steps done by agents, sent back once by its reviewer, show it, replay its events and exit (KEEP=1 leaves it up, AGENT=pi takes the real pi)
 	@AGENT='$(AGENT)' go run -C dev ./cmd/rolecall-demo
 
 bench: build ## measure what a task costs beside the bare engine, about 5 minutes (BENCH="-rounds 2 -json file", -help lists all; BENCH="-events": the event log)
@@ -73,7 +73,7 @@ test: ## every test of both modules with the race detector (T=name, PKG=./sdk/..
 	@$(if $(DEV_PKG),cd dev && $(GO_TEST) -timeout 15m $(DEV_PKG))
 	@$(if $(SERVER_PKG),cd dev && go test -shuffle=on $(if $(T),-run '$(T)') $(ARGS) $(SERVER_PKG))
 
-soak: ## the tests against real processes over and over (N=10 times), then 10000 tasks, 5000 by 100 agents over HTTP, two minutes of kills, a log that is away for 30 s twice, 1000 idle sessions, 1000 parents that are cancelled while they delegate, 50 tasks that address an agent with a backlog of 500, a session of 1200 tasks under which everything is restarted, and agents that print 100 MB
+soak: ## the tests against real processes over and over (N=10 times), then 10000 tasks, 5000 by 100 agents over HTTP, two minutes of kills, a log that is away for 30 s twice, 1000 idle sessions, 1000 parents that are cancelled while they delegate, 50 tasks that address an agent with a backlog of 500, a session of 1200 tasks and a plan of 30 steps under which everything is restarted, 3000 random plans and 1000 random stories of such, 100 plans of ten steps at once beside 1000 plain tasks, and agents that print 100 MB
 	@for i in $$(seq $(or $(N),10)); do (cd dev && $(GO_TEST) -count=1 -timeout 15m ./e2e .) || exit 1; done
 	cd dev && go test -race -count=1 -timeout 30m -v -run 'ManyTasksByPages|OneCallerDoesNotHoldUpAnother' -parallel 1 ./e2e -many 10000
 	cd dev && go test -race -count=1 -timeout 30m -v -run 'TestManyAgentsOverHTTP|TestTwoServersShareLeases' -parallel 1 ./e2e -many 5000 -http-agents 100
@@ -82,6 +82,9 @@ soak: ## the tests against real processes over and over (N=10 times), then 10000
 	cd dev && go test -race -count=1 -timeout 10m -v -run TestIdleSessionsCostLittle ./e2e -idle-sessions 1000
 	cd dev && go test -race -count=1 -timeout 30m -v -run 'TestAParentIsCancelledWhileItDelegates|TestAnAddressedTaskWaitsForOneOther' -parallel 1 ./e2e -delegating 1000 -addressing 50 -backlog 500
 	cd dev && go test -race -count=1 -timeout 90m -v -run 'TestSessionOutlivesRestarts$$' ./e2e -session-tasks 1200 -session-kills 18
+	cd dev && go test -race -count=1 -timeout 15m -v -run 'TestPlanOutlivesRestarts$$' ./e2e -plan-kills 6
+	cd dev && go test -race -count=1 -timeout 30m -v -run TestManyPlansBesideAsManyTasks ./e2e -plans 100 -plan-rounds 2
+	go test -race -count=1 -timeout 30m -run 'FuzzPlanCourse|TestPlan_TellsOneStory' ./workflows -random-plans 3000 -plan-stories 1000
 	go test -count=1 -timeout 10m -v -run TestALongStreamTakesLittleMemory ./sdk/transcript -stream-mb 100
 
 histories: ## record the kept workflow histories anew from a real server; read the diff

@@ -47,12 +47,24 @@ var rules = []rule{
 		why:  "activities hold shapes and typed calls that workflows use too; what they need from outside comes through interfaces",
 	},
 	{
-		from: []string{"@/workflows/..."},
+		from:   []string{"@/workflows/..."},
+		except: []string{"@/workflows/expression"},
 		only: []string{
 			"@/workflows/...", "@/activities/...", "@/sdk/...", "go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal", "go.temporal.io/api/enums/v1",
 			"go.temporal.io/sdk/converter", "go.temporal.io/api/common/v1", "github.com/google/jsonschema-go/jsonschema",
 		},
 		why: "workflow code is replayed: it decides from its history and its arguments alone, so it has no engine client, event log or framework to ask",
+	},
+	{
+		from: []string{"@/workflows/expression"},
+		only: []string{"@/sdk", "cel.dev/cel-go/..."},
+		why:  "an expression is computed from its text and the values that it is given: it knows no order of steps, and no engine",
+	},
+	{
+		from:   []string{"@/..."},
+		except: []string{"@/workflows/expression"},
+		never:  []string{"cel.dev/cel-go/...", "github.com/google/cel-go/..."},
+		why:    "what an expression may cost, and that it answers the same when it is replayed, is seen to in one place",
 	},
 	{
 		from:  []string{"@/workflows/...", "@/activities/..."},

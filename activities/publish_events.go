@@ -21,6 +21,7 @@ const (
 const (
 	StoryTask    = "t" // a task's
 	StorySession = "s" // a session's
+	StoryPlan    = "p" // a plan's
 )
 
 // PublishEventsInput is a part of a story.

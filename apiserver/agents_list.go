@@ -3,7 +3,6 @@ package apiserver
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -91,13 +90,7 @@ func (q query) agentFilter() (sdk.AgentFilter, []sdk.Fault) {
 	f := sdk.AgentFilter{
 		Role: sdk.Role(q.values.Get("role")), Capability: q.values.Get("capability"), Status: sdk.AgentStatus(q.values.Get("status")),
 	}
-	if limit := q.values.Get("limit"); limit != "" {
-		n, err := strconv.Atoi(limit)
-		if err != nil || n < 1 {
-			n = -1
-		}
-		f.Limit = n
-	}
+	f.Limit = q.limit()
 	faults = append(faults, faultsOf(f.Validate())...)
 	sortFaults(faults)
 	return f, faults

@@ -33,6 +33,7 @@ func answerOf[T any](t testing.TB, w *httptest.ResponseRecorder, status int) (v 
 func namesake(t testing.TB, s *Server, id string, headers ...string) {
 	t.Helper()
 	sessionsOf(t, s).put("shop", sdk.Session{ID: id, Status: sdk.SessionOpen, CreatedAt: time.Now()})
+	plansOf(t, s).put("shop", sdk.Plan{ID: id, Status: sdk.StatusRunning, CreatedAt: time.Now()})
 	answerOf[sdk.Agent](t, call(s, http.MethodPost, "/v1/agents", `{"id":"`+id+`","name":"x","role":"coder"}`, headers...), http.StatusCreated)
 }
 

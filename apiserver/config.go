@@ -60,6 +60,8 @@ type Config struct {
 	Leases Leases `env:"-" json:"-"`
 	// Sessions are the sessions. Default nil: the server has none, and its routes of sessions answer unavailable.
 	Sessions Sessions `env:"-" json:"-"`
+	// Plans are the plans. Default nil: the server has none, and its routes of plans answer unavailable.
+	Plans Plans `env:"-" json:"-"`
 	// Agents is the registry of agents. Default nil: the server has none, and its routes of agents answer unavailable.
 	Agents Agents `env:"-" json:"-"`
 	// Metrics takes the server's metrics; one serves one server. Default nil: they are not shown.

@@ -14,21 +14,24 @@ import (
 )
 
 const (
-	errorScanEvents = 50_000 // looked at for one answer
+	errorScanParts  = 10   // of the log, looked at for one answer
+	errorScanPart   = 5000 // events in one, which are looked at together, beginning with the newest
 	errorScanTime   = 2 * time.Second
 	errorScanPage   = 500
-	errorScanPart   = 5000 // looked at together, beginning with the newest
 	maxErrorGroups  = 5000
 	maxErrorMessage = 1 << 10 // bytes of a group's message
 )
 
 // errorGroups are failures by fingerprint.
 type errorGroups struct {
+	part   int // as errorScanPart
 	groups map[string]*sdk.ErrorGroup
 	full   bool // there were more than maxErrorGroups; what came later of new ones is left out
 }
 
-func newErrorGroups() *errorGroups { return &errorGroups{groups: map[string]*sdk.ErrorGroup{}} }
+func newErrorGroups(part int) *errorGroups {
+	return &errorGroups{part: part, groups: map[string]*sdk.ErrorGroup{}}
+}
 
 // failureTypes are the events that tell of an attempt's failure: the task's end, the next attempt, or the next stage follows it.
 func failureTypes() sdk.EventPatterns {
@@ -39,8 +42,8 @@ func failureTypes() sdk.EventPatterns {
 // all of them: the oldest are missing then.
 func (g *errorGroups) read(ctx context.Context, log *eventlog.Log, project string, since time.Time) (truncated bool, err error) {
 	began := time.Now()
-	part := eventlog.Query{Filter: eventlog.Filter{Types: failureTypes()}, From: eventlog.Since(since), Limit: errorScanPage, Newest: errorScanPart}
-	for range errorScanEvents / errorScanPart {
+	part := eventlog.Query{Filter: eventlog.Filter{Types: failureTypes()}, From: eventlog.Since(since), Limit: errorScanPage, Newest: uint64(g.part)}
+	for range errorScanParts {
 		begin, older, err := g.readPart(ctx, log, project, part)
 		if err != nil {
 			return false, err
@@ -73,7 +76,7 @@ func (g *errorGroups) readPart(ctx context.Context, log *eventlog.Log, project s
 		}
 		if first {
 			first = false
-			begin, older, q.UpTo = page.Begin, page.Cut, cmp.Or(q.UpTo, page.Begin+errorScanPart)
+			begin, older, q.UpTo = page.Begin, page.Cut, cmp.Or(q.UpTo, page.Begin+uint64(g.part))
 		}
 		for _, r := range page.Records {
 			g.add(r)

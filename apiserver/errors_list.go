@@ -48,7 +48,7 @@ func (s *Server) listErrors(ctx context.Context, in *listErrorsInput) (*listErro
 		return nil, s.problem(ctx, err)
 	}
 	defer leave()
-	groups := newErrorGroups()
+	groups := newErrorGroups(s.errorPart)
 	if out.Body.Truncated, err = groups.read(ctx, s.cfg.Events, project, since); err != nil {
 		return nil, s.problem(ctx, err)
 	}

@@ -81,10 +81,11 @@ func TestErrorsAreGroupedByFingerprint(t *testing.T) {
 func TestErrorsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, newMemoryTasks(), io.Discard, onLog(openLog(t)))
+	s.errorPart = 500
 	events := make([]sdk.Event, sdk.MaxEventBatch)
 	old, newest := failed("old", 1, 1, sdk.EventTaskFailed, sdk.TaskEnded{TaskID: "old", Fingerprint: "old"}), failed("new", 1, 1, sdk.EventTaskFailed, sdk.TaskEnded{TaskID: "new", Fingerprint: "new"})
 	tell(t, s.cfg.Events, "old", old)
-	for n := 0; n <= errorScanEvents; n += len(events) {
+	for n := 0; n <= errorScanParts*s.errorPart; n += len(events) {
 		for i := range events {
 			events[i] = sdk.Event{SpecVersion: sdk.EventSpecVersion, ID: fmt.Sprint(n + i), Source: "key/test", Type: "x.y", Time: time.Unix(1, 0)}
 		}
@@ -98,7 +99,7 @@ func TestErrorsAreBounded(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || !got.Truncated || len(got.Items) != 1 || got.Items[0].Fingerprint != "new" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	groups := newErrorGroups()
+	groups := newErrorGroups(errorScanPart)
 	for i := range maxErrorGroups + 10 {
 		groups.enter(sdk.ErrorGroup{Fingerprint: fmt.Sprint(i)})
 	}

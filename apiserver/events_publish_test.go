@@ -224,6 +224,7 @@ func TestWithoutALog(t *testing.T) {
 		t.Error("a link to a stream that is not there")
 	}
 	sessionsOf(t, s).put(defaultScope, sdk.Session{ID: task.ID})
+	plansOf(t, s).put(defaultScope, sdk.Plan{ID: task.ID})
 	for _, r := range routesOf(t, s) {
 		if r.ofEvents() && !strings.HasSuffix(r.path, "/output") {
 			if p := problemOf(t, r.call(s, task.ID)); p.Code != sdk.CodeUnavailable || !strings.Contains(p.Detail, "no event log") && !strings.Contains(p.Detail, "no registry of agents") {

@@ -49,7 +49,7 @@ func isStreamRoute(method, route string) bool {
 	if method != http.MethodGet {
 		return false
 	}
-	ofOne := strings.HasPrefix(route, "/v1/tasks/") || strings.HasPrefix(route, "/v1/sessions/")
+	ofOne := strings.HasPrefix(route, "/v1/tasks/") || strings.HasPrefix(route, "/v1/sessions/") || strings.HasPrefix(route, "/v1/plans/")
 	return route == "/v1/events/stream" || ofOne && strings.HasSuffix(route, "/events")
 }
 

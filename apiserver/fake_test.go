@@ -169,7 +169,7 @@ func (panicking) GetTask(context.Context, string, string) (sdk.Task, error) {
 
 func newTestServer(t testing.TB, tasks Tasks, logs io.Writer, change ...func(*Config)) *Server {
 	t.Helper()
-	cfg := Config{Addr: "127.0.0.1:0", ShutdownGrace: 5 * time.Second, Sessions: newMemorySessions()}
+	cfg := Config{Addr: "127.0.0.1:0", ShutdownGrace: 5 * time.Second, Sessions: newMemorySessions(), Plans: newMemoryPlans()}
 	for _, c := range change {
 		c(&cfg)
 	}

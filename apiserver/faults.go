@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,21 +26,35 @@ type faultList struct {
 
 func (l *faultList) add(faults ...sdk.Fault) {
 	for _, f := range faults {
-		if _, known := l.paths[f.Path]; known {
-			continue
+		if _, known := l.paths[f.Path]; !known {
+			l.enter(f)
 		}
-		if l.paths == nil {
-			l.paths = map[string]struct{}{}
-		}
-		if len(l.paths) < maxFaultPaths {
-			l.paths[f.Path] = struct{}{}
-		}
-		if len(l.named) == maxFaults {
-			l.unnamed++
-			continue
-		}
-		l.named = append(l.named, f)
 	}
+}
+
+// addAll enters faults that were found together: several of one path stay, unless there was one of it before.
+func (l *faultList) addAll(faults ...sdk.Fault) {
+	before, said := maps.Clone(l.paths), map[sdk.Fault]bool{}
+	for _, f := range faults {
+		if _, known := before[f.Path]; !known && !said[f] {
+			said[f] = true
+			l.enter(f)
+		}
+	}
+}
+
+func (l *faultList) enter(f sdk.Fault) {
+	if l.paths == nil {
+		l.paths = map[string]struct{}{}
+	}
+	if len(l.paths) < maxFaultPaths {
+		l.paths[f.Path] = struct{}{}
+	}
+	if len(l.named) == maxFaults {
+		l.unnamed++
+		return
+	}
+	l.named = append(l.named, f)
 }
 
 // sortFaults puts faults that were found in no order into that of their paths.

@@ -106,6 +106,8 @@ func (r route) body() string {
 		return ""
 	case r.path == "/v1/tasks":
 		return okBody
+	case r.path == "/v1/plans":
+		return okPlan
 	case r.path == "/v1/sessions/{id}/tasks":
 		return `{"type":"execute","prompt":"do it"}`
 	case strings.HasSuffix(r.path, "/input"):
@@ -145,3 +147,6 @@ func (r route) call(s *Server, id string, headers ...string) *httptest.ResponseR
 }
 
 func bearing(secret string) []string { return []string{"Authorization", "Bearer " + secret} }
+
+// shopKey asks for a key of acme's project shop.
+func shopKey() keys.Request { return keys.Request{Organization: "acme", Projects: []string{"shop"}} }

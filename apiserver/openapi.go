@@ -35,6 +35,7 @@ func apiConfig() huma.Config {
 			Tags: []*huma.Tag{
 				{Name: "tasks", Description: "One task is one piece of work, done by an agent of its role."},
 				{Name: "sessions", Description: "A session is a conversation: tasks that are done one after the other, and a stream of what happens."},
+				{Name: "plans", Description: "A plan is a piece of work of several tasks: its steps, which come after one another as they need each other's results."},
 				{Name: "agents", Description: "Who is there, what is seen of the roles, and working over HTTP: an agent claims a task of its role, keeps the lease by reporting, and ends it."},
 				{Name: "events", Description: "The log of a project: what happened to its tasks, and what callers published."},
 			},
@@ -51,6 +52,8 @@ func operation(method, path, id, summary string, status int) huma.Operation {
 		tag = "tasks"
 	case strings.HasPrefix(path, "/v1/sessions"), strings.HasPrefix(path, "/v1/clients"):
 		tag = "sessions"
+	case strings.HasPrefix(path, "/v1/plans"):
+		tag = "plans"
 	case strings.HasPrefix(path, "/v1/agents"), strings.HasPrefix(path, "/v1/roles"), strings.HasPrefix(path, "/v1/leases"):
 		tag = "agents"
 	}
@@ -93,7 +96,7 @@ func document(api *huma.OpenAPI) (spec, page []byte, err error) {
 	describeWait(api.Paths["/v1/tasks/{id}"].Get.Parameters)
 	describeFilter(api.Paths["/v1/tasks"].Get.Parameters)
 	for _, describe := range []func(huma.Registry, map[string]*huma.PathItem){
-		describeLeases, describeSubscriptions, describeAgents, describeSessions, describeEvents,
+		describeLeases, describeSubscriptions, describeAgents, describeSessions, describePlans, describeEvents,
 	} {
 		describe(schemas, api.Paths)
 	}

@@ -54,7 +54,7 @@ func describeEventData(schemas huma.Registry) {
 
 // eventData are the types of event that have data of a known shape.
 func eventData() map[sdk.EventType]reflect.Type {
-	ended, code := reflect.TypeFor[sdk.TaskEnded](), reflect.TypeFor[sdk.CodeDone]()
+	ended, code, over := reflect.TypeFor[sdk.TaskEnded](), reflect.TypeFor[sdk.CodeDone](), reflect.TypeFor[sdk.PlanEnded]()
 	return map[sdk.EventType]reflect.Type{
 		sdk.EventTaskCreated: reflect.TypeFor[sdk.TaskCreated](), sdk.EventTaskAssigned: reflect.TypeFor[sdk.TaskAssigned](),
 		sdk.EventTaskStarted: reflect.TypeFor[sdk.TaskStarted](), sdk.EventTaskProgress: reflect.TypeFor[sdk.TaskProgressed](),
@@ -64,6 +64,8 @@ func eventData() map[sdk.EventType]reflect.Type {
 		sdk.EventAgentRegistered: reflect.TypeFor[sdk.AgentRegistered](), sdk.EventAgentStatusChanged: reflect.TypeFor[sdk.AgentStatusChanged](),
 		sdk.EventAgentHeartbeat: reflect.TypeFor[sdk.AgentSeen](),
 		sdk.EventSessionStarted: reflect.TypeFor[sdk.SessionStarted](), sdk.EventSessionClosed: reflect.TypeFor[sdk.SessionEnded](),
+		sdk.EventPlanCreated: reflect.TypeFor[sdk.PlanCreated](), sdk.EventPlanStarted: reflect.TypeFor[sdk.PlanStarted](),
+		sdk.EventPlanStep: reflect.TypeFor[sdk.PlanStepped](), sdk.EventPlanCompleted: over, sdk.EventPlanFailed: over, sdk.EventPlanCancelled: over,
 		sdk.EventCodeGenerated: code, sdk.EventCodeReviewed: code, sdk.EventCodeTested: code, sdk.EventCodeDeployed: code,
 	}
 }

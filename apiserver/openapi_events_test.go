@@ -25,12 +25,12 @@ func TestEventDataIsDocumented(t *testing.T) {
 		if !ok || len(value.Values) != 1 {
 			return true
 		}
-		if text, ok := value.Values[0].(*ast.BasicLit); ok && regexp.MustCompile(`^"(task\.|session\.|code\.|agent\.|ai\.delegation)`).MatchString(text.Value) {
+		if text, ok := value.Values[0].(*ast.BasicLit); ok && regexp.MustCompile(`^"(task\.|session\.|plan\.|code\.|agent\.|ai\.delegation)`).MatchString(text.Value) {
 			want[strings.Trim(text.Value, `"`)] = true
 		}
 		return true
 	})
-	if len(want) < 16 {
+	if len(want) < 22 {
 		t.Fatalf("%d types are found in sdk/event.go", len(want))
 	}
 	var doc struct {

@@ -40,7 +40,7 @@ func TestOpenAPI(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(doc.OpenAPI, "3.1") || len(doc.Paths) != 34 {
+	if !strings.HasPrefix(doc.OpenAPI, "3.1") || len(doc.Paths) != 38 {
 		t.Errorf("OpenAPI %q with %d paths", doc.OpenAPI, len(doc.Paths))
 	}
 	for path, methods := range doc.Paths {
@@ -67,9 +67,10 @@ func TestOpenAPI(t *testing.T) {
 	if request.AdditionalProperties != false || task.AdditionalProperties != nil {
 		t.Errorf("more fields: sent %v, want refused; answered %v, want allowed", request.AdditionalProperties, task.AdditionalProperties)
 	}
-	for _, name := range []string{"budget"} {
-		if about, _ := request.Properties[name]["description"].(string); !strings.Contains(about, "This version refuses") {
-			t.Errorf("%s is offered: %q", name, about)
+	for _, request := range []string{"TaskRequest", "PlanRequest"} {
+		const name = "budget"
+		if about, _ := doc.Components.Schemas[request].Properties[name]["description"].(string); !strings.Contains(about, "This version refuses") {
+			t.Errorf("%s of %s is offered: %q", name, request, about)
 		}
 	}
 	limit := fmt.Sprintf("at most %d KiB", sdk.MaxAnswer>>10)

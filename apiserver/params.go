@@ -61,6 +61,19 @@ func (q query) waitMs() (ms int, faults []sdk.Fault) {
 	return ms, nil
 }
 
+// limit reads the parameter limit as filters take it: none is 0, and what is not a number of 1 or more is one that they refuse.
+func (q query) limit() int {
+	text := q.values.Get("limit")
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return -1
+	}
+	return n
+}
+
 // keyFaults reads Idempotency-Key; none is "".
 func keyFaults(values []string) (key string, faults []sdk.Fault) {
 	if len(values) == 0 {

@@ -29,6 +29,7 @@ func (s *Server) routes() (http.Handler, error) {
 	huma.Register(api, operation(http.MethodPost, "/v1/tasks/{id}/key", "mint-attempt-key", "Make a key for the agent of a running attempt", http.StatusCreated), s.mintAttemptKey)
 	huma.Register(api, operation(http.MethodGet, "/v1/tasks/{id}/progress", "list-progress", "List a task's progress", http.StatusOK), s.listProgress)
 	s.sessionRoutes(api)
+	s.planRoutes(api)
 	s.subscriptionRoutes(api)
 	huma.Register(api, operation(http.MethodGet, "/v1/errors", "list-errors", "Group the failures of attempts", http.StatusOK), s.listErrors)
 	s.eventRoutes(api)

@@ -16,8 +16,8 @@ const (
 	eventScansOfAProject = 16 // likewise, of GET /v1/events with a filter
 	eventScansAtOnce     = 4
 
-	sessionScansOfAProject = 64 // likewise, of the streams of sessions; what finds no room tries again
-	sessionScansAtOnce     = 4
+	runScansOfAProject = 64 // likewise, of the streams of sessions and plans; what finds no room tries again
+	runScansAtOnce     = 4
 )
 
 // scans bounds how many requests go through the event log at the same time. One project never has all the places: what it lets wait does

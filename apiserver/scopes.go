@@ -14,13 +14,15 @@ func scopeOf(route string) (scope keys.Scope, known bool) {
 		"GET /v1/events", "GET /v1/events/stream", "GET /v1/errors",
 		"GET /v1/agents", "GET /v1/agents/:id", "GET /v1/roles",
 		"GET /v1/sessions", "GET /v1/sessions/:id", "GET /v1/sessions/stats", "GET /v1/sessions/:id/events",
+		"GET /v1/plans", "GET /v1/plans/:id", "GET /v1/plans/:id/events",
 		"GET /v1/subscriptions", "GET /v1/subscriptions/:name", "GET /v1/subscriptions/:name/dead":
 		return keys.ScopeRead, true
 	case "POST /v1/subscriptions/:name/pull", "POST /v1/subscriptions/:name/ack", "POST /v1/subscriptions/:name/nack",
 		"POST /v1/subscriptions/:name/extend": // who reads events reads them this way too, and says how far it came
 		return keys.ScopeRead, true
 	case "POST /v1/tasks", "POST /v1/tasks/:id/cancel", "POST /v1/tasks/:id/input", "POST /v1/tasks/:id/retry",
-		"POST /v1/sessions", "POST /v1/sessions/:id/tasks", "DELETE /v1/sessions/:id", "DELETE /v1/clients/:clientId/sessions":
+		"POST /v1/sessions", "POST /v1/sessions/:id/tasks", "DELETE /v1/sessions/:id", "DELETE /v1/clients/:clientId/sessions",
+		"POST /v1/plans", "POST /v1/plans/:id/cancel":
 		return keys.ScopeDelegate, true
 	case "POST /v1/tasks/:id/output", "POST /v1/tasks/:id/key", // the worker's
 		"POST /v1/agents", "POST /v1/agents/:id/heartbeat", "DELETE /v1/agents/:id":

@@ -50,16 +50,17 @@ type Server struct {
 
 	bodyTimeout time.Duration
 
-	draining     context.Context // ends when the server stops: waits are answered then, and streams end
-	drain        context.CancelFunc
-	waits        waits
-	errorScans   *scans
-	eventScans   *scans
-	sessionScans *scans
-	ready        readiness
+	draining   context.Context // ends when the server stops: waits are answered then, and streams end
+	drain      context.CancelFunc
+	waits      waits
+	errorScans *scans
+	eventScans *scans
+	runScans   *scans
+	ready      readiness
 
 	streams     waits
 	times       streamTimes // of streams
+	errorPart   int         // events of the log that are looked at together for an answer about failures
 	eventsReady readiness
 	eventsAway  atomic.Pointer[time.Time] // when the event log was found away last; nil is never
 	outputs     outputAttempts
@@ -83,10 +84,10 @@ func New(cfg Config, tasks Tasks, logger *slog.Logger) (*Server, error) {
 	s.addressees = newAddressees()
 	s.errorScans = newScans(errorScansAtOnce, errorScansOfAProject)
 	s.eventScans = newScans(eventScansAtOnce, eventScansOfAProject)
-	s.sessionScans = newScans(sessionScansAtOnce, sessionScansOfAProject)
+	s.runScans = newScans(runScansAtOnce, runScansOfAProject)
 	s.waits.bound(waitBounds{maxWaits, maxWaitsOfAKey, maxWaitsOfAnAttempt, "wait already", "ask again later, or without waitMs"})
 	s.streams.bound(waitBounds{maxStreams, maxStreamsOfAKey, maxStreamsOfAnAttempt, "are streams already", "end one, or follow with one what several do"})
-	s.times = defaultStreamTimes()
+	s.times, s.errorPart = defaultStreamTimes(), errorScanPart
 	s.limits = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)
 	s.works = newLimits(workRate*cfg.RateLimit, workRate*cfg.RateBurst, keys.MaxKeys)
 	s.attempts = newLimits(cfg.RateLimit, cfg.RateBurst, keys.MaxKeys)

@@ -114,8 +114,8 @@ func TestSessionStreamOfATaskWithoutEnd(t *testing.T) {
 	h.server.times.heartbeat, h.server.times.patience = 50*time.Millisecond, 200*time.Millisecond
 	h.tells(t, h.session.ID, "", sdk.EventSessionStarted, `{}`)
 	h.tells(t, h.session.ID, "mine", sdk.EventTaskCreated, `{"type":"execute"}`)
-	h.tells(t, h.session.ID, "", sdk.EventSessionClosed, `{}`)
 	began := time.Now()
+	h.tells(t, h.session.ID, "", sdk.EventSessionClosed, `{}`)
 	var names []string
 	for _, f := range h.stream(t).begun().toTheEnd() {
 		if f.event != "" {

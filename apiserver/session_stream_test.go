@@ -130,7 +130,7 @@ func TestSessionStreamReadsByPages(t *testing.T) {
 	h := newHeldSession(t)
 	h.tells(t, h.session.ID, "", sdk.EventSessionStarted, `{}`)
 	h.tells(t, h.session.ID, "mine", sdk.EventTaskCreated, `{"type":"execute"}`)
-	const steps = 2*sessionPage + 10
+	const steps = 2*feedPage + 10
 	var events []sdk.Event
 	for i := range steps {
 		events = append(events, sdk.Event{
@@ -176,8 +176,8 @@ func TestSessionStreamsWaitTheirTurn(t *testing.T) {
 	closed := h.session
 	closed.Status, closed.ClosedAt = sdk.SessionClosed, new(time.Now().Add(-time.Hour))
 	h.sessions.put("shop", closed)
-	for range sessionScansOfAProject {
-		if of := h.server.sessionScans.count("shop"); of == nil {
+	for range runScansOfAProject {
+		if of := h.server.runScans.count("shop"); of == nil {
 			t.Fatal("no room")
 		}
 	}
@@ -185,8 +185,8 @@ func TestSessionStreamsWaitTheirTurn(t *testing.T) {
 	for range 2 * eventScansOfAProject {
 		burst = append(burst, h.stream(t).begun())
 	}
-	for range sessionScansOfAProject {
-		h.server.sessionScans.leave("shop")
+	for range runScansOfAProject {
+		h.server.runScans.leave("shop")
 	}
 	for _, st := range burst {
 		if got := st.toTheEnd(); len(got) != 7 {
@@ -286,7 +286,7 @@ func TestSessionStreamWhoseBeginningIsGone(t *testing.T) {
 	}
 }
 
-// TestSessionStreamOfAnother: a key of another project has nothing of it, and a stream of a key that is revoked ends.
+// TestSessionStreamOfAnother: a key of another project has nothing of it.
 func TestSessionStreamOfAnother(t *testing.T) {
 	t.Parallel()
 	h := newHeldSession(t)

@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -53,13 +52,7 @@ func (s *Server) listSessions(ctx context.Context, in *listSessionsInput) (*list
 func (q query) sessionFilter() (sdk.SessionFilter, []sdk.Fault) {
 	faults := append(q.faults("clientId", "status", "limit", "cursor"), q.emptyFaults()...)
 	f := sdk.SessionFilter{ClientID: q.values.Get("clientId"), Status: sdk.SessionStatus(q.values.Get("status"))}
-	if limit := q.values.Get("limit"); limit != "" {
-		n, err := strconv.Atoi(limit)
-		if err != nil || n < 1 {
-			n = -1
-		}
-		f.Limit = n
-	}
+	f.Limit = q.limit()
 	faults = append(faults, faultsOf(f.Validate())...)
 	sortFaults(faults)
 	return f, faults

@@ -2,13 +2,10 @@ package apiserver
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
-	"github.com/google/uuid"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
@@ -53,17 +50,12 @@ func (s *Server) openSession(ctx context.Context, in *openSessionInput) (*openSe
 		return nil, s.problem(ctx, err)
 	}
 	who := callerOf(ctx)
-	id, digest, err := sessionIdentity(who.project, key, d.value)
-	if err != nil {
-		return nil, s.problem(ctx, err)
-	}
-	entry, fault := s.projects.enter(who)
-	if fault != nil {
-		return nil, s.problem(ctx, fault)
-	}
-	defer entry.leave()
-	session, replayed, err := s.cfg.Sessions.OpenSession(ctx, s.sessionOf(who, id, d.value), digest)
-	entry.created = err == nil
+	session, replayed, err := create(ctx, s, creation[sdk.Session]{
+		key: key, digest: func() (string, error) { return digestOf(d.value) },
+		start: func(id, digest string) (sdk.Session, bool, error) {
+			return s.cfg.Sessions.OpenSession(ctx, s.sessionOf(who, id, d.value), digest)
+		},
+	})
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
@@ -99,25 +91,4 @@ func (s *Server) secretsInSession(c sdk.SessionConfig) (faults []sdk.Fault) {
 		}
 	}
 	return faults
-}
-
-// sessionIdentity is a new session's id and the digest of what opened it: with a key both follow from the request, without one the id is
-// new and the digest empty.
-func sessionIdentity(project, key string, config sdk.SessionConfig) (id, digest string, err error) {
-	if key == "" {
-		fresh, err := uuid.NewV7()
-		return fresh.String(), "", err
-	}
-	digest, err = digestOf(config)
-	return keyedID(project, key), digest, err
-}
-
-// digestOf is the digest of a request, by which the same one is known again.
-func digestOf(request any) (string, error) {
-	body, err := canonicalJSON(request)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:]), nil
 }

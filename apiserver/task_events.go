@@ -75,8 +75,8 @@ func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput
 	switch {
 	case told == storyRead:
 		return allRead(), nil
-	case told == storyNone && s.silent(task):
-		if err := storyGone(ctx, log, want.project, task); err != nil {
+	case told == storyNone && s.silent(lifeOf(task)):
+		if err := storyGone(ctx, log, want.project, "task", task.CompletedAt); err != nil {
 			return nil, s.problem(ctx, err)
 		}
 		if !s.allTold(ctx, log, want.project, task) {
@@ -87,26 +87,6 @@ func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput
 	return s.followTask(ctx, log, want)
 }
 
-// storyGone answers history_expired for a task that ended before what the log has: it had the story, as far as can be told.
-func storyGone(ctx context.Context, log *eventlog.Log, project string, t sdk.Task) error {
-	oldest, first, err := log.Oldest(ctx, project)
-	if err != nil || oldest.IsZero() || t.CompletedAt != nil && !t.CompletedAt.Before(oldest) {
-		return err
-	}
-	gone := sdk.Errorf(sdk.CodeHistoryExpired, "the log has no longer any of the task's story: its first event is %s; read the task itself", sdk.FormatSequence(first))
-	gone.FirstSequence = first
-	return gone
-}
-
-// storyState is what the log has of a task's story for one who wants to read it.
-type storyState int
-
-const (
-	storyMore storyState = iota // something, or something may come
-	storyNone                   // nothing at all
-	storyRead                   // nothing that was not read: it has ended
-)
-
 // told looks at the log. Where the story's beginning is wanted and gone it answers history_expired.
 func (w taskStream) told(ctx context.Context, log *eventlog.Log) (storyState, error) {
 	story := eventlog.Story{Kind: eventlog.KindTask, ID: w.id}
@@ -116,9 +96,7 @@ func (w taskStream) told(ctx context.Context, log *eventlog.Log) (storyState, er
 			return storyNone, err
 		}
 		if first := page.Records[0]; first.Number() > 1 {
-			e := sdk.Errorf(sdk.CodeHistoryExpired, "the log has no longer the beginning of the task's story: its first event is %s; send the one before as Last-Event-ID", sdk.FormatSequence(first.Sequence))
-			e.FirstSequence = first.Sequence
-			return storyMore, e
+			return storyMore, beginningGone("task", first.Sequence)
 		}
 		return storyMore, nil
 	}
@@ -126,17 +104,7 @@ func (w taskStream) told(ctx context.Context, log *eventlog.Log) (storyState, er
 	if err != nil || end == nil {
 		return storyMore, err
 	}
-	var terminal sdk.EventPatterns
-	for _, t := range terminalEvents() {
-		terminal = append(terminal, sdk.EventPattern(t))
-	}
-	page, err := log.Read(ctx, w.project, eventlog.Query{ // a position that the log has not come to is refused here
-		Filter: eventlog.Filter{Types: terminal, Story: &story}, From: eventlog.After(w.last), Limit: 1,
-	})
-	if err == nil && len(page.Records) == 0 {
-		return storyRead, nil
-	}
-	return storyMore, err
+	return leftOf(ctx, log, w.project, story, terminalEvents(), w.last)
 }
 
 func (s *Server) followTask(ctx context.Context, log *eventlog.Log, want taskStream) (*huma.StreamResponse, error) {

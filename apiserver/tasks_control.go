@@ -32,22 +32,14 @@ func (in *cancelTaskInput) Resolve(ctx huma.Context) []error {
 }
 
 func (s *Server) cancelTask(ctx context.Context, in *cancelTaskInput) (*taskOutput, error) {
-	d, fault := decode[cancelRequest](in.body.orEmpty())
-	if fault != nil {
-		return nil, s.problem(ctx, fault)
-	}
-	d.add(idFaults(in.ID)...)
-	d.add(in.query.faults()...)
-	if len(d.value.Reason) > sdk.MaxReason {
-		d.add(sdk.Fault{Path: "$.reason", Message: "is larger than " + strconv.Itoa(sdk.MaxReason) + " bytes"})
-	}
-	if err := d.err(); err != nil {
+	reason, err := s.reasonOf(in.body, append(idFaults(in.ID), in.query.faults()...))
+	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
 	if err := s.checkOwner(ctx); err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
-	task, accepted, err := s.tasks.CancelTask(ctx, callerOf(ctx).project, in.ID, sdk.Cut(s.redaction.Redactor.String(d.value.Reason), sdk.MaxReason))
+	task, accepted, err := s.tasks.CancelTask(ctx, callerOf(ctx).project, in.ID, reason)
 	if err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
@@ -55,6 +47,19 @@ func (s *Server) cancelTask(ctx context.Context, in *cancelTaskInput) (*taskOutp
 		return &taskOutput{Status: http.StatusOK, Body: s.linked(task)}, nil
 	}
 	return &taskOutput{Status: http.StatusAccepted, Body: s.linked(task)}, nil
+}
+
+// reasonOf reads the body of a cancellation, and names what is wrong with it beside other faults. The reason is as it may be stored.
+func (s *Server) reasonOf(body requestBody, others []sdk.Fault) (string, error) {
+	d, fault := decode[cancelRequest](body.orEmpty())
+	if fault != nil {
+		return "", fault
+	}
+	d.add(others...)
+	if len(d.value.Reason) > sdk.MaxReason {
+		d.add(sdk.Fault{Path: "$.reason", Message: "is larger than " + strconv.Itoa(sdk.MaxReason) + " bytes"})
+	}
+	return sdk.Cut(s.redaction.Redactor.String(d.value.Reason), sdk.MaxReason), d.err()
 }
 
 // inputAnswer is the body of an answer to a task's question.

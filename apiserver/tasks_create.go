@@ -2,15 +2,12 @@ package apiserver
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
-	"github.com/google/uuid"
 
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
@@ -49,31 +46,26 @@ func (s *Server) createTask(ctx context.Context, in *createTaskInput) (*createTa
 	key, faults := keyFaults(in.keys)
 	d.add(faults...)
 	d.add(in.query.faults()...)
-	d.add(notYet(d.value)...)
+	d.add(notYet(d.value.Budget)...)
 	if e, ok := errors.AsType[*sdk.Error](d.value.Validate()); ok {
 		d.add(e.Faults...)
 	}
 	if err := d.err(); err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	who := callerOf(ctx)
-	id, digest, err := identity(who.project, key, d.value)
-	if err != nil {
-		return nil, s.problem(ctx, err)
-	}
 	request, err := s.redactRequest(d.value) // the digest is of what the caller sent
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	entry, fault := s.projects.enter(who)
-	if fault != nil {
-		return nil, s.problem(ctx, fault)
-	}
-	defer entry.leave()
-	task, replayed, err := s.tasks.CreateTask(ctx, workflows.TaskInput{
-		Project: who.project, Organization: who.organization, ID: id, Request: request, FairnessKey: who.key,
-	}, digest)
-	entry.created = err == nil
+	who := callerOf(ctx)
+	task, replayed, err := create(ctx, s, creation[sdk.Task]{
+		key: key, digest: func() (string, error) { return digestOfTask(d.value) },
+		start: func(id, digest string) (sdk.Task, bool, error) {
+			return s.tasks.CreateTask(ctx, workflows.TaskInput{
+				Project: who.project, Organization: who.organization, ID: id, Request: request, FairnessKey: who.key,
+			}, digest)
+		},
+	})
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
@@ -89,54 +81,40 @@ func created(task sdk.Task, replayed bool) *createTaskOutput {
 	return out
 }
 
-// identity is a new task's id and the digest of its request: with a key both follow from the request, without one the id is new
-// and the digest empty.
-func identity(project, key string, request sdk.TaskRequest) (id, digest string, err error) {
-	if key == "" {
-		fresh, err := uuid.NewV7()
-		return fresh.String(), "", err
-	}
-	body, err := canonicalRequest(request)
+func digestOfTask(r sdk.TaskRequest) (string, error) {
+	body, err := canonicalRequest(r)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	sum := sha256.Sum256(body)
-	return keyedID(project, key), hex.EncodeToString(sum[:]), nil
-}
-
-// keyedID is the id of what is created with an idempotency key.
-func keyedID(project, key string) string {
-	sum := sha256.Sum256([]byte(project + "\x00" + key))
-	return "k" + hex.EncodeToString(sum[:20])
+	return sumOf(body), nil
 }
 
 // canonicalRequest writes a request in the one way: what is left out, null or zero is not there, numbers are written by their
 // value, and in raw fields as they came.
 func canonicalRequest(r sdk.TaskRequest) ([]byte, error) {
 	for _, raw := range []*json.RawMessage{&r.Input, &r.Budget} {
-		if len(*raw) == 0 || isNull(*raw) {
-			*raw = nil
-			continue
-		}
-		canonical, err := canonicalRaw(*raw)
-		if err != nil {
+		var err error
+		if *raw, err = canonicalField(*raw); err != nil {
 			return nil, err
 		}
-		*raw = canonical
 	}
 	return canonicalJSON(r)
 }
 
-// notYet refuses what a request may hold and this server would have to ignore.
-func notYet(r sdk.TaskRequest) []sdk.Fault {
-	var faults []sdk.Fault
-	refuse := func(set bool, path, message string) {
-		if set {
-			faults = append(faults, sdk.Fault{Path: path, Message: message})
-		}
+// canonicalField writes a raw field in the one way: null is as left out.
+func canonicalField(raw json.RawMessage) (json.RawMessage, error) {
+	if len(raw) == 0 || isNull(raw) {
+		return nil, nil
 	}
-	refuse(len(r.Budget) > 0 && !isNull(r.Budget), "$.budget", "is reserved: leave it out")
-	return faults
+	return canonicalRaw(raw)
+}
+
+// notYet refuses what a request may hold and this server would have to ignore.
+func notYet(budget json.RawMessage) []sdk.Fault {
+	if len(budget) == 0 || isNull(budget) {
+		return nil
+	}
+	return []sdk.Fault{{Path: "$.budget", Message: "is reserved: leave it out"}}
 }
 
 func isNull(raw json.RawMessage) bool { return string(raw) == "null" }

@@ -3,7 +3,6 @@ package apiserver
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -76,13 +75,7 @@ func (q query) taskFilter() (sdk.TaskFilter, []sdk.Fault) {
 		}
 		f.Since = t
 	}
-	if limit := get("limit"); limit != "" {
-		n, err := strconv.Atoi(limit)
-		if err != nil || n < 1 {
-			n = -1
-		}
-		f.Limit = n
-	}
+	f.Limit = q.limit()
 	if e, ok := errors.AsType[*sdk.Error](f.Validate()); ok {
 		faults = append(faults, e.Faults...)
 	}

@@ -2,14 +2,11 @@ package apiserver
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
-	"github.com/google/uuid"
-
+	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
@@ -45,32 +42,17 @@ func (s *Server) retryTask(ctx context.Context, in *retryTaskInput) (*createTask
 		return nil, s.problem(ctx, err)
 	}
 	who := callerOf(ctx)
-	id, digest, err := retryIdentity(who.project, key, in.ID)
-	if err != nil {
-		return nil, s.problem(ctx, err)
-	}
-	entry, fault := s.projects.enter(who)
-	if fault != nil {
-		return nil, s.taskProblem(ctx, fault)
-	}
-	defer entry.leave()
-	task, replayed, err := s.tasks.RetryTask(ctx, workflows.TaskInput{
-		Project: who.project, Organization: who.organization, ID: id, RetryOf: in.ID, FairnessKey: who.key,
-	}, digest)
-	entry.created = err == nil
+	task, replayed, err := create(ctx, s, creation[sdk.Task]{
+		key: key, digest: func() (string, error) { return sumOf([]byte("retry\x00" + in.ID)), nil }, // in the place of a request's
+		start: func(id, digest string) (sdk.Task, bool, error) {
+			return s.tasks.RetryTask(ctx, workflows.TaskInput{
+				Project: who.project, Organization: who.organization, ID: id, RetryOf: in.ID, FairnessKey: who.key,
+			}, digest)
+		},
+	})
 	if err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
 	s.metrics.creation(replayed)
 	return created(s.linked(task), replayed), nil
-}
-
-// retryIdentity is as [identity], with the retried task in the place of a request.
-func retryIdentity(project, key, of string) (id, digest string, err error) {
-	if key == "" {
-		fresh, err := uuid.NewV7()
-		return fresh.String(), "", err
-	}
-	sum := sha256.Sum256([]byte("retry\x00" + of))
-	return keyedID(project, key), hex.EncodeToString(sum[:]), nil
 }

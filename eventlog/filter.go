@@ -14,6 +14,8 @@ type Filter struct {
 	Subject string
 	// Session chooses the events of one session and of its tasks; "" chooses any.
 	Session string
+	// Plan chooses the events of one plan and of its tasks; "" chooses any.
+	Plan string
 	// Story chooses the events of one story's workflow; nil chooses any.
 	Story *Story
 }
@@ -33,7 +35,8 @@ func (f Filter) check() error {
 
 // match reports whether the filter chooses a record. Nobody but the project's own streams brings it records.
 func (f Filter) match(r *Record) bool {
-	return (f.Session == "" || f.Session == r.session) && f.Types.Match(r.Type) && (f.Subject == "" || url.PathEscape(f.Subject) == r.about) && (f.Story == nil || f.Story.owns(r.subject))
+	return (f.Session == "" || f.Session == r.session) && (f.Plan == "" || f.Plan == r.plan) && f.Types.Match(r.Type) &&
+		(f.Subject == "" || url.PathEscape(f.Subject) == r.about) && (f.Story == nil || f.Story.owns(r.subject))
 }
 
 // owns reports whether a message's subject is the story's.

@@ -36,6 +36,9 @@ func encode(subject string, e sdk.Event) (*nats.Msg, error) {
 	if sdk.ValidID(e.Session) {
 		m.Header.Set(headerOf, e.Session)
 	}
+	if sdk.ValidID(e.Plan) {
+		m.Header.Set(headerPlan, e.Plan)
+	}
 	if size(m) > largestEvent-batchRoom {
 		return nil, sdk.Errorf(sdk.CodePayloadTooLarge, "an event of type %s takes %d bytes; at most %d can be kept", e.Type, size(m), largestEvent-batchRoom)
 	}
@@ -83,6 +86,7 @@ type Record struct {
 	subject string    // of a kept event's message, or where it would be kept
 	about   string    // the event's own subject, as its header has it
 	session string    // the session that it belongs to, if any
+	plan    string    // the plan that it belongs to, if any
 	number  int       // within its story; 0 for one of no story
 	at      time.Time // when the log took it; zero for one that is not kept
 }
@@ -91,12 +95,15 @@ func newRecord(subject string, sequence uint64, at time.Time, h nats.Header, dat
 	number, _ := strconv.Atoi(h.Get(headerSeq)) // only a story's events have one
 	return &Record{
 		Sequence: sequence, Type: sdk.EventType(h.Get(headerType)), Data: data,
-		subject: subject, about: h.Get(headerAbout), session: h.Get(headerOf), number: number, at: at,
+		subject: subject, about: h.Get(headerAbout), session: h.Get(headerOf), plan: h.Get(headerPlan), number: number, at: at,
 	}
 }
 
 // Number is its place within its story: 1, 2, 3 …; 0 for an event of no story, and for one that is not kept.
 func (r *Record) Number() int { return r.number }
+
+// Taken is when the log took the event; zero for one that is not kept.
+func (r *Record) Taken() time.Time { return r.at }
 
 // JSON is the event as it goes over the wire, with its sequence.
 func (r *Record) JSON() []byte {
@@ -150,6 +157,9 @@ func messageOf(subject string, r *Record) *nats.Msg {
 	}
 	if r.session != "" {
 		m.Header.Set(headerOf, r.session)
+	}
+	if r.plan != "" {
+		m.Header.Set(headerPlan, r.plan)
 	}
 	return m
 }

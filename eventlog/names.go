@@ -45,6 +45,7 @@ const (
 	headerAbout = "Rolecall-Subject" // the event's own subject
 	headerSeq   = "Rolecall-Seq"     // its number within its story
 	headerOf    = "Rolecall-Session" // the session that it belongs to
+	headerPlan  = "Rolecall-Plan"    // the plan that it belongs to
 )
 
 func streamName(project string) string { return streamPrefix + project }

@@ -32,7 +32,7 @@ func (c *Client) MintAttemptKey(ctx context.Context, taskID string, stage, attem
 		Attempt int `json:"attempt"`
 	}{stage, attempt}
 	var key AttemptKey
-	if err := c.do(ctx, call{method: http.MethodPost, url: c.taskURL(nil, taskID, "key"), body: body}, &key); err != nil {
+	if err := c.do(ctx, call{method: http.MethodPost, url: c.taskURL(taskID, "key"), body: body}, &key); err != nil {
 		return AttemptKey{}, err
 	}
 	if key.Key == "" {

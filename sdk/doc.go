@@ -19,6 +19,12 @@
 // of its fallback is one more. In each stage agents make attempts; the chain of all of them is [Task.Attempts]. A result of any
 // stage but the first is degraded.
 //
+// # Plans
+//
+// A [PlanRequest] is several tasks, of which needs says which comes after which, with expressions that carry results from one to the next,
+// conditions, and gates that send work back. [Client.CreatePlan] starts one, [Client.WaitForPlan] sees its end, and [Client.PlanEvents] what
+// happens meanwhile. A plan with a goal and no steps asks the role coordinator for them.
+//
 // # Events
 //
 // What happens is in the project's log as [Event]. [Client.Subscribe] follows it, [Client.TaskEvents] one task, [Client.Events] reads
@@ -32,5 +38,6 @@
 // # Where to start
 //
 // task.go holds the shapes, errors.go the error vocabulary, validate.go the bounds, handler.go what an agent implements, and
-// client.go, tasks.go, wait.go and options.go what a caller uses; event.go, subscribe.go, durable.go and service.go are about events.
+// client.go, tasks.go, wait.go and options.go what a caller uses; plan.go and plans.go are about plans, event.go, subscribe.go, durable.go and
+// service.go about events.
 package sdk

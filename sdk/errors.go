@@ -47,7 +47,15 @@ const (
 	CodeBudgetExceeded Code = "budget_exceeded"
 	CodeTerminated     Code = "terminated"
 	CodeEngineTimeout  Code = "engine_timeout"
-	CodeCancelled      Code = "cancelled" // of a cancelled task; the message is the reason
+	CodeCancelled      Code = "cancelled" // of a cancelled task or plan; the message is the reason
+)
+
+// The codes of a failed plan and of its steps, beside those of the tasks.
+const (
+	CodeStepFailed        Code = "step_failed"         // of a plan: a step failed or was cancelled
+	CodeInvalidPlan       Code = "invalid_plan"        // of a plan: what the coordinator answered is none
+	CodeQualityGateFailed Code = "quality_gate_failed" // of a step: its gate has no rework left
+	CodeExpressionFailed  Code = "expression_failed"   // of a step or a plan: an expression has no value
 )
 
 // Reserved reports whether c is rolecall's own to give an attempt: for an agent that fails with it, agent_failed is put in its place.

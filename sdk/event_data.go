@@ -150,4 +150,5 @@ type CodeDone struct {
 // EventLinks lead from an event to what it leaves out.
 type EventLinks struct {
 	Task string `json:"task,omitempty" doc:"The path of the task."`
+	Plan string `json:"plan,omitempty" doc:"The path of the plan."`
 }

@@ -49,6 +49,8 @@ type following[E any] struct {
 	*follow
 	// read answers what a frame tells, nil where that is none of it, and whether it is the last of a story.
 	read func(frame) (e *E, last bool, err error)
+	// fresh reports whether an event was not answered before, which its position alone does not tell; nil: that tells it.
+	fresh func(*E) bool
 }
 
 func (c *Client) follow(filter EventFilter, opts []FollowOption, path ...string) *follow {
@@ -261,6 +263,9 @@ func (f following[E]) take(fr frame) (*E, error) {
 	}
 	f.retry.reset()
 	if fr.id != "" && !f.advance(fr.id) {
+		return nil, nil
+	}
+	if f.fresh != nil && !f.fresh(e) && !last {
 		return nil, nil
 	}
 	f.told = f.story && last

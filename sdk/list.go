@@ -129,24 +129,11 @@ func (c *Client) ListTasks(ctx context.Context, filter TaskFilter, cursor string
 // page and met the filter from then on is answered; what is created meanwhile, or comes to meet the filter, or no longer does, may be
 // left out. An error ends it. It remembers the id of each task it has answered until it ends.
 func (c *Client) Tasks(ctx context.Context, filter TaskFilter) iter.Seq2[*TaskSummary, error] {
-	return func(yield func(*TaskSummary, error) bool) {
-		seen := map[string]struct{}{}
-		for task, err := range pages("tasks", func(cursor string) ([]TaskSummary, string, error) {
-			page, err := c.ListTasks(ctx, filter, cursor)
-			if err != nil {
-				return nil, "", err
-			}
-			return page.Items, page.NextCursor, nil
-		}) {
-			if err == nil {
-				if _, again := seen[task.ID]; again {
-					continue
-				}
-				seen[task.ID] = struct{}{}
-			}
-			if !yield(task, err) {
-				return
-			}
+	return eachOnce(pages("tasks", func(cursor string) ([]TaskSummary, string, error) {
+		page, err := c.ListTasks(ctx, filter, cursor)
+		if err != nil {
+			return nil, "", err
 		}
-	}
+		return page.Items, page.NextCursor, nil
+	}), func(t *TaskSummary) string { return t.ID })
 }

@@ -25,5 +25,5 @@ func (c *Client) SendOutput(ctx context.Context, taskID string, output TaskOutpu
 	if len(output.Frames) == 0 || len(output.Frames) > MaxOutputFrames {
 		return Errorf(CodeInvalidInput, "live output is sent in 1 to %d frames a call, not %d", MaxOutputFrames, len(output.Frames))
 	}
-	return c.do(ctx, call{method: http.MethodPost, url: c.taskURL(nil, taskID, "output"), body: output}, nil)
+	return c.do(ctx, call{method: http.MethodPost, url: c.taskURL(taskID, "output"), body: output}, nil)
 }

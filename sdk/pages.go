@@ -31,3 +31,21 @@ func pages[T any](what string, turn func(cursor string) ([]T, string, error)) it
 		}
 	}
 }
+
+// eachOnce leaves out what has come before, by its id, which it remembers until it ends.
+func eachOnce[T any](all iter.Seq2[*T, error], id func(*T) string) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		seen := map[string]struct{}{}
+		for item, err := range all {
+			if err == nil {
+				if _, again := seen[id(item)]; again {
+					continue
+				}
+				seen[id(item)] = struct{}{}
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}

@@ -91,26 +91,13 @@ func (c *Client) ListSessions(ctx context.Context, filter SessionFilter, cursor 
 // within about a second; [Client.GetSession] is current. An error ends it. It remembers the id of each session it has answered until it
 // ends.
 func (c *Client) Sessions(ctx context.Context, filter SessionFilter) iter.Seq2[*Session, error] {
-	return func(yield func(*Session, error) bool) {
-		seen := map[string]struct{}{}
-		for session, err := range pages("sessions", func(cursor string) ([]Session, string, error) {
-			page, err := c.ListSessions(ctx, filter, cursor)
-			if err != nil {
-				return nil, "", err
-			}
-			return page.Items, page.NextCursor, nil
-		}) {
-			if err == nil {
-				if _, again := seen[session.ID]; again {
-					continue
-				}
-				seen[session.ID] = struct{}{}
-			}
-			if !yield(session, err) {
-				return
-			}
+	return eachOnce(pages("sessions", func(cursor string) ([]Session, string, error) {
+		page, err := c.ListSessions(ctx, filter, cursor)
+		if err != nil {
+			return nil, "", err
 		}
-	}
+		return page.Items, page.NextCursor, nil
+	}), func(s *Session) string { return s.ID })
 }
 
 // SessionStats counts the project's open sessions.

@@ -64,7 +64,7 @@ func (c *Client) subscription(filter EventFilter, opts []FollowOption) (followin
 	if err := filter.followable(); err != nil {
 		return following[Event]{}, err
 	}
-	f := following[Event]{c.follow(filter, opts, "v1", "events", "stream"), readEvent}
+	f := following[Event]{follow: c.follow(filter, opts, "v1", "events", "stream"), read: readEvent}
 	return f, f.start()
 }
 
@@ -76,7 +76,7 @@ func (c *Client) TaskEvents(ctx context.Context, id string, opts ...FollowOption
 			yield(nil, err)
 			return
 		}
-		f := following[Event]{c.follow(EventFilter{}, opts, "v1", "tasks", id, "events"), readEvent}
+		f := following[Event]{follow: c.follow(EventFilter{}, opts, "v1", "tasks", id, "events"), read: readEvent}
 		f.over = func(ctx context.Context) (bool, error) {
 			task, err := c.GetTask(ctx, id)
 			return err == nil && task.Status.Terminal(), err
@@ -114,8 +114,8 @@ func LiveOutput(output func(TaskOutput)) FollowOption {
 	return func(f *follow) { f.output = output }
 }
 
-// ResumeAfter lets [Client.TaskEvents] begin after the event of this [Event.Sequence], and [SessionHandle.Events] after that of this
-// [SessionEvent.Sequence]; "" is the first.
+// ResumeAfter lets [Client.TaskEvents] and [Client.PlanEvents] begin after the event of this [Event.Sequence], and [SessionHandle.Events] after
+// that of this [SessionEvent.Sequence]; "" is the first.
 func ResumeAfter(sequence string) FollowOption {
 	return func(f *follow) { f.filter.After = sequence }
 }

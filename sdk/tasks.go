@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
-	"net/url"
 )
 
 // CreateTask hands a task out. The request is validated before it is sent, with the same [TaskRequest.Validate] as the
@@ -53,7 +52,7 @@ func (c *Client) GetTask(ctx context.Context, id string) (*Task, error) {
 		return nil, err
 	}
 	var task Task
-	if err := c.do(ctx, call{method: http.MethodGet, url: c.taskURL(nil, id), repeatable: true}, &task); err != nil {
+	if err := c.do(ctx, call{method: http.MethodGet, url: c.taskURL(id), repeatable: true}, &task); err != nil {
 		return nil, err
 	}
 	return &task, nil
@@ -74,7 +73,7 @@ func (c *Client) CancelTask(ctx context.Context, id, reason string) (*Task, erro
 	body := struct {
 		Reason string `json:"reason,omitempty"`
 	}{reason}
-	return c.change(ctx, c.taskURL(nil, id, "cancel"), body)
+	return c.change(ctx, c.taskURL(id, "cancel"), body)
 }
 
 // RetryTask hands a finished task out anew: a new task of the same request, with RetryOf. One that has not ended is an error of code
@@ -94,7 +93,7 @@ func (c *Client) RetryTask(ctx context.Context, id string, opts ...CallOption) (
 	}
 	var task Task
 	err := c.do(ctx, call{
-		method: http.MethodPost, url: c.taskURL(nil, id, "retry"), body: struct{}{}, key: d.key, repeatable: true,
+		method: http.MethodPost, url: c.taskURL(id, "retry"), body: struct{}{}, key: d.key, repeatable: true,
 	}, &task)
 	if err != nil {
 		return nil, err
@@ -128,7 +127,7 @@ func (c *Client) ProvideInput(ctx context.Context, id, requestID string, answer 
 		RequestID string          `json:"requestId"`
 		Answer    json.RawMessage `json:"answer"`
 	}{requestID, raw}
-	return c.change(ctx, c.taskURL(nil, id, "input"), body)
+	return c.change(ctx, c.taskURL(id, "input"), body)
 }
 
 // change sends one change of a task, once.
@@ -148,14 +147,14 @@ func (c *Client) Progress(ctx context.Context, id string) ([]Progress, error) {
 	var page struct {
 		Items []Progress `json:"items"`
 	}
-	if err := c.do(ctx, call{method: http.MethodGet, url: c.taskURL(nil, id, "progress"), repeatable: true}, &page); err != nil {
+	if err := c.do(ctx, call{method: http.MethodGet, url: c.taskURL(id, "progress"), repeatable: true}, &page); err != nil {
 		return nil, err
 	}
 	return page.Items, nil
 }
 
-func (c *Client) taskURL(query url.Values, id string, rest ...string) string {
-	return c.address(query, append([]string{"v1", "tasks", id}, rest...)...)
+func (c *Client) taskURL(id string, rest ...string) string {
+	return c.address(nil, append([]string{"v1", "tasks", id}, rest...)...)
 }
 
 func checkTaskID(id string) error {

@@ -2,17 +2,10 @@ package sdk
 
 import (
 	"context"
-	"fmt"
 	"iter"
-	"net/http"
-	"net/url"
 	"reflect"
-	"strconv"
 	"time"
 )
-
-// waitSlice is how long the service is asked to hold one wait: under the minute after which proxies cut a silent connection.
-const waitSlice = 30 * time.Second
 
 // firstGap is how soon [Client.WatchTask] looks again after a change; the gap doubles up to the polling interval.
 const firstGap = 250 * time.Millisecond
@@ -25,20 +18,7 @@ func (c *Client) WaitForTask(ctx context.Context, id string) (*Task, error) {
 	if err := checkTaskID(id); err != nil {
 		return nil, err
 	}
-	l := c.look(id)
-	for {
-		asked := time.Now()
-		task, err := l.next(ctx, waitSlice)
-		if err != nil || task.Status.Terminal() {
-			return task, err
-		}
-		// An answer before its time comes from a service that is stopping, or from one that does not hold waits.
-		if time.Since(asked) < waitSlice/2 {
-			if stopped := sleep(ctx, c.pollingInterval()); stopped != nil {
-				return task, l.ended(stopped)
-			}
-		}
-	}
+	return c.lookAtTask(id).end(ctx)
 }
 
 // WatchTask answers the task now and each time it has changed, the last time when it has ended. It looks again within the
@@ -55,7 +35,7 @@ func (c *Client) watch(ctx context.Context, id string, opts []FollowOption) iter
 			yield(nil, err)
 			return
 		}
-		l, gap, pushed := c.look(id), time.Duration(0), c.push(ctx, id, opts)
+		l, gap, pushed := c.lookAtTask(id), time.Duration(0), c.push(ctx, id, opts)
 		defer pushed.close()
 		var seen *Task
 		for {
@@ -90,7 +70,7 @@ func (c *Client) watch(ctx context.Context, id string, opts []FollowOption) iter
 				stopped = sleep(ctx, early)
 			}
 			if stopped != nil {
-				yield(nil, l.ended(stopped))
+				yield(nil, l.stopped(stopped))
 				return
 			}
 		}
@@ -165,63 +145,6 @@ func (p Progress) after(q Progress) bool {
 		return p.Attempt > q.Attempt
 	}
 	return p.At.After(q.At)
-}
-
-// look looks at one task again and again.
-type look struct {
-	client *Client
-	id     string
-	retry  backoff
-	last   *Task // the newest answer
-	failed error // why there was no newer one
-}
-
-func (c *Client) look(id string) *look {
-	return &look{client: c, id: id, retry: backoff{initial: 100 * time.Millisecond, limit: c.pollingInterval()}}
-}
-
-// next answers the task as soon as it has ended, or as it stands after about wait. It tries until somebody answers or ctx ends.
-func (l *look) next(ctx context.Context, wait time.Duration) (*Task, error) {
-	for {
-		if err := ctx.Err(); err != nil {
-			return l.last, l.ended(err)
-		}
-		cl := call{method: http.MethodGet, wait: wait}
-		if deadline, ok := ctx.Deadline(); ok {
-			cl.wait = max(min(wait, time.Until(deadline)*9/10), 0) // so that the answer is here before ctx ends
-		}
-		var query url.Values
-		if ms := cl.wait.Milliseconds(); ms > 0 {
-			query = url.Values{"waitMs": {strconv.FormatInt(ms, 10)}}
-		}
-		cl.url = l.client.taskURL(query, l.id)
-		var task Task
-		err := l.client.do(ctx, cl, &task)
-		if err == nil {
-			l.last, l.failed = &task, nil
-			l.retry.reset()
-			return l.last, nil
-		}
-		if ended := ctx.Err(); ended != nil {
-			return l.last, l.ended(ended)
-		}
-		if !transient(err) {
-			return l.last, err
-		}
-		l.failed = err
-		pause, _ := l.retry.next(err) // an impatient caller has a deadline in ctx
-		if stopped := sleep(ctx, pause); stopped != nil {
-			return l.last, l.ended(stopped)
-		}
-	}
-}
-
-// ended is the error of a wait whose context ended, with what kept it from an answer.
-func (l *look) ended(err error) error {
-	if l.failed != nil {
-		return fmt.Errorf("waiting for task %s: %w (last: %w)", l.id, err, l.failed)
-	}
-	return fmt.Errorf("waiting for task %s: %w", l.id, err)
 }
 
 // Err is nil while the task runs and when it completed; a failed or cancelled one answers a [*TaskError] that says why.

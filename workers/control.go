@@ -17,7 +17,13 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-const controlStop = 10 * time.Second
+const (
+	controlStop = 10 * time.Second
+	// controlThinks is how long a run may go on within a workflow task before it is taken for stuck. The expressions of a large plan are
+	// compiled at once, and may all be evaluated then, which Temporal's own second would not do for on a busy machine; a workflow task has
+	// 10 seconds in all.
+	controlThinks = 5 * time.Second
+)
 
 // ControlConfig is a control worker: it runs every workflow and needs no agent.
 type ControlConfig struct {
@@ -120,6 +126,7 @@ func (c ControlConfig) options(fatal chan<- error) worker.Options {
 		MaxConcurrentWorkflowTaskPollers: 4,
 		MaxConcurrentActivityTaskPollers: 2,
 		WorkerStopTimeout:                controlStop,
+		DeadlockDetectionTimeout:         controlThinks,
 		OnFatalError:                     first(fatal),
 	}
 	if c.FailOnPanic {

@@ -28,6 +28,8 @@ const (
 
 	reconnectLeast = 100 * time.Millisecond // between two tries to connect again
 	reconnectMost  = 2 * time.Second
+
+	memoWarning = 512 << 10 // bytes; the memo of a task has its text, that of a plan its steps, where the SDK expects 2 KiB
 )
 
 // TemporalFromEnv reads the official TEMPORAL_* variables and temporal.toml profiles. Nothing set means 127.0.0.1:7233 and the
@@ -46,6 +48,9 @@ func withTemporalDefaults(opts client.Options) client.Options {
 	}
 	if opts.Namespace == "" {
 		opts.Namespace = client.DefaultNamespace
+	}
+	if opts.PayloadLimits.MemoSizeWarning == 0 {
+		opts.PayloadLimits.MemoSizeWarning = memoWarning
 	}
 	if opts.DataConverter == nil {
 		opts.DataConverter = workflows.DataConverter()

@@ -32,10 +32,10 @@ func (c *Course) tell(now time.Time, t sdk.EventType, data any, texts int) {
 }
 
 // tellCreated tells of the task at the time when it was created, or when its run started if that clock was ahead, or said what no event can,
-// and for a session's task, whose run starts when its turn has come.
+// and for the task of a session or a plan, whose run starts when its turn has come.
 func (c *Course) tellCreated() {
 	d, at := createdData(c.in, c.task), c.task.CreatedAt
-	if at.After(c.began) || at.UTC().Year() < 1 || c.in.SessionID != "" {
+	if at.After(c.began) || at.UTC().Year() < 1 || c.in.SessionID != "" || c.in.PlanID != "" {
 		at = c.began
 	}
 	c.tell(at, sdk.EventTaskCreated, d, len(d.Description)+len(d.Input))

@@ -51,6 +51,8 @@ func (c *Course) Close(now time.Time, s Step) {
 			reason = "its parent task ended, or no reason was given"
 		case c.in.SessionID != "":
 			reason = "its session ended, or no reason was given"
+		case c.in.PlanID != "":
+			reason = "its plan ended, or no reason was given"
 		default:
 			reason = "no reason was given"
 		}

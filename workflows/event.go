@@ -17,6 +17,9 @@ func newEvent(in TaskInput, task sdk.Task, seq int, at time.Time, t sdk.EventTyp
 	if sdk.ValidID(in.SessionID) {
 		e.Session = in.SessionID
 	}
+	if sdk.ValidID(in.PlanID) {
+		e.Plan = in.PlanID
+	}
 	if len(in.Organization) <= sdk.MaxEventID {
 		e.Organization = in.Organization
 	}

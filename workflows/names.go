@@ -14,13 +14,16 @@ const TaskWorkflow = "Task"
 // SessionWorkflow is the workflow type that runs a session.
 const SessionWorkflow = "Session"
 
+// PlanWorkflow is the workflow type that runs a plan.
+const PlanWorkflow = "Plan"
+
 // PublishEventsWorkflow is internal: the run that publishes the last events of a task that ended while the event log was away.
 const PublishEventsWorkflow = "PublishEvents"
 
 // ControlQueue is the task queue of every workflow and of the activities of the control worker.
 const ControlQueue = "rolecall"
 
-// The messages of a Task run and of a Session run. Nothing outside this file spells their names.
+// The messages of a Task run, of a Session run and of a Plan run. Nothing outside this file spells their names.
 var (
 	// AttemptStarted is sent by a worker whose handler still runs after about 200 ms.
 	AttemptStarted = Signal[AttemptStartedInput]{"attempt-started"}
@@ -40,6 +43,8 @@ var (
 	DescribeSession = Query[sdk.Session]{"describe-session"}
 	// ListQueue answers which tasks of a session wait for their turn.
 	ListQueue = Query[ListQueueOutput]{"list-queue"}
+	// DescribePlan answers the plan as its run sees it, without links.
+	DescribePlan = Query[sdk.Plan]{"describe-plan"}
 	// DescribeTask answers the task as its run sees it, without input, description and links.
 	DescribeTask = Query[sdk.Task]{"describe-task"}
 	// ListProgress answers the progress the run has recorded.
@@ -97,6 +102,26 @@ const (
 	// MemoSessionState is a [SessionState], written at transitions and when the session goes on in another run; absent before the first.
 	MemoSessionState = "sessionState"
 )
+
+// The memo of a Plan run, which has a [MemoDigest] too.
+const (
+	// MemoPlan is an [sdk.Plan]: the plan as it was created.
+	MemoPlan = "plan"
+	// MemoPlanState is a [PlanState], written at transitions; absent before the first.
+	MemoPlanState = "planState"
+)
+
+const planPrefix = "plan:"
+
+// PlanWorkflowID is the workflow id of a plan.
+func PlanWorkflowID(project, id string) string { return planPrefix + project + ":" + id }
+
+// ParsePlanWorkflowID is the inverse of [PlanWorkflowID]; ok is false for the id of something else.
+func ParsePlanWorkflowID(workflowID string) (project, id string, ok bool) {
+	rest, found := strings.CutPrefix(workflowID, planPrefix)
+	project, id, cut := strings.Cut(rest, ":")
+	return project, id, found && cut && sdk.ValidProject(project) && sdk.ValidID(id)
+}
 
 const sessionPrefix = "session:"
 

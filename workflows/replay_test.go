@@ -26,6 +26,7 @@ const kept = "testdata/histories"
 // scenarios are what every release keeps a history of.
 var scenarios = []string{
 	"cancel", "capabilities", "delegate", "fallback", "input", "log-away", "log-away-events", "lost-worker", "retry", "success", "timeout",
+	"plan-cancel", "plan-continue", "plan-plain", "plan-planning", "plan-rework", "plan-stop",
 	"session-close", "session-fallback", "session-goes-on", "session-gone-on", "session-retry",
 }
 

@@ -37,14 +37,22 @@ type sitting struct {
 
 func newSitting(t *testing.T, answers ...answer) *sitting {
 	t.Helper()
-	s := &sitting{t: t, script: script{answers: answers}, stories: map[string][]sdk.Event{}}
+	s := &sitting{script: script{answers: answers}}
+	s.prepare(t, s.script.execute)
+	return s
+}
+
+// prepare makes the environment, in which execute answers for the agents.
+func (s *sitting) prepare(t *testing.T, execute answer) {
+	t.Helper()
+	s.t, s.stories = t, map[string][]sdk.Event{}
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(noErrors{t})
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(5 * time.Minute)
 	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a slow machine is none
 	env.SetDataConverter(workflows.DataConverter())
-	env.RegisterActivityWithOptions(s.script.execute, activity.RegisterOptions{Name: activities.ExecuteTaskName})
+	env.RegisterActivityWithOptions(execute, activity.RegisterOptions{Name: activities.ExecuteTaskName})
 	env.RegisterActivityWithOptions(s.tell, activity.RegisterOptions{Name: activities.PublishEventsLocallyName})
 	env.RegisterActivityWithOptions(s.tell, activity.RegisterOptions{Name: activities.PublishEventsName})
 	env.RegisterWorkflowWithOptions(workflows.Session, workflow.RegisterOptions{Name: workflows.SessionWorkflow})
@@ -54,7 +62,6 @@ func newSitting(t *testing.T, answers ...answer) *sitting {
 	}, workflow.RegisterOptions{Name: workflows.TaskWorkflow})
 	env.RegisterWorkflowWithOptions(workflows.PublishEvents, workflow.RegisterOptions{Name: workflows.PublishEventsWorkflow})
 	s.env = env
-	return s
 }
 
 // tell keeps events as the log does.

@@ -47,7 +47,7 @@ func newTaskRun(ctx workflow.Context, in TaskInput) *taskRun {
 		workflow.GetLogger(ctx).Error("a step outside the lifecycle", "from", from, "to", to)
 	}
 	r.shown = shownOf(r.course.task)
-	r.outbox = &outbox{story: storyOf(in), take: r.course.TakeEvents, holds: in.SessionID != ""} // of a session, which tells in order
+	r.outbox = &outbox{story: storyOf(in), take: r.course.TakeEvents, holds: in.SessionID != "" || in.PlanID != ""} // of a session or a plan, which tells on after it
 	return r
 }
 

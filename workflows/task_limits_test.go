@@ -169,24 +169,30 @@ func TestTask_EndsBeforeItsHistoryIsFull(t *testing.T) {
 	}
 }
 
-func TestTask_RecordFitsWhateverTheChain(t *testing.T) {
+// TestCourse_RecordFitsWhateverTheChain: the longest chain that there can be, and the largest output.
+func TestCourse_RecordFitsWhateverTheChain(t *testing.T) {
 	t.Parallel()
 	r := request()
 	r.Retry = &sdk.Retry{MaxAttempts: 100, InitialIntervalMs: 100}
 	r.Fallback = []sdk.Stage{{}, {}, {}, {}, {}}
-	s := &script{}
-	for range 599 {
-		s.answers = append(s.answers, func(sdk.Assignment) (activities.AttemptReport, error) {
-			return activities.AttemptReport{}, temporal.NewApplicationError(strings.Repeat("<", 4000), "agent_failed")
-		})
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	c := workflows.NewCourse(input(r), now)
+	attempts, s := 0, c.Begin(now)
+	for s.Kind != workflows.StepEnd {
+		if now = now.Add(s.Delay); s.Kind == workflows.StepRest {
+			s = c.Rested(now, false)
+			continue
+		}
+		outcome := workflows.AttemptOutcome{Err: temporal.NewApplicationError(strings.Repeat("<", 512), "agent_failed")} // the chain keeps 256 bytes
+		if attempts++; attempts == 600 {
+			outcome = workflows.AttemptOutcome{Report: activities.AttemptReport{Result: &sdk.Result{Output: json.RawMessage(`"` + strings.Repeat("x", sdk.MaxOutput-2) + `"`)}}}
+		}
+		s = c.AttemptEnded(now, outcome)
 	}
-	s.answers = append(s.answers, completes(`"`+strings.Repeat("x", 1<<20-2)+`"`))
-	task, err := run(t, newEnv(t, s), r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c.Close(now, s)
+	task := c.Record()
 	size, err := workflows.EncodedSize(task)
-	if err != nil || size > 2_000_000 || len(task.Attempts) == 0 {
-		t.Errorf("%d bytes, %d attempts, %v", size, len(task.Attempts), err)
+	if err != nil || size > 2_000_000 || len(task.Attempts) != 600 || task.Status != sdk.StatusCompleted || len(task.Result.Output) != sdk.MaxOutput {
+		t.Errorf("%s, %d bytes, %d attempts, %v", task.Status, size, len(task.Attempts), err)
 	}
 }

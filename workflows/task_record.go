@@ -21,7 +21,7 @@ func NewTask(in TaskInput, started time.Time) sdk.Task {
 		ID: in.ID, Type: r.Type, Role: r.Role, Title: r.Title, Description: r.Description, Input: r.Input, Priority: r.Priority,
 		Status: sdk.StatusQueued, MaxAttempts: r.Retry.MaxAttempts, Attempts: []sdk.Attempt{}, Answers: []sdk.Answer{},
 		Capabilities: r.Capabilities, Retry: *r.Retry, Timeouts: *r.Timeouts, Fallback: r.Fallback, FairnessKey: cmp.Or(r.FairnessKey, in.FairnessKey),
-		AgentID: r.AgentID, ParentID: r.ParentID, RootID: cmp.Or(in.RootID, in.ID), SessionID: in.SessionID, RetryOf: in.RetryOf, CorrelationID: r.CorrelationID,
+		AgentID: r.AgentID, ParentID: r.ParentID, RootID: cmp.Or(in.RootID, in.ID), SessionID: in.SessionID, PlanID: in.PlanID, RetryOf: in.RetryOf, CorrelationID: r.CorrelationID,
 		Metadata: r.Metadata, CreatedAt: createdAt,
 	}
 	if t.Capabilities == nil {

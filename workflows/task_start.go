@@ -27,6 +27,9 @@ func StartAttributes(project string, t sdk.Task) temporal.SearchAttributes {
 	if t.SessionID != "" {
 		attributes = append(attributes, AttrSession.ValueSet(t.SessionID))
 	}
+	if t.PlanID != "" {
+		attributes = append(attributes, AttrPlan.ValueSet(t.PlanID))
+	}
 	return temporal.NewSearchAttributes(attributes...)
 }
 

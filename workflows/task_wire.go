@@ -25,6 +25,8 @@ type TaskInput struct {
 
 	// SessionID is the session that the task belongs to; "" is none. Its run is then a child of the session's.
 	SessionID string `json:"sessionId,omitempty"`
+	// PlanID is the plan that the task belongs to; "" is none. Its run is then a child of the plan's.
+	PlanID string `json:"planId,omitempty"`
 	// Model is that of the first stage; "" leaves it to the agent.
 	Model string `json:"model,omitempty"`
 	// Prompt is the beginning of what a session was sent, as the task's first event has it: at most [maxEventPrompt] characters.

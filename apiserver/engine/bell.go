@@ -26,7 +26,7 @@ type bellTimes struct {
 	look  time.Duration // for the log to say that it can be read
 }
 
-// bell follows the ends of a project's tasks in the event log, for all watches of the project. It lives from the first of them to a
+// bell follows the ends of a project's tasks and plans in the event log, for all watches of the project. It lives from the first of them to a
 // while beyond the last. Where it can not be relied on, watches have long polls instead.
 type bell struct {
 	project string
@@ -86,7 +86,12 @@ func (e *Engine) leaveBell(b *bell) {
 
 // listen follows the log until ctx ends.
 func (e *Engine) listen(ctx context.Context, b *bell) {
-	ends := eventlog.Filter{Types: sdk.EventPatterns{sdk.EventPattern(sdk.EventTaskCompleted), sdk.EventPattern(sdk.EventTaskFailed), sdk.EventPattern(sdk.EventTaskCancelled)}}
+	ends := eventlog.Filter{}
+	for _, t := range []sdk.EventType{
+		sdk.EventTaskCompleted, sdk.EventTaskFailed, sdk.EventTaskCancelled, sdk.EventPlanCompleted, sdk.EventPlanFailed, sdk.EventPlanCancelled,
+	} {
+		ends.Types = append(ends.Types, sdk.EventPattern(t))
+	}
 	for ctx.Err() == nil {
 		begin, cancel := context.WithTimeout(ctx, e.bellTimes.start)
 		f, err := e.cfg.Events.Follow(begin, b.project, ends, eventlog.Now())
@@ -119,6 +124,8 @@ func (e *Engine) hear(ctx context.Context, b *bell, f *eventlog.Follower) {
 		case err == nil:
 			if story, ok := r.Story(); ok && story.Kind == eventlog.KindTask {
 				e.ring(b, workflows.TaskWorkflowID(b.project, story.ID))
+			} else if ok && story.Kind == eventlog.KindPlan {
+				e.ring(b, workflows.PlanWorkflowID(b.project, story.ID))
 			}
 		case ctx.Err() != nil || !late:
 			return
@@ -140,7 +147,7 @@ func (e *Engine) check(ctx context.Context, b *bell) {
 	}
 }
 
-// ring tells the watch of a task, if there is one, that it has ended or does so in a moment.
+// ring tells the watch of a run, if there is one, that it has ended or does so in a moment.
 func (e *Engine) ring(b *bell, workflowID string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -150,19 +157,19 @@ func (e *Engine) ring(b *bell, workflowID string) {
 	}
 }
 
-// heardEnd reports whether the log has told of a task's end a moment ago.
-func (e *Engine) heardEnd(project, id string) bool {
+// heardEnd reports whether the log has told of the end of a run of the project's a moment ago.
+func (e *Engine) heardEnd(project, workflowID string) bool {
 	e.mu.Lock()
 	b := e.bells[project]
 	e.mu.Unlock()
 	if b == nil {
 		return false
 	}
-	_, heard := b.heard.get(workflows.TaskWorkflowID(project, id))
+	_, heard := b.heard.get(workflowID)
 	return heard
 }
 
-// stir lets every watch of the bell look at its task and at how the bell stands.
+// stir lets every watch of the bell look at what it is of and at how the bell stands.
 func (e *Engine) stir(b *bell) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -199,7 +206,7 @@ func (b *bell) relied() bool {
 	return time.Now().After(b.doubted) && (!b.stands.IsZero() || time.Now().Before(b.ready))
 }
 
-// doubt notes that a task has ended and the log did not say so: whoever should have written it does not, or late.
+// doubt notes that a run has ended and the log did not say so: whoever should have written it does not, or late.
 func (b *bell) doubt() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -34,8 +34,17 @@ func (e *Engine) CancelTask(ctx context.Context, project, id, reason string) (ta
 	if resp.GetWorkflowExtendedInfo().GetCancelRequested() {
 		return task, true, nil
 	}
+	ended, err := e.askToStop(ctx, workflowID, resp.GetWorkflowExecutionInfo().GetExecution().GetRunId(), reason)
+	if err != nil {
+		return sdk.Task{}, false, fault(err)
+	}
+	task, err = e.look(ctx, project, id)
+	return task, err == nil && !ended, err
+}
+
+// askToStop asks a run to stop; ended is that it had ended before.
+func (e *Engine) askToStop(ctx context.Context, workflowID, runID, reason string) (ended bool, err error) {
 	// The signal carries the reason, which Temporal's own request could not: nobody could read it there.
-	runID := resp.GetWorkflowExecutionInfo().GetExecution().GetRunId()
 	err = e.temporal.SignalWorkflow(ctx, workflowID, runID, workflows.CancelRequested.Name, workflows.CancelRequestedInput{Reason: reason})
 	if err == nil {
 		err = e.temporal.CancelWorkflow(ctx, workflowID, runID)
@@ -43,10 +52,8 @@ func (e *Engine) CancelTask(ctx context.Context, project, id, reason string) (ta
 			err = nil
 		}
 	}
-	ended := isNotFound(err) // between the describe and now
-	if err != nil && !ended {
-		return sdk.Task{}, false, fault(err)
+	if isNotFound(err) { // between a describe and now
+		return true, nil
 	}
-	task, err = e.look(ctx, project, id)
-	return task, err == nil && !ended, err
+	return false, err
 }

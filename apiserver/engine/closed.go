@@ -17,45 +17,70 @@ func (e *Engine) closedTask(seen run, event *historypb.HistoryEvent) sdk.Task {
 	if t, ok := e.record(event); ok {
 		return seen.complete(t)
 	}
-	switch seen.status {
+	code, message := e.withoutRecord(seen.status, event, "task")
+	if seen.status == enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED {
+		return seen.cancelledTask()
+	}
+	return seen.brokenTask(code, message)
+}
+
+// withoutRecord says why a run has ended that left no record of what it is of. event may be nil.
+func (e *Engine) withoutRecord(status enumspb.WorkflowExecutionStatus, event *historypb.HistoryEvent, of string) (sdk.Code, string) {
+	if code, message, outside := endedFromOutside(status); outside {
+		return code, message
+	}
+	switch status {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
-		return seen.brokenTask(sdk.CodeInternal, "the run completed without a record of the task")
+		return sdk.CodeInternal, "the run completed without a record of the " + of
 	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
 		code := sdk.CodeInternal
 		err := e.failures.FailureToError(event.GetWorkflowExecutionFailedEventAttributes().GetFailure())
 		if app, ok := errors.AsType[*temporal.ApplicationError](err); ok && sdk.Code(app.Type()).Valid() {
 			code = sdk.Code(app.Type())
 		}
-		return seen.brokenTask(code, "the run failed without a record of the task; the Temporal UI shows why")
+		return code, "the run failed without a record of the " + of + "; the Temporal UI shows why"
 	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
-		return seen.cancelledTask()
-	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
-		return seen.brokenTask(sdk.CodeTerminated, "the run was terminated from outside")
-	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
-		return seen.brokenTask(sdk.CodeEngineTimeout, "the run was timed out by Temporal")
+		return sdk.CodeCancelled, "the " + of + " was cancelled"
 	default:
-		return seen.brokenTask(sdk.CodeInternal, "the run ended in a way that rolecall does not know")
+		return sdk.CodeInternal, "the run ended in a way that rolecall does not know"
+	}
+}
+
+// endedFromOutside is the error of a run that was terminated or timed out in Temporal.
+func endedFromOutside(s enumspb.WorkflowExecutionStatus) (code sdk.Code, message string, outside bool) {
+	switch s {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+		return sdk.CodeTerminated, "the run was terminated from outside", true
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		return sdk.CodeEngineTimeout, "the run was timed out by Temporal", true
+	default:
+		return "", "", false
 	}
 }
 
 // record is the task's record in a run's close event; false where there is none. event may be nil.
-func (e *Engine) record(event *historypb.HistoryEvent) (t sdk.Task, ok bool) {
+func (e *Engine) record(event *historypb.HistoryEvent) (sdk.Task, bool) {
+	t, status, ok := recordIn[sdk.Task](e, event)
+	return t, ok && t.Status == status && (t.Result != nil || status == sdk.StatusCancelled)
+}
+
+// recordIn is what a run left in its close event, and which status that is of; false where it left nothing. event may be nil.
+func recordIn[T any](e *Engine, event *historypb.HistoryEvent) (record T, status sdk.Status, ok bool) {
 	if completed := event.GetWorkflowExecutionCompletedEventAttributes(); completed != nil {
-		err := e.cfg.DataConverter.FromPayloads(completed.GetResult(), &t)
-		ok = err == nil && t.Status == sdk.StatusCompleted && t.Result != nil
-		return t, ok
+		err := e.cfg.DataConverter.FromPayloads(completed.GetResult(), &record)
+		return record, sdk.StatusCompleted, err == nil
 	}
 	if failed := event.GetWorkflowExecutionFailedEventAttributes(); failed != nil {
 		app, is := errors.AsType[*temporal.ApplicationError](e.failures.FailureToError(failed.GetFailure()))
-		ok = is && app.Details(&t) == nil && t.Status == sdk.StatusFailed && t.Result != nil
-		return t, ok
+		ok = is && app.Details(&record) == nil
+		return record, sdk.StatusFailed, ok
 	}
 	if canceled := event.GetWorkflowExecutionCanceledEventAttributes(); canceled != nil {
 		details := canceled.GetDetails()
-		ok = len(details.GetPayloads()) > 0 && e.cfg.DataConverter.FromPayloads(details, &t) == nil && t.Status == sdk.StatusCancelled
-		return t, ok
+		ok = len(details.GetPayloads()) > 0 && e.cfg.DataConverter.FromPayloads(details, &record) == nil
+		return record, sdk.StatusCancelled, ok
 	}
-	return t, false
+	return record, "", false
 }
 
 // complete fills a record up with what stays outside it.

@@ -161,10 +161,8 @@ func (e *Engine) highest(ctx context.Context, parent run) (id string, err error)
 
 // familyQuery chooses the tasks below a root: those that it has started, and they.
 func familyQuery(project, root string) string {
-	return strings.Join([]string{
-		"WorkflowType = " + quote(workflows.TaskWorkflow), workflows.AttrProject.GetName() + " = " + quote(project),
-		"RootWorkflowId = " + quote(workflows.TaskWorkflowID(project, root)), "WorkflowId != " + quote(workflows.TaskWorkflowID(project, root)),
-	}, " AND ")
+	id := quote(workflows.TaskWorkflowID(project, root))
+	return strings.Join(append(runsOf(workflows.TaskWorkflow, project), "RootWorkflowId = "+id, "WorkflowId != "+id), " AND ")
 }
 
 const (

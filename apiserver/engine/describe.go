@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/converter"
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -69,9 +68,7 @@ func (e *Engine) decodeRun(resp *workflowservice.DescribeWorkflowExecutionRespon
 	}
 	r.state = state
 	var status sdk.Status
-	if p, ok := info.GetSearchAttributes().GetIndexedFields()[workflows.AttrStatus.GetName()]; ok {
-		_ = converter.GetDefaultDataConverter().FromPayload(p, &status) // one that is no such value says nothing
-	}
+	attribute(info.GetSearchAttributes(), workflows.AttrStatus.GetName(), &status)
 	r.settled = status.Terminal()
 	for _, activity := range resp.GetPendingActivities() {
 		if a, ok := e.decodeAttempt(activity); ok {

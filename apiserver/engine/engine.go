@@ -38,6 +38,9 @@ type Config struct {
 	MaxQueries int
 	// MaxSessionQueries is how many runs of sessions are asked how they stand at once; what can not be asked in time is stale. Default 4.
 	MaxSessionQueries int
+	// MaxPlanQueries is how many runs of plans are asked how they stand at once, of one project one less; what can not be asked in time is
+	// stale. Default 4.
+	MaxPlanQueries int
 	// MaxLists is how many calls for lists are under way at once, of one project one less; the others wait. Default 4.
 	MaxLists int
 	// CallTimeout bounds one call to Temporal, retries included. Default 5 s.
@@ -77,6 +80,9 @@ func (c Config) withDefaults() Config {
 	if c.MaxSessionQueries == 0 {
 		c.MaxSessionQueries = 4
 	}
+	if c.MaxPlanQueries == 0 {
+		c.MaxPlanQueries = 4
+	}
 	if c.MaxLists == 0 {
 		c.MaxLists = 4
 	}
@@ -99,14 +105,16 @@ func orDefault(d, fallback time.Duration) time.Duration {
 
 // What the caches hold at most, in bytes, and for how long.
 const (
-	runningBytes  = 32 << 20
-	finishedBytes = 64 << 20
-	textBytes     = 64 << 20
-	sessionsBytes = 16 << 20
-	sentBytes     = 16 << 20
-	finishedTTL   = time.Minute
-	sentTTL       = time.Hour
-	textTTL       = time.Hour
+	runningBytes    = 32 << 20
+	finishedBytes   = 64 << 20
+	textBytes       = 64 << 20
+	sessionsBytes   = 16 << 20
+	sentBytes       = 16 << 20
+	plansBytes      = 16 << 20
+	endedPlansBytes = 32 << 20
+	finishedTTL     = time.Minute
+	sentTTL         = time.Hour
+	textTTL         = time.Hour
 
 	openListBytes   = 16 << 20
 	closedListBytes = 16 << 20
@@ -136,12 +144,17 @@ type Engine struct {
 	sessions *cache[sdk.Session]  // by workflow id
 	glimpses *cache[sdk.Session]  // by workflow id: as their memos have them
 	sent     *cache[sdk.Task]     // by workflow id: what a session was sent, as it waits for its turn
+	plans    *cache[sdk.Plan]     // by workflow id
 	finished *cache[sdk.Task]     // by workflow id
 	texts    *cache[requestTexts] // by run id: what a memo was too small for
+
+	planGlimpses *cache[sdk.Plan] // by workflow id: as their memos have them
+	endedPlans   *cache[sdk.Plan] // by workflow id
 
 	asking            singleflight.Group       // by run: one query at a time
 	queries           chan struct{}            // holds one of Config.MaxQueries for each query under way
 	queriesOfSessions chan struct{}            // likewise, of Config.MaxSessionQueries
+	queriesOfPlans    chan struct{}            // likewise, of Config.MaxPlanQueries
 	openLists         *cache[recordedProgress] // by run; of closed runs only that they could not be asked
 	closedLists       *cache[recordedProgress] // by run
 
@@ -190,8 +203,13 @@ func newEngine(api temporalAPI, cfg Config) *Engine {
 		sent:     newCache[sdk.Task](sentBytes, sentTTL),
 		texts:    newCache[requestTexts](textBytes, textTTL),
 
+		plans:        newCache[sdk.Plan](plansBytes, cfg.DescribeTTL),
+		planGlimpses: newCache[sdk.Plan](plansBytes, cfg.DescribeTTL),
+		endedPlans:   newCache[sdk.Plan](endedPlansBytes, finishedTTL),
+
 		queries:           make(chan struct{}, cfg.MaxQueries),
 		queriesOfSessions: make(chan struct{}, cfg.MaxSessionQueries),
+		queriesOfPlans:    make(chan struct{}, cfg.MaxPlanQueries),
 		openLists:         newCache[recordedProgress](openListBytes, cfg.DescribeTTL),
 		closedLists:       newCache[recordedProgress](closedListBytes, closedListTTL),
 

@@ -31,6 +31,11 @@ func NoSuchSession() *sdk.Error {
 	return sdk.Errorf(sdk.CodeNotFound, "there is no such session in this project, or it is older than what is kept")
 }
 
+// NoSuchPlan is the answer to an id of a plan that the project does not have.
+func NoSuchPlan() *sdk.Error {
+	return sdk.Errorf(sdk.CodeNotFound, "there is no such plan in this project, or it is older than what is kept")
+}
+
 // NoSuchParent is the answer to a parent's id that the project does not have.
 func NoSuchParent(id string) *sdk.Error {
 	return sdk.Errorf(sdk.CodeNotFound, "there is no task %s in this project that could be the parent, or it is older than what is kept", id)

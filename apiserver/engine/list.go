@@ -9,7 +9,6 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/proto"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -22,32 +21,68 @@ import (
 // pageBytes is how much Temporal may answer for one page, which keeps the page itself below as much: fewer tasks then.
 const pageBytes = 3 << 20
 
+// largeAtOnce is how many runs are asked for at once whose size is not known, and may be 1 MiB each.
+const largeAtOnce = 20
+
 // ListTasks answers a page of a project's tasks; the filter is valid. A cursor that came with another filter is invalid_input, as is
 // one that was damaged. A project that asks for too many pages waits for its turn, and is rate_limited when that is too far away.
 func (e *Engine) ListTasks(ctx context.Context, project string, filter sdk.TaskFilter, cursor string) (sdk.TaskPage, error) {
+	items, next, err := listPage(ctx, e, project, ListQuery(project, filter), filter.Limit, cursor, e.listRuns, e.summary)
+	return sdk.TaskPage{Items: items, NextCursor: next}, err
+}
+
+// lister answers at most so many of the runs that a query finds, from those that a token says, and the token of those that follow.
+type lister func(ctx context.Context, project, query string, size int, token []byte) (runs []*workflowpb.WorkflowExecutionInfo, next []byte, err error)
+
+// listPage answers a page of the runs that list finds, as of tells of them; those that it does not know are left out. A limit of 0 is
+// [sdk.DefaultPage].
+func listPage[T any](
+	ctx context.Context, e *Engine, project, query string, limit int, cursor string,
+	list lister, of func(project string, info *workflowpb.WorkflowExecutionInfo) (T, bool),
+) (items []T, next string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
 	defer cancel()
-	page := sdk.TaskPage{Items: []sdk.TaskSummary{}}
-	query := ListQuery(project, filter)
+	items = []T{}
 	token, err := ParseCursor(query, cursor)
 	if err != nil {
-		return page, err
+		return items, "", err
 	}
-	limit := filter.Limit
 	if limit == 0 {
 		limit = sdk.DefaultPage
 	}
-	runs, next, err := e.listRuns(ctx, project, query, limit, token)
+	runs, following, err := list(ctx, project, query, limit, token)
 	if err != nil {
-		return page, listFault(err, cursor)
+		return items, "", listFault(err, cursor)
 	}
 	for _, info := range runs {
-		if s, ok := e.summary(project, info); ok {
-			page.Items = append(page.Items, s)
+		if item, ok := of(project, info); ok {
+			items = append(items, item)
 		}
 	}
-	page.NextCursor, err = nextCursor(query, next)
-	return page, err
+	next, err = nextCursor(query, following)
+	return items, next, err
+}
+
+// listLarge is listRuns for runs of which each may be large: it asks for a few, and then for those that fit beside them if they are alike.
+func (e *Engine) listLarge(ctx context.Context, project, query string, size int, token []byte) (runs []*workflowpb.WorkflowExecutionInfo, next []byte, err error) {
+	first := min(size, largeAtOnce)
+	runs, next, err = e.listRuns(ctx, project, query, first, token)
+	if err != nil || len(runs) < first || len(next) == 0 {
+		return runs, next, err
+	}
+	bytes := 1
+	for _, info := range runs {
+		bytes += proto.Size(info)
+	}
+	more := min(size-first, first*pageBytes/bytes-first)
+	if more <= 0 {
+		return runs, next, nil
+	}
+	rest, following, err := e.listRuns(ctx, project, query, more, next)
+	if err != nil {
+		return runs, next, nil //nolint:nilerr // the next page begins with those that did not come
+	}
+	return append(runs, rest...), following, nil
 }
 
 // listRuns answers at most so many runs and the token of those that follow; fewer where they would be too large together.
@@ -115,16 +150,12 @@ func (e *Engine) summary(project string, info *workflowpb.WorkflowExecutionInfo)
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}
 	}
-	attribute := func(name string, into any) {
-		if p, ok := info.GetSearchAttributes().GetIndexedFields()[name]; ok {
-			_ = converter.GetDefaultDataConverter().FromPayload(p, into) // one that is no such value says nothing
-		}
-	}
-	attribute(workflows.AttrRole.GetName(), &s.Role)
-	attribute(workflows.AttrTaskType.GetName(), &s.Type)
-	attribute(workflows.AttrAgent.GetName(), &s.AgentID)
-	attribute(workflows.AttrDegraded.GetName(), &s.Degraded)
-	attribute(workflows.AttrStatus.GetName(), &s.Status)
+	attributes := info.GetSearchAttributes()
+	attribute(attributes, workflows.AttrRole.GetName(), &s.Role)
+	attribute(attributes, workflows.AttrTaskType.GetName(), &s.Type)
+	attribute(attributes, workflows.AttrAgent.GetName(), &s.AgentID)
+	attribute(attributes, workflows.AttrDegraded.GetName(), &s.Degraded)
+	attribute(attributes, workflows.AttrStatus.GetName(), &s.Status)
 	if ended, ok := endedStatus(info.GetStatus()); ok {
 		closed := info.GetCloseTime().AsTime()
 		s.Status, s.CompletedAt = ended, &closed
@@ -149,7 +180,7 @@ func endedStatus(s enumspb.WorkflowExecutionStatus) (sdk.Status, bool) {
 
 // ListQuery is a filter as Temporal's visibility takes it: always the tasks of one project.
 func ListQuery(project string, f sdk.TaskFilter) string {
-	terms := []string{"WorkflowType = " + quote(workflows.TaskWorkflow), workflows.AttrProject.GetName() + " = " + quote(project)}
+	terms := runsOf(workflows.TaskWorkflow, project)
 	equal := func(name, value string) {
 		if value != "" {
 			terms = append(terms, name+" = "+quote(value))
@@ -170,6 +201,11 @@ func ListQuery(project string, f sdk.TaskFilter) string {
 		terms = append(terms, "StartTime >= "+quote(f.Since.UTC().Format(time.RFC3339Nano)))
 	}
 	return strings.Join(terms, " AND ")
+}
+
+// runsOf are the terms that choose the runs of one type in one project.
+func runsOf(workflowType, project string) []string {
+	return []string{"WorkflowType = " + quote(workflowType), workflows.AttrProject.GetName() + " = " + quote(project)}
 }
 
 // openTerm chooses runs that have not ended. One that is paused is open too; it is not named: a Temporal that can not pause one does not know

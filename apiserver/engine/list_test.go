@@ -93,6 +93,7 @@ type visibility struct {
 	runs    []*workflowpb.WorkflowExecutionInfo
 	largest int // runs of one gRPC message
 	failure error
+	answers int    // before the failure
 	token   string // "" is the index of the next
 	takes   time.Duration
 	chosen  func(query string, run *workflowpb.WorkflowExecutionInfo) bool // nil is every run
@@ -112,7 +113,7 @@ func (v *visibility) ListWorkflowExecutions(ctx context.Context, in *workflowser
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.asked = append(v.asked, int(in.GetPageSize()))
-	if v.failure != nil {
+	if v.failure != nil && len(v.asked) > v.answers {
 		return nil, v.failure
 	}
 	runs := v.runs

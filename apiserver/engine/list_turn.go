@@ -20,10 +20,11 @@ const (
 	turnBytes = 1 << 20
 )
 
-// turns are a project's share of the calls for lists.
+// turns are a project's share of the calls for lists, and of the queries of plans.
 type turns struct {
-	rate *rate.Limiter
-	open chan struct{} // holds one for each call under way: fewer than all projects have together, so that others get through
+	rate  *rate.Limiter
+	open  chan struct{} // holds one for each call under way: fewer than all projects have together, so that others get through
+	plans chan struct{} // likewise, for each query of a plan
 }
 
 // listTurn waits until the project may have another call for a list: until it is not too many a second, not too many of its own
@@ -82,8 +83,11 @@ func (e *Engine) turns(project string) turns {
 	defer e.mu.Unlock()
 	own, ok := e.lists.get(project)
 	if !ok {
-		own = turns{rate.NewLimiter(listsPerSecond, listsAtOnce), make(chan struct{}, max(e.cfg.MaxLists-1, 1))}
+		own = turns{
+			rate: rate.NewLimiter(listsPerSecond, listsAtOnce),
+			open: make(chan struct{}, max(e.cfg.MaxLists-1, 1)), plans: make(chan struct{}, max(e.cfg.MaxPlanQueries-1, 1)),
+		}
 	}
-	e.lists.put(project, own, 512+len(project), time.Now())
+	e.lists.put(project, own, 640+len(project), time.Now())
 	return own
 }

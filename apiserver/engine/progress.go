@@ -86,7 +86,7 @@ func (e *Engine) knownList(key string) (recordedProgress, bool) {
 
 // queryProgress asks the run.
 func (e *Engine) queryProgress(workflowID string) ([]sdk.Progress, error) {
-	out, err := ask(e, e.queries, workflows.ListProgress, workflowID)
+	out, err := ask(e.life, e, e.queries, workflows.ListProgress, workflowID)
 	return out.Items, err
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"go.temporal.io/api/workflowservice/v1"
 
-	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 
@@ -169,7 +168,7 @@ func (e *Engine) completeRequest(ctx context.Context, seen *run) error {
 	}
 	texts, known := e.texts.get(seen.runID)
 	if !known || seen.memo == nil {
-		in, err := e.firstInput(ctx, *seen)
+		in, err := e.firstTaskInput(ctx, *seen)
 		if err != nil {
 			return err
 		}
@@ -184,25 +183,10 @@ func (e *Engine) completeRequest(ctx context.Context, seen *run) error {
 	return nil
 }
 
-func (e *Engine) firstInput(ctx context.Context, seen run) (in workflows.TaskInput, err error) {
-	resp, err := e.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
-		Namespace:       e.cfg.Namespace,
-		Execution:       &commonpb.WorkflowExecution{WorkflowId: workflows.TaskWorkflowID(seen.project, seen.id), RunId: seen.runID},
-		MaximumPageSize: 1,
-	})
-	if err != nil {
-		return in, err
-	}
-	events := resp.GetHistory().GetEvents()
-	if len(events) == 0 {
-		return in, sdk.Errorf(sdk.CodeInternal, "the run %s has no first event", seen.runID)
-	}
-	input := events[0].GetWorkflowExecutionStartedEventAttributes().GetInput()
-	if err := e.cfg.DataConverter.FromPayloads(input, &in); err != nil {
-		return in, sdk.Errorf(sdk.CodeInternal, "the input of run %s can not be read: %v", seen.runID, err)
-	}
+func (e *Engine) firstTaskInput(ctx context.Context, seen run) (in workflows.TaskInput, err error) {
+	in, err = firstInput[workflows.TaskInput](ctx, e, workflows.TaskWorkflowID(seen.project, seen.id), seen.runID)
 	in.ID, in.Project = seen.id, seen.project
-	return in, nil
+	return in, err
 }
 
 func (e *Engine) links(project, id, runID string) sdk.Links {

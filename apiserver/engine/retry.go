@@ -49,7 +49,7 @@ func (e *Engine) finishedInput(ctx context.Context, project, id string) (workflo
 		return workflows.TaskInput{}, NotEnded()
 	}
 	seen.project, seen.id = project, id
-	in, err := e.firstInput(ctx, seen)
+	in, err := e.firstTaskInput(ctx, seen)
 	if err != nil {
 		return workflows.TaskInput{}, fault(err)
 	}

@@ -69,9 +69,6 @@ func (e *Engine) replaySession(ctx context.Context, project, id, digest string) 
 	return s, nil
 }
 
-// glance tells describes for glances apart from those for the whole session.
-const glance = "glance "
-
 // GetSession answers a session as it stands: at most [Config.DescribeTTL] old while it is open, from its close event when it has closed.
 // Where its run could not be asked in time, its counts and what it has learnt may be old, and it is stale.
 func (e *Engine) GetSession(ctx context.Context, project, id string) (sdk.Session, error) {
@@ -91,42 +88,18 @@ func (e *Engine) GlanceAtSession(ctx context.Context, project, id string) (sdk.S
 	})
 }
 
-// readSession answers a session from a cache, or from a describe of its run; whoever asks at the same time shares the answer. flight tells
-// the describes for one cache from those for another.
+// readSession answers a session from a cache, or from a describe of its run, as [readShared] does.
 func (e *Engine) readSession(
 	ctx context.Context, project, id string, known *cache[sdk.Session], flight string, of func(context.Context, sessionRun) (sdk.Session, error),
 ) (sdk.Session, error) {
 	workflowID := workflows.SessionWorkflowID(project, id)
-	if s, ok := known.get(workflowID); ok {
-		return s, nil
-	}
-	answer := e.flight.DoChan(flight+workflowID, guarded(func() (any, error) {
-		if s, ok := known.get(workflowID); ok { // read by another one since the caller looked
-			return s, nil
-		}
-		ctx, cancel := context.WithTimeout(e.life, e.cfg.CallTimeout)
-		defer cancel()
-		asOf := time.Now()
+	return readShared(ctx, e, known, flight, workflowID, sessionBytes, func(s sdk.Session) bool { return s.Stale }, func(ctx context.Context) (sdk.Session, error) {
 		seen, err := e.describeSession(ctx, project, id)
 		if err != nil {
-			return nil, err
+			return sdk.Session{}, err
 		}
-		s, err := of(ctx, seen)
-		if err != nil {
-			return nil, err
-		}
-		known.put(workflowID, s, sessionBytes(s), asOf)
-		return s, nil
-	}))
-	select {
-	case r := <-answer:
-		if r.Err != nil {
-			return sdk.Session{}, fault(r.Err)
-		}
-		return r.Val.(sdk.Session), nil
-	case <-ctx.Done():
-		return sdk.Session{}, fault(context.Cause(ctx))
-	}
+		return of(ctx, seen)
+	})
 }
 
 // forgetSession makes the next reader look afresh.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
 
@@ -16,19 +15,11 @@ import (
 
 // sessionRun is what a describe says of a session's run.
 type sessionRun struct {
-	project, id, runID string
-	status             enumspb.WorkflowExecutionStatus
-	started, closed    time.Time
-	opened             *sdk.Session // as its memo has it; nil for a run that was started without one
-	state              *workflows.SessionState
-	digest             string
-	child              string // the task that has its turn
-}
-
-// isOpen reports whether the session goes on.
-func (r sessionRun) isOpen() bool {
-	_, ended := endedStatus(r.status)
-	return !ended
+	runHead
+	opened *sdk.Session // as its memo has it; nil for a run that was started without one
+	state  *workflows.SessionState
+	digest string
+	child  string // the task that has its turn
 }
 
 func (e *Engine) describeSession(ctx context.Context, project, id string) (sessionRun, error) {
@@ -47,10 +38,7 @@ func (e *Engine) decodeSession(project, id string, resp *workflowservice.Describ
 	if info.GetType().GetName() != workflows.SessionWorkflow {
 		return sessionRun{}, NoSuchSession()
 	}
-	r := sessionRun{
-		project: project, id: id, runID: info.GetExecution().GetRunId(), status: info.GetStatus(),
-		started: info.GetStartTime().AsTime(), closed: info.GetCloseTime().AsTime(),
-	}
+	r := sessionRun{runHead: headOf(project, id, info)}
 	if err := e.decodeSessionMemo(&r, info.GetMemo()); err != nil {
 		return r, err
 	}
@@ -81,7 +69,7 @@ func (e *Engine) decodeSessionMemo(r *sessionRun, memo *commonpb.Memo) (err erro
 func (e *Engine) sessionOf(ctx context.Context, r sessionRun) (sdk.Session, error) {
 	s := r.base()
 	if r.isOpen() {
-		if asked, err := ask(e, e.queriesOfSessions, workflows.DescribeSession, workflows.SessionWorkflowID(r.project, r.id)); err == nil {
+		if asked, err := ask(e.life, e, e.queriesOfSessions, workflows.DescribeSession, workflows.SessionWorkflowID(r.project, r.id)); err == nil {
 			s = asked
 		} else {
 			s.Stale = true

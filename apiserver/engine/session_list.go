@@ -5,8 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"go.temporal.io/sdk/converter"
-
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -22,34 +20,13 @@ const (
 // ListSessions answers a page of a project's sessions, without what they have learnt; the filter is valid. Of an open one the counts are
 // those of its last transition, and it is stale. A cursor and its turns are as in [Engine.ListTasks].
 func (e *Engine) ListSessions(ctx context.Context, project string, filter sdk.SessionFilter, cursor string) (sdk.SessionPage, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*e.cfg.CallTimeout)
-	defer cancel()
-	page := sdk.SessionPage{Items: []sdk.Session{}}
-	query := SessionQuery(project, filter)
-	token, err := ParseCursor(query, cursor)
-	if err != nil {
-		return page, err
-	}
-	limit := filter.Limit
-	if limit == 0 {
-		limit = sdk.DefaultPage
-	}
-	runs, next, err := e.listRuns(ctx, project, query, limit, token)
-	if err != nil {
-		return page, listFault(err, cursor)
-	}
-	for _, info := range runs {
-		if s, ok := e.listedSession(project, info); ok {
-			page.Items = append(page.Items, s)
-		}
-	}
-	page.NextCursor, err = nextCursor(query, next)
-	return page, err
+	items, next, err := listPage(ctx, e, project, SessionQuery(project, filter), filter.Limit, cursor, e.listRuns, e.listedSession)
+	return sdk.SessionPage{Items: items, NextCursor: next}, err
 }
 
 // SessionQuery is a filter as Temporal's visibility takes it: always the sessions of one project, each once, however many runs it has had.
 func SessionQuery(project string, f sdk.SessionFilter) string {
-	terms := []string{"WorkflowType = " + quote(workflows.SessionWorkflow), workflows.AttrProject.GetName() + " = " + quote(project)}
+	terms := runsOf(workflows.SessionWorkflow, project)
 	if f.ClientID != "" {
 		terms = append(terms, workflows.AttrClient.GetName()+" = "+quote(f.ClientID))
 	}
@@ -70,10 +47,7 @@ func (e *Engine) listedSession(project string, info *workflowpb.WorkflowExecutio
 	if !ok || in != project {
 		return sdk.Session{}, false
 	}
-	r := sessionRun{
-		project: project, id: id, runID: info.GetExecution().GetRunId(), status: info.GetStatus(),
-		started: info.GetStartTime().AsTime(), closed: info.GetCloseTime().AsTime(),
-	}
+	r := sessionRun{runHead: headOf(project, id, info)}
 	if e.decodeSessionMemo(&r, info.GetMemo()) != nil { // one that can not be read leaves less to say
 		r.opened, r.state = nil, nil
 	}
@@ -109,9 +83,7 @@ func (e *Engine) SessionStats(ctx context.Context, project string) (sdk.SessionS
 
 // clientOf is whose session a listed run is; "" where nobody's.
 func clientOf(info *workflowpb.WorkflowExecutionInfo) (client string) {
-	if p, ok := info.GetSearchAttributes().GetIndexedFields()[workflows.AttrClient.GetName()]; ok {
-		_ = converter.GetDefaultDataConverter().FromPayload(p, &client) // one that is no text is nobody's
-	}
+	attribute(info.GetSearchAttributes(), workflows.AttrClient.GetName(), &client)
 	return client
 }
 

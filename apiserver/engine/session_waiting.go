@@ -119,21 +119,9 @@ func (e *Engine) keepCarried(ctx context.Context, seen sessionRun) error {
 
 // firstSessionInput is what a run of a session was started with.
 func (e *Engine) firstSessionInput(ctx context.Context, seen sessionRun) (in workflows.SessionInput, err error) {
-	resp, err := e.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
-		Namespace: e.cfg.Namespace, Execution: seen.execution(), MaximumPageSize: 1,
-	})
-	if err != nil {
-		return in, err
-	}
-	events := resp.GetHistory().GetEvents()
-	if len(events) == 0 {
-		return in, sdk.Errorf(sdk.CodeInternal, "the run %s has no first event", seen.runID)
-	}
-	if err := e.cfg.DataConverter.FromPayloads(events[0].GetWorkflowExecutionStartedEventAttributes().GetInput(), &in); err != nil {
-		return in, sdk.Errorf(sdk.CodeInternal, "the input of run %s can not be read: %v", seen.runID, err)
-	}
+	in, err = firstInput[workflows.SessionInput](ctx, e, workflows.SessionWorkflowID(seen.project, seen.id), seen.runID)
 	in.Project, in.ID = seen.project, seen.id
-	return in, nil
+	return in, err
 }
 
 func (r sessionRun) execution() *commonpb.WorkflowExecution {
@@ -142,7 +130,7 @@ func (r sessionRun) execution() *commonpb.WorkflowExecution {
 
 // askQueue asks a session's run which tasks wait. Queries take turns, as those for how a session stands do.
 func (e *Engine) askQueue(project, session string) ([]string, error) {
-	out, err := ask(e, e.queriesOfSessions, workflows.ListQueue, workflows.SessionWorkflowID(project, session))
+	out, err := ask(e.life, e, e.queriesOfSessions, workflows.ListQueue, workflows.SessionWorkflowID(project, session))
 	return out.TaskIDs, err
 }
 

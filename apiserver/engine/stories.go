@@ -33,14 +33,15 @@ type stories struct {
 
 	since    time.Time // up to when all runs that have ended were looked after; the sweep's own
 	troubled bool      // whether the last one did not go well; the sweep's own
+	silent   bool      // a run of a plan that was asked since the last one began has not answered; [Engine.tendStories]'s own
 }
 
-// closedRun is a task's run that has ended. Its run id may be that of an earlier run of the workflow id.
+// closedRun is a run that has ended. Its run id may be that of an earlier run of the workflow id, and is "" where it is not known.
 type closedRun struct {
+	kind               eventlog.Kind // of its story; "" is a task's
 	project, id, runID string
 	part               int  // of its last events, of which it is known that nobody publishes it any more; 0 is none, or the last
 	plain              bool // it is known that no code.* follows its completion
-	session            bool // it is that of a session
 }
 
 func newStories(cfg Config) *stories {
@@ -48,7 +49,7 @@ func newStories(cfg Config) *stories {
 		read: make(chan closedRun, storyQueue), over: newCache[struct{}](storyMost, storyTTL), since: time.Now().Add(-sweepBack),
 		pass: activities.Kept,
 		ended: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "rolecall_stories_ended_total", Help: "Tasks whose last event the API server wrote: their run was ended from outside, or the log had lost it.",
+			Name: "rolecall_stories_ended_total", Help: "Tasks, sessions and plans whose last event the API server wrote: their run was ended from outside, or the log had lost it.",
 		}),
 	}
 	if cfg.Before != nil {
@@ -78,28 +79,46 @@ func (e *Engine) tendStories() {
 // metStory has the story of a closed run looked at that somebody reads. It does not wait; what finds no room is left to the sweep and to
 // the next reader.
 func (e *Engine) metStory(r run) {
-	if e.cfg.Events == nil {
-		return
-	}
-	if _, over := e.stories.over.get(r.runID); over || !endedOutside(r.status) && e.heardEnd(r.project, r.id) {
+	if !endedOutside(r.status) && e.heardEnd(r.project, workflows.TaskWorkflowID(r.project, r.id)) {
 		return
 	}
 	plain := r.memo != nil && !workflows.TellsCode(r.memo.Task.Type)
+	e.met(closedRun{project: r.project, id: r.id, runID: r.runID, plain: plain})
+}
+
+// met passes a closed run on that somebody reads, unless its story is known to be over.
+func (e *Engine) met(c closedRun) {
+	if e.cfg.Events == nil {
+		return
+	}
+	if _, over := e.stories.over.get(c.runID); over {
+		return
+	}
 	select {
-	case e.stories.read <- closedRun{project: r.project, id: r.id, runID: r.runID, plain: plain}:
+	case e.stories.read <- c:
 	default:
 	}
 }
 
 func endedOutside(s enumspb.WorkflowExecutionStatus) bool {
-	return s == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED || s == enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT
+	_, _, outside := endedFromOutside(s)
+	return outside
 }
 
 // endStory writes the end of a run's story unless the log has it, or the run's own side will. later says that its own side still may.
 func (e *Engine) endStory(c closedRun) (later bool, err error) {
-	if c.session {
+	switch c.kind {
+	case eventlog.KindSession:
 		return e.endSession(c)
+	case eventlog.KindPlan:
+		return e.endPlan(c)
+	default:
+		return e.endTask(c)
 	}
+}
+
+// endTask is endStory of a task's run.
+func (e *Engine) endTask(c closedRun) (later bool, err error) {
 	if _, over := e.stories.over.get(c.runID); over && c.runID != "" {
 		return false, nil
 	}
@@ -126,14 +145,19 @@ func (e *Engine) endStory(c closedRun) (later bool, err error) {
 	if err != nil {
 		return false, fault(err)
 	}
-	if n > 0 {
-		e.stories.ended.Inc()
-		e.cfg.Logger.Info("ended the story of a task whose run did not, or which the log had lost the end of", "task", c.id, "project", c.project, "run", c.runID)
-	}
-	if over && c.runID != "" {
-		e.stories.over.put(c.runID, struct{}{}, storySize, time.Now())
+	if e.tellEnded("task", c, n); over {
+		e.storyOver(c.runID)
 	}
 	return !over, nil
+}
+
+// tellEnded says that n events were written of the story of what.
+func (e *Engine) tellEnded(what string, c closedRun, n int) {
+	if n == 0 {
+		return
+	}
+	e.stories.ended.Inc()
+	e.cfg.Logger.Info("ended the story of a "+what+" whose run did not, or which the log had lost the end of", what, c.id, "project", c.project, "run", c.runID)
 }
 
 // storyEnd is what a story ends with; the zero value is one that is not to be ended from here.
@@ -164,11 +188,11 @@ func (e *Engine) endOf(ctx context.Context, c closedRun) (*storyEnd, error) {
 		return &storyEnd{}, nil
 	}
 	if !endedOutside(seen.status) {
-		if left, err := e.publishing(ctx, seen, c.part); left || err != nil {
+		if left, err := e.publishing(ctx, seen.closed, taskPublisher(seen.project, seen.id), c.part); left || err != nil {
 			return &storyEnd{later: true}, err
 		}
 	}
-	in, err := e.firstInput(ctx, seen)
+	in, err := e.firstTaskInput(ctx, seen)
 	if err != nil {
 		return nil, err
 	}
@@ -182,19 +206,20 @@ func (e *Engine) endOf(ctx context.Context, c closedRun) (*storyEnd, error) {
 	return &storyEnd{due: true, in: in, task: e.closedTask(seen, event), outside: endedOutside(seen.status), closed: seen.closed}, nil
 }
 
-// publishing reports whether a run that ended by itself may still have its story told by its own side. Where a part of it is lost, that is
-// up to the parts before: those after it wait for it in vain. Else it is up to all of them: where the last one is lost, those before are not.
-func (e *Engine) publishing(ctx context.Context, seen run, lost int) (bool, error) {
-	if time.Since(seen.closed) < storyRest {
+// publishing reports whether a run that ended by itself may still have its story told by its own side, whose runs have these ids by part.
+// Where a part of it is lost, that is up to the parts before: those after it wait for it in vain. Else it is up to all of them: where the last
+// one, which is part 0, is lost, those before are not.
+func (e *Engine) publishing(ctx context.Context, closed time.Time, publisher func(part int) string, lost int) (bool, error) {
+	if time.Since(closed) < storyRest {
 		return true, nil
 	}
 	if lost == 0 {
-		if left, _, err := e.goesOn(ctx, workflows.EventsWorkflowID(seen.project, seen.id)); left || err != nil {
+		if left, _, err := e.goesOn(ctx, publisher(0)); left || err != nil {
 			return left, err
 		}
 	}
 	for part := 1; part != lost && part <= storyParts; part++ {
-		left, known, err := e.goesOn(ctx, workflows.EventsPartID(seen.project, seen.id, part))
+		left, known, err := e.goesOn(ctx, publisher(part))
 		if left || err != nil {
 			return left, err
 		}
@@ -203,6 +228,15 @@ func (e *Engine) publishing(ctx context.Context, seen run, lost int) (bool, erro
 		}
 	}
 	return false, nil
+}
+
+func taskPublisher(project, id string) func(part int) string {
+	return func(part int) string {
+		if part == 0 {
+			return workflows.EventsWorkflowID(project, id)
+		}
+		return workflows.EventsPartID(project, id, part)
+	}
 }
 
 // goesOn reports whether the latest run of a workflow id has not ended; known is whether there is one.
@@ -218,16 +252,21 @@ func (e *Engine) goesOn(ctx context.Context, workflowID string) (left, known boo
 	return !ended, true, nil
 }
 
-// events are what is to follow the last event of the story; pass is what they go through. After the completion of a task that is the
-// code.* that belongs to it, if there is one. A story of which the log has nothing begins with its end, where the log still has what it took
-// by the run's end, a little before which its own end was told: else it may have been told, and is not kept any more. One of a run that
-// ended by itself does so only where the log took events by then: else it was none of the log's.
-func (s *storyEnd) events(last eventlog.LastEvent, pass func(sdk.Event) sdk.Event) (list []sdk.Event) {
-	if !s.due {
-		return nil
+// isToEnd reports whether the story of a run that was closed then is the log's to end. One of which the log has nothing begins with its end,
+// where the log still has what it took by the run's end, a little before which its own end was told: else it may have been told, and is not
+// kept any more. One of a run that ended by itself does so only where the log took events by then: else it was none of the log's.
+func isToEnd(last eventlog.LastEvent, outside bool, closed time.Time) bool {
+	if last.Seq > 0 {
+		return true
 	}
-	early := last.Began.IsZero() || s.closed.Before(last.Began)
-	if last.Seq == 0 && (!s.outside && early || s.closed.Add(-storyRest).Before(last.Oldest)) {
+	early := last.Began.IsZero() || closed.Before(last.Began)
+	return (outside || !early) && !closed.Add(-storyRest).Before(last.Oldest)
+}
+
+// events are what is to follow the last event of the story; pass is what they go through. After the completion of a task that is the
+// code.* that belongs to it, if there is one.
+func (s *storyEnd) events(last eventlog.LastEvent, pass func(sdk.Event) sdk.Event) (list []sdk.Event) {
+	if !s.due || !isToEnd(last, s.outside, s.closed) {
 		return nil
 	}
 	if last.Type != sdk.EventTaskCompleted {

@@ -29,10 +29,10 @@ import (
 
 // endedRuns is what visibility knows of runs that have ended: by workflow type, workflow id and run id.
 type endedRuns struct {
-	tasks, publishers [][2]string
-	asked             int
-	since             []string
-	closed            *timestamppb.Timestamp // when they ended
+	tasks, above, publishers [][2]string
+	asked                    int
+	since                    []string
+	closed                   *timestamppb.Timestamp // when they ended
 }
 
 // ListWorkflowExecutions answers in pages of one.
@@ -40,9 +40,13 @@ func (s service) ListWorkflowExecutions(_ context.Context, in *workflowservice.L
 	s.run.mu.Lock()
 	defer s.run.mu.Unlock()
 	l := &s.run.ended
+	const outside = " AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= '"
 	found := l.publishers
-	if strings.Contains(in.GetQuery(), "WorkflowType = 'Task' AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= '") {
+	switch query := in.GetQuery(); {
+	case strings.HasPrefix(query, "WorkflowType = 'Task'"+outside):
 		found = l.tasks
+	case strings.HasPrefix(query, "WorkflowType IN ('Session', 'Plan')"+outside):
+		found = l.above
 	}
 	at := len(in.GetNextPageToken())
 	if at == 0 {
@@ -98,7 +102,7 @@ func (o *oneRun) swept(t *testing.T, times int) {
 	o.mu.Lock()
 	before := o.ended.asked
 	o.mu.Unlock()
-	eventually(t, "some sweeps", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.ended.asked >= before+2*times })
+	eventually(t, "some sweeps", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.ended.asked >= before+3*times })
 }
 
 // TestATerminatedRunsStoryIsEnded though nobody reads the task, once by all servers together.
@@ -320,7 +324,7 @@ func TestAnEndThatWasHeardIsNotLookedFor(t *testing.T) {
 	e.mu.Lock()
 	e.bells["p"] = b
 	e.mu.Unlock()
-	if !e.heardEnd("p", "a") || e.heardEnd("p", "b") || e.heardEnd("q", "a") {
+	if !e.heardEnd("p", "task:p:a") || e.heardEnd("p", "task:p:b") || e.heardEnd("q", "task:p:a") {
 		t.Error("it does not know what it has heard")
 	}
 	if _, err := e.look(t.Context(), "p", "a"); err != nil {
@@ -404,7 +408,7 @@ func TestASweepOutlivesALogThatIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	sweeping(t, o, l)
-	eventually(t, "some sweeps", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.ended.asked >= 3 })
+	eventually(t, "some sweeps", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.ended.asked >= 4 })
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if first, later := o.ended.since[0], o.ended.since[len(o.ended.since)-1]; first != later {

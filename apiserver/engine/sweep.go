@@ -9,6 +9,7 @@ import (
 
 	workflowpb "go.temporal.io/api/workflow/v1"
 
+	"github.com/rolecall-dev/rolecall/eventlog"
 	"github.com/rolecall-dev/rolecall/sdk"
 	"github.com/rolecall-dev/rolecall/workflows"
 )
@@ -17,23 +18,25 @@ const (
 	sweepBack  = 24 * time.Hour  // how far back the first sweep looks
 	sweepAgain = 5 * time.Minute // how far back each later one looks again: visibility is behind
 	sweepPage  = 200
-	sweepPages = 50 // of each of the three lists, in one sweep
+	sweepPages = 50 // of each of the lists, in one sweep
 )
 
 // sweep ends the stories of all runs that were ended from outside since the last one that went well. The first looks a day back, and each
 // later one as far as the run whose story it could not end yet, but no further than a day.
 func (e *Engine) sweep() {
 	began := time.Now()
+	e.stories.silent = false
 	since := quote(e.stories.since.Add(-sweepAgain).UTC().Format(time.RFC3339Nano))
-	tasks := "WorkflowType = " + quote(workflows.TaskWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= " + since
-	children := "WorkflowType = " + quote(workflows.PublishEventsWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled') AND CloseTime >= " + since
-	sessions := "WorkflowType = " + quote(workflows.SessionWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= " + since
-	putOff, err := e.sweepList(tasks, began, runOfTask)
+	const outside = " AND ExecutionStatus IN ('Terminated', 'TimedOut') AND CloseTime >= "
+	tasks := "WorkflowType = " + quote(workflows.TaskWorkflow) + outside + since
+	above := "WorkflowType IN (" + quote(workflows.SessionWorkflow) + ", " + quote(workflows.PlanWorkflow) + ")" + outside + since // of which there are fewer
+	publishers := "WorkflowType = " + quote(workflows.PublishEventsWorkflow) + " AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled') AND CloseTime >= " + since
+	putOff, err := e.sweepList(above, began, runOf)
 	if err == nil {
-		putOff, err = e.sweepList(sessions, putOff, runOfSession)
+		putOff, err = e.sweepList(tasks, putOff, runOf)
 	}
 	if err == nil {
-		putOff, err = e.sweepList(children, putOff, runOfPublisher)
+		putOff, err = e.sweepList(publishers, putOff, runOfPublisher)
 	}
 	switch {
 	case e.life.Err() != nil:
@@ -102,16 +105,28 @@ func (e *Engine) sweepPage(query string, token []byte) (*workflowservice.ListWor
 	})
 }
 
-func runOfTask(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
-	project, id, ok := workflows.ParseTaskWorkflowID(info.GetExecution().GetWorkflowId())
-	return closedRun{project: project, id: id, runID: info.GetExecution().GetRunId()}, ok
+// runOf is the run of a task, a session or a plan that was ended from outside.
+func runOf(info *workflowpb.WorkflowExecutionInfo) (c closedRun, ok bool) {
+	workflowID, runID := info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId()
+	if project, id, ok := workflows.ParseSessionWorkflowID(workflowID); ok {
+		return closedRun{kind: eventlog.KindSession, project: project, id: id, runID: runID}, true
+	}
+	if project, id, ok := workflows.ParsePlanWorkflowID(workflowID); ok {
+		return closedRun{kind: eventlog.KindPlan, project: project, id: id, runID: runID}, true
+	}
+	project, id, ok := workflows.ParseTaskWorkflowID(workflowID)
+	return closedRun{project: project, id: id, runID: runID}, ok
 }
 
-// runOfPublisher is the run of the task, or of the session, whose story a publisher did not finish.
-func runOfPublisher(info *workflowpb.WorkflowExecutionInfo) (closedRun, bool) {
-	if c, ok := publisherOfSession(info); ok {
-		return c, true
+// runOfPublisher is the run of the task, session or plan whose story a publisher did not finish.
+func runOfPublisher(info *workflowpb.WorkflowExecutionInfo) (c closedRun, ok bool) {
+	workflowID := info.GetExecution().GetWorkflowId()
+	if project, id, ok := workflows.ParseSessionEventsWorkflowID(workflowID); ok {
+		return closedRun{kind: eventlog.KindSession, project: project, id: id}, true
 	}
-	project, id, part, ok := workflows.ParseEventsWorkflowID(info.GetExecution().GetWorkflowId())
+	if project, id, part, ok := workflows.ParsePlanEventsPartID(workflowID); ok {
+		return closedRun{kind: eventlog.KindPlan, project: project, id: id, part: part}, true
+	}
+	project, id, part, ok := workflows.ParseEventsWorkflowID(workflowID)
 	return closedRun{project: project, id: id, part: part}, ok
 }

@@ -12,21 +12,37 @@ import (
 	"github.com/rolecall-dev/rolecall/workflows"
 )
 
-// watch looks after one task for all its waiters: the event log's word of its end, where the log is followed, and a long poll for the
+// watch looks after one task or plan for all its waiters: the event log's word of its end, where the log is followed, and a long poll for the
 // run's close event then; else that poll all the time. Beside them a describe now and then, because either can miss an end. It lives from
-// the first waiter until the task has ended, or a while beyond the last waiter: a caller who waits in slices finds it still there, and a
+// the first waiter until that has ended, or a while beyond the last waiter: a caller who waits in slices finds it still there, and a
 // poll that is cut off is the dearest read there is.
 type watch struct {
-	ended   chan struct{} // closed when the task has ended
-	seen    sighting      // the open task as it was last looked at; watchTask's
+	of      waited        // runWatch's
+	ended   chan struct{} // closed when it has ended
 	cancel  context.CancelFunc
 	waiters int         // guarded by Engine.mu
 	linger  *time.Timer // ends the watch; nil while somebody waits. Guarded by Engine.mu
 	polls   bool        // holds one of Config.MaxPolls. Guarded by Engine.mu
 
 	bell    *bell         // nil without a log
-	rung    chan struct{} // has something when the log has the task's end
-	stirred chan struct{} // has something when there is reason to look at the task
+	rung    chan struct{} // has something when the log has its end
+	stirred chan struct{} // has something when there is reason to look at it
+}
+
+// waited is what is waited for, as it was last looked at.
+type waited interface {
+	// look reads it afresh and answers whether it has ended.
+	look(ctx context.Context) (ended bool, err error)
+	// conclude makes what its readers are answered of the close event that a poll brought, without asking anything more. It is false where
+	// that does not tell all of it.
+	conclude(event *historypb.HistoryEvent) bool
+}
+
+// waitedTask is a task that is waited for.
+type waitedTask struct {
+	e           *Engine
+	project, id string
+	seen        sighting
 }
 
 // WaitTask answers as soon as the task has ended, and with its current state when wait has passed or ctx has ended before that.
@@ -41,8 +57,17 @@ func (e *Engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 	if seen.born.After(open) {
 		open = seen.born
 	}
-	w := e.join(project, id, seen, open)
-	defer e.leave(workflows.TaskWorkflowID(project, id), w)
+	if !e.await(ctx, project, workflows.TaskWorkflowID(project, id), &waitedTask{e: e, project: project, id: id, seen: seen}, open, wait) {
+		return t, nil
+	}
+	return e.GetTask(context.WithoutCancel(ctx), project, id)
+}
+
+// await waits until a run has ended, the wait has passed or ctx has ended, as a waiter of its watch; false is that the engine was closed
+// meanwhile. of is what the run is of, and open as in [Engine.join].
+func (e *Engine) await(ctx context.Context, project, workflowID string, of waited, open time.Time, wait time.Duration) bool {
+	w := e.join(project, workflowID, of, open)
+	defer e.leave(workflowID, w)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -50,29 +75,28 @@ func (e *Engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 	case <-timer.C:
 	case <-ctx.Done():
 	case <-e.life.Done():
-		return t, nil
+		return false
 	}
-	return e.GetTask(context.WithoutCancel(ctx), project, id)
+	return true
 }
 
-// join makes the caller a waiter of the task's watch and starts it for the first one. seen is the task as it stands, or stood not long
+// join makes the caller a waiter of a run's watch and starts it for the first one. of is what the run is of as it stands, or stood not long
 // ago; when it was open its end had not been told yet.
-func (e *Engine) join(project, id string, seen sighting, open time.Time) *watch {
-	workflowID := workflows.TaskWorkflowID(project, id)
+func (e *Engine) join(project, workflowID string, of waited, open time.Time) *watch {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w, ok := e.watches[workflowID]
 	if !ok {
 		var ctx context.Context
-		w = &watch{ended: make(chan struct{}), rung: make(chan struct{}, 1), stirred: make(chan struct{}, 1), seen: seen}
+		w = &watch{of: of, ended: make(chan struct{}), rung: make(chan struct{}, 1), stirred: make(chan struct{}, 1)}
 		ctx, w.cancel = context.WithCancel(e.life)
 		if e.life.Err() != nil {
-			return w // nobody to start any more; WaitTask sees the same
+			return w // nobody to start any more; await sees the same
 		}
 		e.watches[workflowID] = w
 		w.bell = e.bellOf(project)
 		e.catchUp(workflowID, w, open)
-		e.work.Go(func() { e.watchTask(ctx, project, id, w) })
+		e.work.Go(func() { e.runWatch(ctx, workflowID, w) })
 	}
 	w.waiters++
 	if w.linger != nil {
@@ -82,8 +106,8 @@ func (e *Engine) join(project, id string, seen sighting, open time.Time) *watch 
 	return w
 }
 
-// catchUp lets a new watch know what the bell heard before it was there. Where the bell has not heard everything since the task was open,
-// the task is looked at once, by a bell that begins once it hears. Engine.mu is held.
+// catchUp lets a new watch know what the bell heard before it was there. Where the bell has not heard everything since the run was open,
+// that is looked at once, by a bell that begins once it hears. Engine.mu is held.
 func (e *Engine) catchUp(workflowID string, w *watch, open time.Time) {
 	if w.bell == nil {
 		return
@@ -136,9 +160,8 @@ func (e *Engine) end(workflowID string, w *watch) {
 	}
 }
 
-// watchTask runs a watch until the task has ended or the watch is taken down.
-func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
-	workflowID := workflows.TaskWorkflowID(project, id)
+// runWatch runs a watch until what it is of has ended or the watch is taken down.
+func (e *Engine) runWatch(ctx context.Context, workflowID string, w *watch) {
 	defer func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -162,7 +185,7 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 		case <-ctx.Done():
 			return
 		case event := <-closed:
-			if e.conclude(workflowID, w.seen, event) {
+			if w.of.conclude(event) {
 				close(w.ended)
 				return
 			}
@@ -178,16 +201,13 @@ func (e *Engine) watchTask(ctx context.Context, project, id string, w *watch) {
 				continue
 			}
 		}
-		seen, err := e.sightAfresh(ctx, project, id)
-		if err == nil && seen.task.Status.Terminal() || errors.Is(err, sdk.ErrNotFound) {
+		ended, err := w.of.look(ctx)
+		if ended || errors.Is(err, sdk.ErrNotFound) {
 			if ticked && err == nil && !rung && w.bell.relied() {
 				w.bell.doubt()
 			}
 			close(w.ended)
 			return
-		}
-		if err == nil {
-			w.seen = seen
 		}
 		poll() // the last one may have been for a run that an operator has reset
 	}
@@ -199,22 +219,30 @@ func (e *Engine) hasWaiters(w *watch) bool {
 	return w.waiters > 0
 }
 
-// conclude makes the finished task of the open one and the close event that a poll brought, without asking anything more. It is
-// false when the event has no record of the task, as that of a run that was terminated, and when the task was seen before it had a run,
-// which has more of it: its input, and the link to it.
-func (e *Engine) conclude(workflowID string, seen sighting, event *historypb.HistoryEvent) bool {
-	t, ok := e.record(event)
-	if !ok || seen.unbegun {
+func (w *waitedTask) look(ctx context.Context) (ended bool, err error) {
+	seen, err := w.e.sightAfresh(ctx, w.project, w.id)
+	if err != nil {
+		return false, err
+	}
+	w.seen = seen
+	return seen.task.Status.Terminal(), nil
+}
+
+// conclude makes the finished task of the open one. It is false when the event has no record of the task, as that of a run that was
+// terminated, and when the task was seen before it had a run, which has more of it: its input, and the link to it.
+func (w *waitedTask) conclude(event *historypb.HistoryEvent) bool {
+	t, ok := w.e.record(event)
+	if !ok || w.seen.unbegun {
 		return false
 	}
-	open := seen.task
+	open := w.seen.task
 	t.ID, t.CreatedAt, t.Input, t.Description, t.Links = open.ID, open.CreatedAt, open.Input, open.Description, open.Links
 	if t.CompletedAt == nil {
 		closed := event.GetEventTime().AsTime()
 		t.CompletedAt = &closed
 	}
 	t = withLists(t)
-	e.finished.put(workflowID, t, taskBytes(t), time.Now())
+	w.e.finished.put(workflows.TaskWorkflowID(w.project, w.id), t, taskBytes(t), time.Now())
 	return true
 }
 

@@ -15,6 +15,8 @@ type console struct {
 	stdout, stderr io.Writer
 	// width is the columns of the terminal that stdout is; 0 when it is none.
 	width func() int
+	// height is its lines; 0, or no function, where they are not known.
+	height func() int
 	// json is the --json flag.
 	json bool
 }
@@ -32,7 +34,14 @@ func process() *console {
 		}
 		return columns
 	}
-	return &console{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, width: width}
+	height := func() int {
+		_, lines, err := term.GetSize(out)
+		if err != nil {
+			return 0
+		}
+		return lines
+	}
+	return &console{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, width: width, height: height}
 }
 
 // printf writes to stdout.

@@ -71,11 +71,11 @@ What ` + "`rolecall`" + ` prints with ` + "`--help`" + `, command by command.
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | the task failed or was cancelled, or the request was refused |
+| 1 | the task or plan failed or was cancelled, or the request was refused |
 | 2 | wrong usage |
 | 3 | the service can not be reached |
 | 4 | timed out waiting |
-| 130 | interrupted by Ctrl-C; a task that was waited for goes on |
+| 130 | interrupted by Ctrl-C; a task or plan that was waited for goes on |
 `)
 	root := rootCommand(&console{})
 	var walk func(*cobra.Command)

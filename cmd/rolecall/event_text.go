@@ -37,6 +37,9 @@ func summary(e *sdk.Event) string {
 	if said, ok := taskSummary(e); ok {
 		return said
 	}
+	if said, ok := planSummary(e); ok {
+		return said
+	}
 	if said, ok := agentSummary(e); ok {
 		return said
 	}

@@ -12,7 +12,7 @@ import (
 // The exit codes.
 const (
 	exitDone        = 0
-	exitFailed      = 1 // the task failed or was cancelled, or the service refused the request
+	exitFailed      = 1 // the task or plan failed or was cancelled, or the service refused the request
 	exitUsage       = 2 // the command line, the environment or the request is wrong
 	exitUnreachable = 3 // the service, or what it needs, can not be reached
 	exitTimedOut    = 4 // --wait-timeout passed

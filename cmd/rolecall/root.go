@@ -31,7 +31,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the service can not be reached, 4
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	},
-		serveCommand(c), workerCommand(c), taskCommand(c), sessionCommand(c), eventsCommand(c), agentsCommand(c), rolesCommand(c), keysCommand(c), doctorCommand(c), envCommand(c), versionCommand(c))
+		serveCommand(c), workerCommand(c), taskCommand(c), sessionCommand(c), planCommand(c), eventsCommand(c), agentsCommand(c), rolesCommand(c), keysCommand(c), doctorCommand(c), envCommand(c), versionCommand(c))
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON for programs")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetIn(c.stdin)

@@ -185,7 +185,7 @@ func (s *serve) serveAPI(ctx context.Context, listener net.Listener) error {
 		SharedLeases: s.apiConfig.SharesLeases(s.events),
 	})
 	defer tasks.Close()
-	s.apiConfig.Leases, s.apiConfig.Sessions = tasks, tasks
+	s.apiConfig.Leases, s.apiConfig.Sessions, s.apiConfig.Plans = tasks, tasks, tasks
 	server, err := apiserver.New(s.apiConfig, tasks, s.log)
 	if err != nil {
 		return errors.Join(err, listener.Close())

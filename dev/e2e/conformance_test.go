@@ -21,9 +21,8 @@ import (
 // process, as those of a worker in Go are.
 func TestMeetsTheTable(t *testing.T) {
 	t.Parallel()
-	stack := sharedStack(t)
 	conformance.Run(t, conformance.Options{Open: func(t *testing.T) conformance.Target {
-		return &stackTarget{scene: newScene(t, stack)}
+		return &stackTarget{scene: newScene(t, sharedStack(t))} // which is another one after some scenes
 	}})
 }
 

@@ -208,6 +208,7 @@ func histories(t *testing.T, stack *dev.Stack, around surroundings) map[string]*
 		})
 	}
 	sessionHistories(t, stack, h)
+	planHistories(t, stack, h)
 	return h
 }
 

@@ -102,6 +102,8 @@ func (s *scene) unguessed(task *sdk.Task, own, foreign string) {
 				p = s.sessionProbe(name, p)
 			case "/v1/sessions/{id}/events":
 				p.value = "now"
+			case "/v1/plans":
+				p = s.planProbe(name, p, own)
 			}
 			if o.ofEvents() {
 				if p.hits = o.path == "/v1/events" && name != "until"; name == "cursor" {
@@ -113,7 +115,7 @@ func (s *scene) unguessed(task *sdk.Task, own, foreign string) {
 		if o.aboutOne() {
 			s.disguised(o, task.ID, foreign)
 		}
-		if status, body := s.ask(o.route, victim.ID, own, ""); slices.Contains([]int{401, 403, 404, 405, 422}, status) && !strings.HasSuffix(o.path, "/input") && !o.ofLease() && !o.ofSession() || status >= 500 {
+		if status, body := s.ask(o.route, victim.ID, own, ""); slices.Contains([]int{401, 403, 404, 405, 422}, status) && !strings.HasSuffix(o.path, "/input") && !o.ofLease() && !o.ofSession() && !o.ofPlan() || status >= 500 {
 			s.t.Errorf("%s %s with its own key: %d %s", o.method, o.path, status, body)
 		}
 	}
@@ -242,8 +244,8 @@ func (s *scene) probed(o operation, name string, p probe, task *sdk.Task, own, f
 			s.t.Errorf("%s %s with the other key: %d %s, want %d", r.method, r.path, status, body, want)
 		}
 	}
-	if strings.HasSuffix(o.path, "/dead") || o.ofSession() {
-		return // whose cursors are its own, and the task is no session
+	if strings.HasSuffix(o.path, "/dead") || o.ofSession() || o.ofPlan() {
+		return // whose cursors are its own, and the task is no session and no plan
 	}
 	if o.path == "/v1/errors" {
 		p.hits = false // the task has not failed

@@ -88,6 +88,7 @@ func TestTwoProjectsTwoKeys(t *testing.T) {
 	s.unguessed(task, shop.Key, bank.Key)
 	s.eventsApart(shop.Key, bank.Key)
 	s.sessionsApart(shop.Key, bank.Key)
+	s.plansApart(shop.Key, bank.Key)
 
 	s.doctorAndCommands(file, shop, bank, task.ID)
 	s.touch("go")
@@ -190,6 +191,8 @@ func (s *scene) ask(r route, id, key, project string) (status int, body string) 
 		send = `{"type":"code.write","title":"t"}`
 	case r.path == "/v1/agents":
 		send = `{"name":"Bob","role":"coder"}`
+	case r.path == "/v1/plans":
+		send = `{"title":"t","steps":[{"id":"a","type":"research.codebase","title":"t"}]}`
 	case r.path == "/v1/sessions/{id}/tasks":
 		send = `{"type":"execute","prompt":"do it"}`
 	case r.path == "/v1/events":
@@ -247,6 +250,9 @@ func (r route) ofEvents() bool {
 
 // ofSession reports whether the route is about one session.
 func (r route) ofSession() bool { return strings.HasPrefix(r.path, "/v1/sessions/{id}") }
+
+// ofPlan reports whether the route is about one plan.
+func (r route) ofPlan() bool { return strings.HasPrefix(r.path, "/v1/plans/{id}") }
 
 // ofLease reports whether the route is about one lease, which only a claim makes.
 func (r route) ofLease() bool { return strings.HasPrefix(r.path, "/v1/leases/") }

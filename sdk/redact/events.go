@@ -64,11 +64,11 @@ func (p Events) Event(e sdk.Event) sdk.Event {
 
 // contents are the fields of the payloads in package sdk that hold what people and agents say.
 func contents() []string {
-	return []string{"title", "description", "input", "metadata", "message", "delta", "prompt", "schema", "output"}
+	return []string{"title", "goal", "description", "input", "metadata", "message", "delta", "prompt", "schema", "output", "outputs"}
 }
 
-// Data is the data of an event that rolecall wrote, as far as it is captured. Of an error only the code is left; that input or output is
-// missing is said in inputOmitted and outputOmitted.
+// Data is the data of an event that rolecall wrote, as far as it is captured. Of an error only the code is left, of a plan's steps no title;
+// that input or output is missing is said in inputOmitted, outputOmitted and outputsOmitted.
 func (c Capture) Data(t sdk.EventType, data json.RawMessage) json.RawMessage {
 	if c != CaptureMetadata || len(data) == 0 {
 		return data
@@ -83,8 +83,14 @@ func (c Capture) Data(t sdk.EventType, data json.RawMessage) json.RawMessage {
 	if _, there := fields["output"]; there {
 		omit(fields, "outputOmitted")
 	}
+	if _, there := fields["outputs"]; there {
+		omit(fields, "outputsOmitted")
+	}
 	for _, name := range contents() {
 		delete(fields, name)
+	}
+	if steps, there := fields["steps"]; there && t == sdk.EventPlanStarted {
+		fields["steps"] = stepsOf(steps)
 	}
 	if failure, there := fields["error"]; there {
 		fields["error"] = codeOf(failure)
@@ -99,13 +105,40 @@ func (c Capture) Data(t sdk.EventType, data json.RawMessage) json.RawMessage {
 // omit says that something is missing, and where it is.
 func omit(fields map[string]json.RawMessage, flag string) {
 	fields[flag] = json.RawMessage("true")
-	var id string
-	if says(fields["links"]) || json.Unmarshal(fields["taskId"], &id) != nil || id == "" {
+	if says(fields["links"]) {
 		return
 	}
-	if links, err := json.Marshal(sdk.EventLinks{Task: "/v1/tasks/" + id}); err == nil {
-		fields["links"] = links
+	var links sdk.EventLinks
+	var task, plan string
+	switch {
+	case json.Unmarshal(fields["taskId"], &task) == nil && task != "":
+		links.Task = "/v1/tasks/" + task
+	case json.Unmarshal(fields["planId"], &plan) == nil && plan != "":
+		links.Plan = "/v1/plans/" + plan
+	default:
+		return
 	}
+	if kept, err := json.Marshal(links); err == nil {
+		fields["links"] = kept
+	}
+}
+
+// stepsOf is the steps of a plan that has begun, as far as they are captured.
+func stepsOf(raw json.RawMessage) json.RawMessage {
+	var steps []map[string]json.RawMessage
+	if json.Unmarshal(raw, &steps) != nil {
+		return json.RawMessage("null")
+	}
+	for _, step := range steps {
+		for _, name := range contents() {
+			delete(step, name)
+		}
+	}
+	kept, err := json.Marshal(steps)
+	if err != nil {
+		return json.RawMessage("null")
+	}
+	return kept
 }
 
 // says reports whether there is a value, and it is not empty.

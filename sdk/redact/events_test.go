@@ -45,6 +45,26 @@ func TestMetadataAloneLeavesOutWhatPeopleAndAgentsSay(t *testing.T) {
 			sdk.TaskEnded{TaskID: "t1", Type: "code.write", Role: "coder", Status: sdk.StatusCompleted, Attempts: 1, Output: json.RawMessage(`"SAID"`)},
 			`{"taskId":"t1","type":"code.write","role":"coder","status":"completed","stage":0,"attempt":0,"attempts":1,"durationMs":0,"errorCount":0,"degraded":false,"outputOmitted":true,"metrics":{"durationMs":0},"links":{"task":"/v1/tasks/t1"}}`,
 		},
+		sdk.EventPlanCreated: {
+			sdk.PlanCreated{PlanID: "p1", Title: "SAID", Goal: "SAID", Steps: 2, MaxParallel: 8, OnFailure: sdk.FailureStop, Priority: "high"},
+			`{"planId":"p1","steps":2,"maxParallel":8,"onFailure":"stop","priority":"high"}`,
+		},
+		sdk.EventPlanStarted: {
+			sdk.PlanStarted{PlanID: "p1", Steps: []sdk.PlanStartedStep{{ID: "a", Type: "code.write", Role: "coder", Title: "SAID"}, {ID: "b", Type: "code.review", Role: "reviewer", Title: "SAID", Needs: []string{"a"}}}},
+			`{"planId":"p1","startedAt":"0001-01-01T00:00:00Z","steps":[{"id":"a","type":"code.write","role":"coder"},{"id":"b","type":"code.review","role":"reviewer","needs":["a"]}]}`,
+		},
+		sdk.EventPlanStep: {
+			sdk.PlanStepped{PlanID: "p1", Step: "a", From: sdk.StepRunning, To: sdk.StepFailed, TaskID: "t1", AgentID: "ann", ReworkFor: "b", Error: failure},
+			`{"planId":"p1","step":"a","from":"running","to":"failed","taskId":"t1","agentId":"ann","reworks":0,"reworkFor":"b","error":{"code":"agent_failed","message":""}}`,
+		},
+		sdk.EventPlanFailed: {
+			sdk.PlanEnded{PlanID: "p1", Status: sdk.StatusFailed, DurationMs: 5, Completed: 1, Failed: 1, Outputs: map[string]json.RawMessage{"o": json.RawMessage(`"SAID"`)}, Error: failure},
+			`{"planId":"p1","status":"failed","durationMs":5,"completed":1,"failed":1,"cancelled":0,"skipped":0,"outputsOmitted":true,"error":{"code":"agent_failed","message":""},"links":{"plan":"/v1/plans/p1"}}`,
+		},
+		sdk.EventPlanCancelled: {
+			sdk.PlanEnded{PlanID: "p1", Status: sdk.StatusCancelled},
+			`{"planId":"p1","status":"cancelled","durationMs":0,"completed":0,"failed":0,"cancelled":0,"skipped":0}`,
+		},
 		sdk.EventCodeGenerated: {
 			sdk.CodeDone{TaskID: "t1", Output: json.RawMessage(`"SAID"`), Links: &sdk.EventLinks{Task: "/v1/tasks/t1"}},
 			`{"taskId":"t1","outputOmitted":true,"links":{"task":"/v1/tasks/t1"}}`,
@@ -86,12 +106,14 @@ func TestEveryFieldOfAPayloadIsKnownToCapture(t *testing.T) {
 	known := strings.Fields(`taskId type role inputOmitted priority agentId maxAttempts stages retryOf correlationId links model stage attempt
 		startedAt percentage phase category tool at overall requestId expiresAt outcome delayMs fingerprint fromStage fromRole toStage toRole toModel
 		status attempts degraded outputOmitted cancelConfirmed metrics parentId rootId childId depth detached durationMs errorCount
-		sessionId costTier orchestratorModel executorModel qualityGates clientId reason completedTasks failedTasks`)
-	left := strings.Fields("title description input metadata message delta prompt schema output error")
+		sessionId costTier orchestratorModel executorModel qualityGates clientId reason completedTasks failedTasks
+		planId steps stepsOmitted maxParallel onFailure step from to reworks reworkFor skippedBecause completed failed cancelled skipped planningTaskIds outputsOmitted id needs`)
+	left := strings.Fields("title goal description input metadata message delta prompt schema output outputs error")
 	for _, payload := range []reflect.Type{
 		reflect.TypeFor[sdk.TaskCreated](), reflect.TypeFor[sdk.TaskAssigned](), reflect.TypeFor[sdk.TaskStarted](), reflect.TypeFor[sdk.TaskProgressed](),
 		reflect.TypeFor[sdk.TaskInputRequired](), reflect.TypeFor[sdk.TaskRetrying](), reflect.TypeFor[sdk.TaskFellBack](), reflect.TypeFor[sdk.TaskEnded](),
 		reflect.TypeFor[sdk.CodeDone](), reflect.TypeFor[sdk.TaskDelegated](), reflect.TypeFor[sdk.SessionStarted](), reflect.TypeFor[sdk.SessionEnded](),
+		reflect.TypeFor[sdk.PlanCreated](), reflect.TypeFor[sdk.PlanStarted](), reflect.TypeFor[sdk.PlanStartedStep](), reflect.TypeFor[sdk.PlanStepped](), reflect.TypeFor[sdk.PlanEnded](),
 	} {
 		for _, f := range reflect.VisibleFields(payload) {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -4,12 +4,21 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
 // JSON is raw with [Marker] in the place of each secret in its strings, the names of fields among them, and of every string that is the value
 // of a field such as password or api_key. Everything else stays as it is, byte by byte; a number keeps its digits. JSON stays JSON. What is no
 // JSON is taken for text.
-func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
+func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage { return r.JSONBut(raw, nil) }
+
+// Stays answers the parts of a string that stay as they are, in order, from and to. secret tells of a text whether it would be a secret in the
+// string's place whatever it looks like, as under the name password.
+type Stays func(text string, secret func(string) bool) [][2]int
+
+// JSONBut is as [Redactor.JSON], but leaves parts of a string as they are; what is between them is redacted by itself. Names of fields, and
+// what is no JSON, have no such parts. nil is none.
+func (r *Redactor) JSONBut(raw json.RawMessage, stays Stays) json.RawMessage {
 	if r == nil || len(raw) == 0 {
 		return raw
 	}
@@ -31,17 +40,44 @@ func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
 			if clean := r.String(text); clean != text {
 				e.replace(i, end, e.unusedKey(clean))
 			}
-		case at.isSecret(text):
-			e.replace(i, end, Marker)
 		default:
-			at.say(text)
-			if clean := r.String(text); clean != text {
+			clean := r.around(text, stays, at)
+			if !at.isSecret(text) {
+				at.say(text)
+			}
+			if clean != text {
 				e.replace(i, end, clean)
 			}
 		}
 		i = end
 	}
 	return e.done()
+}
+
+// around is a string that is a value here, redacted but for what stays of it.
+func (r *Redactor) around(text string, stays Stays, at *place) string {
+	clean := func(part string) string {
+		if at.isSecret(part) {
+			return Marker
+		}
+		return r.String(part)
+	}
+	var kept [][2]int
+	if stays != nil {
+		kept = stays(text, at.isSecret)
+	}
+	if len(kept) == 0 {
+		return clean(text)
+	}
+	var b strings.Builder
+	from := 0
+	for _, k := range kept {
+		b.WriteString(clean(text[from:k[0]]))
+		b.WriteString(text[k[0]:k[1]])
+		from = k[1]
+	}
+	b.WriteString(clean(text[from:]))
+	return b.String()
 }
 
 // stringEnd is the end of the string that begins at i of valid JSON.

@@ -2,8 +2,11 @@ package redact_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
@@ -107,5 +110,44 @@ func everyString(tree any, visit func(string)) {
 			visit(k)
 			everyString(e, visit)
 		}
+	}
+}
+
+// TestJSONBut: what stays is as it came, and what is beside it is redacted by itself, by its own look and by the name that it stands under.
+func TestJSONBut(t *testing.T) {
+	t.Parallel()
+	braces := regexp.MustCompile(`<<.*?>>`)
+	stays := func(text string, _ func(string) bool) (parts [][2]int) {
+		for _, at := range braces.FindAllStringIndex(text, -1) {
+			parts = append(parts, [2]int{at[0], at[1]})
+		}
+		return parts
+	}
+	for raw, want := range map[string]string{
+		`{"a":"<<password=hunter2>>"}`:                             `{"a":"<<password=hunter2>>"}`,
+		`{"a":"password=hunter2 <<x>> password=hunter3"}`:          `{"a":"password=[redacted] <<x>> password=[redacted]"}`,
+		`{"password":"<<x>>"}`:                                     `{"password":"<<x>>"}`,
+		`{"password":"a<<x>>b"}`:                                   `{"password":"[redacted]<<x>>[redacted]"}`,
+		`{"password":"hunter2","n":1.50}`:                          `{"password":"[redacted]","n":1.50}`,
+		`[ "say \"<<x>>\"" , {"password=hunter2":"<<y>>"} ]`:       `[ "say \"<<x>>\"" , {"password=[redacted]":"<<y>>"} ]`,
+		`{"name":"DB_PASSWORD","value":"<<x>>"}`:                   `{"name":"DB_PASSWORD","value":"<<x>>"}`,
+		`{"name":"DB_PASSWORD","value":"x<<x>>"}`:                  `{"name":"DB_PASSWORD","value":"[redacted]<<x>>"}`,
+		`{"<<password=hunter2>>":1,"b":"password=hunter2 <<\n>>"}`: `{"<<password=[redacted]":1,"b":"password=[redacted] <<\n>>"}`,
+	} {
+		if got := string(redact.Default().JSONBut(json.RawMessage(raw), stays)); got != want {
+			t.Errorf("%s becomes %s, want %s", raw, got, want)
+		}
+	}
+	var said []bool
+	redact.Default().JSONBut(json.RawMessage(`{"a":"x","password":"y","list":[{"name":"api_key","value":"z"}],"token":"t"}`), func(_ string, secret func(string) bool) [][2]int {
+		said = append(said, secret("hunter2"))
+		return nil
+	})
+	if diff := cmp.Diff([]bool{false, true, false, true, false}, said); diff != "" {
+		t.Errorf("where a text is a secret: %s", diff)
+	}
+	raw := json.RawMessage(`{"password":"hunter2"}`)
+	if got := (*redact.Redactor)(nil).JSONBut(raw, stays); string(got) != string(raw) {
+		t.Errorf("of nothing: %s", got)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Settle waits until no agent works: every handler has returned, or waits in [Wait], [Idle], [Clock.Sleep] or, with its own context, for
-// the end of another task through a client of [Server.Client]; one wait stands for the whole handler. Then everything has happened that
+// the end of another task or of a plan through a client of [Server.Client]; one wait stands for the whole handler. Then everything has happened that
 // can happen before the clock moves or somebody calls. Who else calls, such as the coordinator under test, it can not know: see
 // [Server.AwaitTasks]. It fails the test when that takes longer than [Patience].
 func (s *Server) Settle() {
@@ -26,23 +26,54 @@ func (s *Server) Settle() {
 func (s *Server) AwaitTask(id string, condition func(sdk.Task) bool) sdk.Task {
 	s.tb.Helper()
 	e := s.engine
+	t, ok := awaited(e, func() (sdk.Task, error) {
+		r, err := e.find(s.project, id)
+		if err != nil {
+			return sdk.Task{}, err
+		}
+		return e.copied(r.task()), nil
+	}, condition)
+	if !ok {
+		s.tb.Fatalf("sdktest: task %q did not become what the test waits for; it is %s", id, orUnknown(t.Status))
+	}
+	return t
+}
+
+// AwaitPlan waits until a plan of the server's project meets a condition, as [Server.AwaitTask] does for a task.
+func (s *Server) AwaitPlan(id string, condition func(sdk.Plan) bool) sdk.Plan {
+	s.tb.Helper()
+	e := s.engine
+	plan, ok := awaited(e, func() (sdk.Plan, error) {
+		p, err := e.findPlan(s.project, id)
+		if err != nil {
+			return sdk.Plan{}, err
+		}
+		return p.record(), nil
+	}, condition)
+	if !ok {
+		s.tb.Fatalf("sdktest: plan %q did not become what the test waits for; it is %s", id, orUnknown(plan.Status))
+	}
+	return plan
+}
+
+// awaited waits until what is looked at meets a condition; ok is false when that takes longer than the engine's limit. look is called with
+// the lock held.
+func awaited[T any](e *engine, look func() (T, error), condition func(T) bool) (thing T, ok bool) {
 	deadline := time.Now().Add(e.limit)
-	var t sdk.Task
 	for seen := -1; ; {
 		e.mu.Lock()
 		news := e.until(time.Until(deadline), func() bool { return e.version != seen })
 		seen = e.version
-		r, err := e.find(s.project, id)
-		if err == nil {
-			t = e.copied(r.task())
-		}
+		now, err := look()
 		e.seen()
+		if err == nil {
+			thing = now
+		}
 		switch {
-		case err == nil && condition(t):
-			return t
+		case err == nil && condition(thing):
+			return thing, true
 		case !news || time.Now().After(deadline):
-			s.tb.Fatalf("sdktest: task %q did not become what the test waits for; it is %s", id, orUnknown(t.Status))
-			return t
+			return thing, false
 		}
 	}
 }
@@ -60,7 +91,7 @@ func (s *Server) AwaitTasks(n int, filter sdk.TaskFilter) []sdk.Task {
 	defer e.seen()
 	var list []*run
 	if !e.until(e.limit, func() bool {
-		list = e.chosen(s.project, filter, false, place{})
+		list = e.chosen(s.project, filter, position{})
 		return len(list) >= n
 	}) {
 		s.tb.Fatalf("sdktest: there are %d tasks of %+v, and the test waits for %d", len(list), filter, n)
@@ -73,7 +104,21 @@ func (s *Server) Tasks() []sdk.Task {
 	e := s.engine
 	e.mu.Lock()
 	defer e.seen()
-	return e.tasksOf(e.chosen(s.project, sdk.TaskFilter{}, false, place{}))
+	return e.tasksOf(e.chosen(s.project, sdk.TaskFilter{}, position{}))
+}
+
+// Plans are all plans of the server's project, in the order of their creation.
+func (s *Server) Plans() []sdk.Plan {
+	e := s.engine
+	e.mu.Lock()
+	defer e.seen()
+	list := e.chosenPlans(s.project, sdk.PlanFilter{}, position{})
+	slices.SortFunc(list, func(a, b *plan) int { return cmp.Compare(a.number, b.number) })
+	plans := make([]sdk.Plan, len(list))
+	for i, p := range list {
+		plans[i] = p.record()
+	}
+	return plans
 }
 
 func (e *engine) tasksOf(list []*run) []sdk.Task {

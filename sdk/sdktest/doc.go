@@ -23,6 +23,9 @@
 // The registry of agents is the real one too, by the clock: who has registered over the API and missed three heartbeats is offline once the
 // clock has been moved so far. The agents of [Server.Agent] are not in it, but it is seen that they ask for work.
 //
+// Sessions and plans are those of the real service too: what is decided about them comes from package workflows, and their tasks are tasks of the
+// server.
+//
 // Unlike the real service: an agent takes its work at once and in the order of priority and age, without regard to fairness keys; every
 // progress is recorded; a request is answered before anything has come of it; a list knows every change at once; there are no keys; and
 // events, where they happen at the same time by the clock, have equal times, but for the progress of one attempt, which is in order.

@@ -42,6 +42,7 @@ type engine struct {
 	order    int // numbers whatever needs an order
 	runs     map[string]*run
 	sessions map[string]*session
+	plans    map[string]*plan
 	agents   []*Agent
 	queue    []*attempt          // that nobody has taken, in the order of their creation
 	claims   []*claimant         // over HTTP that wait, the first gets the next task
@@ -55,7 +56,8 @@ type engine struct {
 
 func newEngine(tb TB, o options) *engine {
 	e := &engine{
-		tb: tb, log: o.log, limit: o.limit, skips: o.skips, now: o.start.UTC(), runs: map[string]*run{}, sessions: map[string]*session{}, leases: map[string]*attempt{}, keep: maxTasks, data: workflows.DataConverter(),
+		tb: tb, log: o.log, limit: o.limit, skips: o.skips, now: o.start.UTC(), runs: map[string]*run{}, sessions: map[string]*session{}, plans: map[string]*plan{},
+		leases: map[string]*attempt{}, keep: maxTasks, data: workflows.DataConverter(),
 	}
 	e.failures = temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: e.data})
 	e.changed = sync.NewCond(&e.mu)
@@ -74,7 +76,10 @@ func (e *engine) close() {
 		}
 	}
 	for _, r := range e.runs {
-		r.wakeCallers()
+		e.wakeAll(r.callers)
+	}
+	for _, p := range e.plans {
+		e.wakeAll(p.callers)
 	}
 	for _, c := range e.claims {
 		close(c.got)
@@ -236,21 +241,8 @@ func (e *engine) WaitTask(ctx context.Context, project, id string, wait time.Dur
 		}
 		return r.task(), nil
 	}
-	w := e.newWaiter(e.own(ctx), -1)
-	w.heeds = true
-	r.callers[w] = struct{}{}
-	e.done()
-	late := time.NewTimer(wait)
-	defer late.Stop()
-	select {
-	case <-w.woken:
-	case <-late.C:
-	case <-ctx.Done():
-	}
-	e.mu.Lock()
 	defer e.done()
-	e.wakeUp(w)
-	delete(r.callers, w)
+	e.await(ctx, r.callers, wait)
 	return r.task(), nil
 }
 

@@ -50,3 +50,25 @@ func TestAnAgentKeepsTheNewest(t *testing.T) {
 		t.Errorf("it keeps %d, from %d to %d", len(given), given[0].Attempt, given[len(given)-1].Attempt)
 	}
 }
+
+// TestItKeepsSoManyPlans: and a plan whose task finds no room among others that have not ended goes on without it.
+func TestItKeepsSoManyPlans(t *testing.T) {
+	t.Parallel()
+	srv := New(t)
+	srv.engine.keep = 1
+	c := srv.Client()
+	if _, err := c.RequestCode(t.Context(), "one that stays"); err != nil {
+		t.Fatal(err)
+	}
+	request := sdk.PlanRequest{Title: "one of many", Steps: []sdk.PlanStep{{ID: "a", Type: sdk.TypeCodeWrite, Title: "a step"}}}
+	plan, err := c.CreatePlan(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan, err = c.GetPlan(t.Context(), plan.ID); err != nil || plan.Status != sdk.StatusFailed || plan.Step("a").Error.Code != sdk.CodeTerminated {
+		t.Errorf("it is %+v, %v", plan, err)
+	}
+	if _, err := c.CreatePlan(t.Context(), request); !errors.Is(err, sdk.ErrUnavailable) {
+		t.Errorf("one more: %v", err)
+	}
+}

@@ -19,7 +19,7 @@ import (
 // maxPart is how many events are told in one call.
 const maxPart = 50
 
-// part is events of a story, a task's or a session's, that the log lacks.
+// part is events of a story, a task's, a session's or a plan's, that the log lacks.
 type part struct {
 	project, kind, id string
 	events            []sdk.Event
@@ -85,7 +85,7 @@ func (v *events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // needsLog reports whether a route is one of those that a service without an event log refuses.
 func needsLog(path string) bool {
-	if strings.HasPrefix(path, "/v1/tasks/") || strings.HasPrefix(path, "/v1/sessions/") {
+	if strings.HasPrefix(path, "/v1/tasks/") || strings.HasPrefix(path, "/v1/sessions/") || strings.HasPrefix(path, "/v1/plans/") {
 		return strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/output")
 	}
 	return path == "/v1/errors" || path == "/v1/roles" || strings.HasPrefix(path, "/v1/agents") || strings.HasPrefix(path, "/v1/events") || strings.HasPrefix(path, "/v1/subscriptions")

@@ -56,6 +56,30 @@ func Example() {
 	// the second attempt went on from "half of it"
 }
 
+// A plan runs against the same agents: what one answers is the input of the next.
+func Example_plan() {
+	t := &exampleTB{}
+	defer t.end()
+	ctx, srv := context.Background(), sdktest.New(t)
+	srv.Agent(sdk.RoleCoder, sdktest.Script(sdktest.Attempt().Work(time.Hour/2).Complete("a login page")))
+	reviewer := srv.Agent(sdk.RoleReviewer, sdktest.Script(sdktest.Attempt().Complete("good")))
+
+	plan, err := srv.Client().CreatePlan(ctx, sdk.PlanRequest{
+		Title: "Ship a login page",
+		Steps: []sdk.PlanStep{
+			{ID: "write", Type: sdk.TypeCodeWrite, Title: "Add a login page"},
+			{ID: "review", Type: sdk.TypeCodeReview, Title: "Review it", Needs: []string{"write"}, Input: json.RawMessage(`{"of":"${{ steps.write.output }}"}`)},
+		},
+	})
+	if err != nil {
+		t.Fatalf("create the plan: %v", err)
+	}
+	srv.Clock().Advance(time.Hour / 2)
+	done := srv.AwaitPlan(plan.ID, func(p sdk.Plan) bool { return p.Status.Terminal() })
+	fmt.Println(done.Status, string(reviewer.Given()[0].Task.Input))
+	// Output: completed {"of":"a login page"}
+}
+
 // A program publishes events, and is called with those of the types that it names.
 func Example_events() {
 	t := &exampleTB{}

@@ -4,25 +4,29 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"iter"
+	"maps"
 	"slices"
 
 	kept "github.com/rolecall-dev/rolecall/apiserver/engine"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// place is where a run stands in a list: open ones first, those created last before others; then the ended ones, those that ended
+// place is where a task, a session or a plan stands in a list: open ones first, those created last before others; then the ended ones, those that ended
 // last before others.
 type place struct {
 	Ended  bool `json:"ended"`
 	Number int  `json:"number"`
 }
 
-func (r *run) place() place {
-	if r.ended > 0 {
-		return place{true, r.ended}
+func placeOf(number, ended int) place {
+	if ended > 0 {
+		return place{true, ended}
 	}
-	return place{false, r.number}
+	return place{false, number}
 }
+
+func (r *run) place() place { return placeOf(r.number, r.ended) }
 
 func (p place) compare(q place) int {
 	if p.Ended != q.Ended {
@@ -34,49 +38,70 @@ func (p place) compare(q place) int {
 	return cmp.Compare(q.Number, p.Number)
 }
 
+// placed is what lists are of.
+type placed interface{ place() place }
+
+// position is where reading a list begins: after a place, or with the first, which the zero value is.
+type position struct {
+	after bool
+	last  place
+}
+
+// inOrder are those of all that are chosen, in the order of a list.
+func inOrder[T placed](all iter.Seq[T], from position, chosen func(T) bool) []T {
+	var list []T
+	for item := range all {
+		if (!from.after || item.place().compare(from.last) > 0) && chosen(item) {
+			list = append(list, item)
+		}
+	}
+	slices.SortFunc(list, func(a, b T) int { return a.place().compare(b.place()) })
+	return list
+}
+
+// turn answers the page of a list at a cursor, and the cursor of the next. query tells the list from others; limit 0 is [sdk.DefaultPage].
+func turn[T placed](query, cursor string, limit int, chosen func(position) []T) (items []T, next string, err error) {
+	token, err := kept.ParseCursor(query, cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	from := position{after: token != nil}
+	if from.after {
+		if err := json.Unmarshal(token, &from.last); err != nil {
+			return nil, "", sdk.Errorf(sdk.CodeInternal, "a cursor of ours can not be read: %v", err)
+		}
+	}
+	limit = cmp.Or(limit, sdk.DefaultPage)
+	list := chosen(from)
+	if len(list) <= limit {
+		return list, "", nil
+	}
+	if token, err = json.Marshal(list[limit-1].place()); err != nil {
+		return nil, "", sdk.Errorf(sdk.CodeInternal, "a cursor can not be written: %v", err)
+	}
+	return list[:limit], kept.NewCursor(query, token), nil
+}
+
 // ListTasks implements [apiserver.Tasks].
 func (e *engine) ListTasks(_ context.Context, project string, filter sdk.TaskFilter, cursor string) (sdk.TaskPage, error) {
 	page := sdk.TaskPage{Items: []sdk.TaskSummary{}}
-	query := kept.ListQuery(project, filter)
-	token, err := kept.ParseCursor(query, cursor)
-	if err != nil {
-		return page, err
-	}
-	var last place
-	if token != nil {
-		if err := json.Unmarshal(token, &last); err != nil {
-			return page, sdk.Errorf(sdk.CodeInternal, "a cursor of ours can not be read: %v", err)
-		}
-	}
-	limit := filter.Limit
-	if limit == 0 {
-		limit = sdk.DefaultPage
-	}
 	e.mu.Lock()
 	defer e.seen()
-	chosen := e.chosen(project, filter, token != nil, last)
-	for _, r := range chosen[:min(limit, len(chosen))] {
+	chosen, next, err := turn(kept.ListQuery(project, filter), cursor, filter.Limit, func(from position) []*run {
+		return e.chosen(project, filter, from)
+	})
+	for _, r := range chosen {
 		page.Items = append(page.Items, summary(r.listed()))
 	}
-	if len(chosen) > limit {
-		if token, err = json.Marshal(chosen[limit-1].place()); err != nil {
-			return page, sdk.Errorf(sdk.CodeInternal, "a cursor can not be written: %v", err)
-		}
-		page.NextCursor = kept.NewCursor(query, token)
-	}
-	return page, nil
+	page.NextCursor = next
+	return page, err
 }
 
-// chosen are the runs that a filter chooses, in the order of a list; with after only those that come after a place.
-func (e *engine) chosen(project string, filter sdk.TaskFilter, after bool, last place) []*run {
-	var list []*run
-	for _, r := range e.runs {
-		if r.in.Project == project && (!after || r.place().compare(last) > 0) && matches(filter, r.listed()) {
-			list = append(list, r)
-		}
-	}
-	slices.SortFunc(list, func(a, b *run) int { return a.place().compare(b.place()) })
-	return list
+// chosen are the runs that a filter chooses, in the order of a list.
+func (e *engine) chosen(project string, filter sdk.TaskFilter, from position) []*run {
+	return inOrder(maps.Values(e.runs), from, func(r *run) bool {
+		return r.in.Project == project && matches(filter, r.listed())
+	})
 }
 
 // listed is the task as lists know it: with who has it now.

@@ -132,7 +132,7 @@ func (e *engine) LookAtRole(_ context.Context, project string, role sdk.Role) sd
 func (e *engine) OpenRoles(_ context.Context, project string) (open []sdk.Role) {
 	e.mu.Lock()
 	defer e.seen()
-	for _, r := range e.chosen(project, sdk.TaskFilter{Status: sdk.StatusOpen}, false, place{}) {
+	for _, r := range e.chosen(project, sdk.TaskFilter{Status: sdk.StatusOpen}, position{}) {
 		role := summary(r.listed()).Role
 		builtin := slices.ContainsFunc(sdk.BuiltinRoles(), func(b sdk.RoleInfo) bool { return b.Role == role })
 		if !builtin && !slices.Contains(open, role) {

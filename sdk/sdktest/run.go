@@ -66,7 +66,7 @@ func (r *run) follow(step workflows.Step) {
 		default:
 			r.course.Close(e.now, step)
 			r.ended = e.number()
-			r.wakeCallers()
+			e.wakeAll(r.callers)
 			r.release()
 			if r.then != nil {
 				r.collect() // before what comes of it
@@ -88,12 +88,6 @@ func (r *run) pause(d time.Duration, kind int, then func(now time.Time, cancelle
 		r.resume(false)
 		r.engine.dispatch()
 	})
-}
-
-func (r *run) wakeCallers() {
-	for w := range r.callers {
-		r.engine.wakeUp(w)
-	}
 }
 
 // cancel asks the task, which is marked as cancelled, to stop.

@@ -80,7 +80,7 @@ func New(tb TB, opts ...Option) *Server {
 		option(&o)
 	}
 	e := newEngine(tb, o)
-	api, err := apiserver.New(apiserver.Config{Addr: host, Leases: e, Sessions: e}, e, o.log)
+	api, err := apiserver.New(apiserver.Config{Addr: host, Leases: e, Sessions: e, Plans: e}, e, o.log)
 	if err != nil {
 		tb.Fatalf("sdktest: make the API server: %v", err)
 	}

@@ -22,13 +22,11 @@ type session struct {
 	ended   int    // the order of closing; 0 while it is open
 }
 
-func noSuchSession() error { return sdk.Errorf(sdk.CodeNotFound, "there is no such session") }
-
 func (e *engine) findSession(project, id string) (*session, error) {
 	if s, ok := e.sessions[workflows.SessionWorkflowID(project, id)]; ok {
 		return s, nil
 	}
-	return nil, noSuchSession()
+	return nil, kept.NoSuchSession()
 }
 
 // record is the session as the API answers it.

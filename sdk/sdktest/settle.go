@@ -89,6 +89,31 @@ func (e *engine) wake(w *waiter) {
 	e.wakeUp(w)
 }
 
+// await waits, as one of the callers, to be woken, at most so long by the machine's clock. The lock is held, but for the wait.
+func (e *engine) await(ctx context.Context, callers map[*waiter]struct{}, wait time.Duration) {
+	w := e.newWaiter(e.own(ctx), -1)
+	w.heeds = true
+	callers[w] = struct{}{}
+	e.done()
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	select {
+	case <-w.woken:
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
+	e.wakeUp(w)
+	delete(callers, w)
+}
+
+// wakeAll ends the waits of callers. The lock is held.
+func (e *engine) wakeAll(callers map[*waiter]struct{}) {
+	for w := range callers {
+		e.wakeUp(w)
+	}
+}
+
 // sleep waits until d has passed by the clock, d < 0 is no limit, or ctx ends.
 func (e *engine) sleep(ctx context.Context, d time.Duration) error {
 	e.mu.Lock()

@@ -27,7 +27,7 @@ func run(ctx context.Context, cfg config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	example := filepath.Join(root, "examples", "delegate")
+	example := filepath.Join(root, "examples", "plan")
 	project := filepath.Join(work, "shop")
 	if err := os.CopyFS(project, os.DirFS(filepath.Join(example, "testdata", "shop"))); err != nil {
 		return err
@@ -53,17 +53,19 @@ func run(ctx context.Context, cfg config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stack.Close()) }()
-	if err := startWorkers(ctx, stack, project, coder,
+	coder.Flags = []string{"--workdir", project}
+	if err := startWorkers(ctx, stack, coder,
+		dev.Worker{Roles: []sdk.Role{sdk.RoleReviewer}, Command: []string{programs["reviewer"]}},
 		dev.Worker{Roles: []sdk.Role{sdk.RoleTester}, Command: []string{programs["tester"]}},
-		dev.Worker{Roles: []sdk.Role{sdk.RoleReviewer}, Command: []string{programs["reviewer"]}}); err != nil {
+		dev.Worker{Roles: []sdk.Role{sdk.RoleDocumenter}, Command: []string{programs["documenter"]}}); err != nil {
 		return err
 	}
-	say(fmt.Sprintf("ready after %s; the coordinator delegates now", time.Since(began).Round(100*time.Millisecond)))
-	coordinator := exec.CommandContext(ctx, programs["delegate"], "--dir", project)
-	coordinator.Env = append(os.Environ(), "EVENTS_SERVICE_URL="+stack.URL())
-	coordinator.Stdout, coordinator.Stderr = os.Stdout, os.Stderr
-	if err := coordinator.Run(); err != nil {
-		return fmt.Errorf("the coordinator: %w\n%s", err, stack.Logs(40))
+	say(fmt.Sprintf("ready after %s; the plan is handed out now", time.Since(began).Round(100*time.Millisecond)))
+	plan := exec.CommandContext(ctx, programs["plan"], "--dir", project)
+	plan.Env = append(os.Environ(), "EVENTS_SERVICE_URL="+stack.URL())
+	plan.Stdout, plan.Stderr = os.Stdout, os.Stderr
+	if err := plan.Run(); err != nil {
+		return fmt.Errorf("the plan: %w\n%s", err, stack.Logs(40))
 	}
 	tell()
 	if err := replay(ctx, stack.Client(), cfg.Replay); err != nil {
@@ -76,12 +78,12 @@ func run(ctx context.Context, cfg config) (err error) {
 	return nil
 }
 
-// startWorkers starts workers that all work in one folder, each as demo-<role>. One that says nothing of its environment gets goEnv.
-func startWorkers(ctx context.Context, stack *dev.Stack, project string, all ...dev.Worker) error {
+// startWorkers starts workers, each as demo-<role>. One that says nothing of its environment gets goEnv.
+func startWorkers(ctx context.Context, stack *dev.Stack, all ...dev.Worker) error {
 	for _, w := range all {
 		w.Name = string(w.Roles[0])
 		say("starting a worker for the role " + w.Name)
-		w.Flags = []string{"--workdir", project, "--agent-id", "demo-" + w.Name}
+		w.Flags = append(w.Flags, "--agent-id", "demo-"+w.Name)
 		if len(w.Env) == 0 {
 			w.Env = []string{goEnv}
 		}
@@ -100,13 +102,13 @@ func farewell(keep bool, ui, api string) string {
 	return fmt.Sprintf("\nThe demo is done. Everything stays up until Ctrl-C.\n\n  Temporal UI  %s/namespaces/default/workflows\n  API docs     %s/docs\n", ui, api)
 }
 
-// buildPrograms builds the example's coordinator and agents and answers their paths by name.
+// buildPrograms builds the example and its agents and answers their paths by name.
 func buildPrograms(ctx context.Context, root, dir string) (map[string]string, error) {
 	say("building the example's agents")
 	programs := map[string]string{}
 	for name, pkg := range map[string]string{
-		"delegate": "./examples/delegate", "coder": "./examples/delegate/agents/coder",
-		"tester": "./examples/delegate/agents/tester", "reviewer": "./examples/delegate/agents/reviewer",
+		"plan": "./examples/plan", "coder": "./examples/agents/coder", "reviewer": "./examples/agents/reviewer",
+		"tester": "./examples/agents/tester", "documenter": "./examples/agents/documenter",
 	} {
 		programs[name] = filepath.Join(dir, name)
 		build := exec.CommandContext(ctx, "go", "build", "-o", programs[name], pkg)

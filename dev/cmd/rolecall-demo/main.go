@@ -1,6 +1,5 @@
-// Command rolecall-demo starts rolecall on free ports with a coder, a tester and a reviewer worker, lets the coordinator of
-// examples/delegate hand real work to them, and ends. KEEP=1 leaves everything up until Ctrl-C; AGENT=pi lets the real pi coding agent be
-// the coder.
+// Command rolecall-demo starts rolecall on free ports with a coder, a reviewer, a tester and a documenter, has them do the plan of
+// examples/plan, replays its events, and ends. KEEP=1 leaves everything up until Ctrl-C; AGENT=pi lets the real pi coding agent be the coder.
 package main
 
 import (

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,9 @@ import (
 	"github.com/rolecall-dev/rolecall/dev/modelserver"
 	"github.com/rolecall-dev/rolecall/sdk"
 )
+
+// piModel is the name of the scripted model.
+const piModel = "scripted"
 
 // realCoder is a coder that is the real pi with a scripted model, so that it needs no account: what the model says is prepared, what pi
 // does with it is real.
@@ -42,7 +44,7 @@ func newRealCoder(root, work, changes string) (_ *realCoder, err error) {
 		return nil, err
 	}
 	dir := filepath.Join(work, "pi")
-	if err := realpi.Configure(dir, url, "draft", "final"); err != nil {
+	if err := realpi.Configure(dir, url, piModel); err != nil {
 		return nil, errors.Join(err, c.stop())
 	}
 	say("the coder is pi, for real; its model is scripted and serves at " + url)
@@ -50,13 +52,13 @@ func newRealCoder(root, work, changes string) (_ *realCoder, err error) {
 		Agent: "pi", Roles: []sdk.Role{sdk.RoleCoder}, Command: []string{"--offline", "--no-context-files", "--no-extensions", "--no-skills"},
 		Env: []string{
 			goEnv + ",PI_*", "PI_CODING_AGENT_DIR=" + dir, "ROLECALL_PI_SESSION_DIR=" + filepath.Join(work, "conversations"),
-			"ROLECALL_PI_PROGRAM=" + program, "ROLECALL_PI_PROVIDER=" + realpi.Provider, "ROLECALL_PI_MODEL=draft",
+			"ROLECALL_PI_PROGRAM=" + program, "ROLECALL_PI_PROVIDER=" + realpi.Provider, "ROLECALL_PI_MODEL=" + piModel,
 		},
 	}
 	return c, nil
 }
 
-// tell prints the conversation as the last request to the model holds it: both attempts, and what pi's tools really answered.
+// tell prints the conversation as the last request to the model holds it: what the reviewer sent back, and what pi's tools really answered.
 func (c *realCoder) tell() {
 	requests := c.model.Requests()
 	if len(requests) == 0 {
@@ -85,7 +87,7 @@ func shortened(line string) string {
 	return line
 }
 
-// piScript is what the models say to pi: the first writes what does not build and then refuses to go on, the second mends it.
+// piScript is what the model says to pi: first it writes what the reviewer complains of, and when the work comes back it mends that.
 func piScript(changes string) (modelserver.Script, error) {
 	draft, err := os.ReadFile(filepath.Join(changes, "draft", "price.go"))
 	if err != nil {
@@ -107,9 +109,9 @@ func piScript(changes string) (modelserver.Script, error) {
 		call("I read the code first.", "read", "path=price.go"),
 		call("Every line times its quantity, and never below zero.", "write", "path=price.go", "content="+string(draft)),
 		call("Does it build?", "bash", "command=go build ./..."),
-		{Status: http.StatusPaymentRequired, Text: "the budget of the model draft is used up"},
-		call("The field is called Count.", "write", "path=price.go", "content="+string(final)),
-		call("Now the tests.", "bash", "command=go test ./..."),
-		{Text: "Total counts every piece and stops at zero; the tests pass.", Input: 1500, Cached: 900, Output: 40},
+		{Text: "It builds: Total counts every piece.", Input: 1100, Cached: 900, Output: 20},
+		call("The reviewer is right: sum is assigned to itself.", "write", "path=price.go", "content="+string(final)),
+		call("Now with vet and the tests.", "bash", "command=go vet ./... && go test ./..."),
+		{Text: "Total counts every piece and stops at zero; vet is silent and the tests pass.", Input: 1500, Cached: 900, Output: 40},
 	}, nil
 }

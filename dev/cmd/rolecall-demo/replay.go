@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +13,10 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// storyWait is how long the log may take to have the last event of a task that has ended.
+// storyWait is how long the log may take to have the last event of a task or a plan that has ended.
 const storyWait = 30 * time.Second
 
-// replay reads the project's log from its first event, once every task in it has its terminal one, and prints a line for each event.
+// replay reads the project's log from its first event, once every task and plan in it has its terminal one, and prints a line for each event.
 func replay(ctx context.Context, c *sdk.Client, out io.Writer) error {
 	var events []*sdk.Event
 	if err := dev.Until(ctx, storyWait, func(ctx context.Context) (err error) {
@@ -42,15 +43,15 @@ func history(ctx context.Context, c *sdk.Client) ([]*sdk.Event, error) {
 	return events, nil
 }
 
-// told returns nil when every task that the events tell of has ended in them.
+// told returns nil when every task and plan that the events tell of has ended in them.
 func told(events []*sdk.Event) error {
 	open := map[string]bool{}
 	for _, e := range events {
 		switch e.Type {
-		case sdk.EventTaskCreated:
-			open[e.Task] = true
-		case sdk.EventTaskCompleted, sdk.EventTaskFailed, sdk.EventTaskCancelled:
-			delete(open, e.Task)
+		case sdk.EventTaskCreated, sdk.EventPlanCreated:
+			open[e.Subject] = true
+		case sdk.EventTaskCompleted, sdk.EventTaskFailed, sdk.EventTaskCancelled, sdk.EventPlanCompleted, sdk.EventPlanFailed, sdk.EventPlanCancelled:
+			delete(open, e.Subject)
 		default: // between the two
 		}
 	}
@@ -58,21 +59,29 @@ func told(events []*sdk.Event) error {
 	case len(events) == 0:
 		return errors.New("the log is empty")
 	case len(open) > 0:
-		return fmt.Errorf("%d tasks have no end in the log", len(open))
+		return fmt.Errorf("%d tasks and plans have no end in the log", len(open))
 	default:
 		return nil
 	}
 }
 
-// lines are the events, each as its time, its sequence, its type and the end of its task's id, which tells tasks apart.
+// lines are the events, each as its time, its sequence, its type, and what tells apart of whom it is.
 func lines(events []*sdk.Event) string {
 	var b strings.Builder
 	for _, e := range events {
-		task := e.Task
-		if len(task) > 8 {
-			task = "…" + task[len(task)-8:]
-		}
-		fmt.Fprintf(&b, "  %s  %4s  %-20s  %s\n", e.Time.Local().Format("15:04:05.000"), strings.TrimLeft(e.Sequence, "0"), e.Type, task)
+		fmt.Fprintf(&b, "  %s  %4s  %-20s  %s\n", e.Time.Local().Format("15:04:05.000"), strings.TrimLeft(e.Sequence, "0"), e.Type, whose(e))
 	}
 	return b.String()
+}
+
+// whose is the step of a plan and what became of it, or the end of the id of a task.
+func whose(e *sdk.Event) string {
+	var s sdk.PlanStepped
+	if e.Type == sdk.EventPlanStep && json.Unmarshal(e.Data, &s) == nil {
+		return fmt.Sprintf("%s is %s", s.Step, s.To)
+	}
+	if len(e.Task) > 8 {
+		return "…" + e.Task[len(e.Task)-8:]
+	}
+	return e.Task
 }

@@ -102,7 +102,7 @@ func (p *parts) serveAPI(ctx context.Context, before func(sdk.Event) sdk.Event) 
 		Events: p.api.Events, Before: before, SharedLeases: p.shared,
 	})
 	defer tasks.Close()
-	p.api.Leases, p.api.Sessions = tasks, tasks
+	p.api.Leases, p.api.Sessions, p.api.Plans = tasks, tasks, tasks
 	server, err := apiserver.New(p.api, tasks, p.log.With("part", "api"))
 	if err != nil {
 		return errors.Join(err, p.listener.Close())

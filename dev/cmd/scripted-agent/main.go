@@ -15,6 +15,8 @@
 //	report:JSON      report this progress
 //	flood:MS         report progress every 10 ms for so many milliseconds
 //	touch:NAME       create <dir>/NAME
+//	effect:NAME      append "<task id> NAME" to <dir>/effects, as work outside would leave a trace
+//	again:STEP       the step, where a gate of a plan has sent the task's work back
 //	until:NAME       wait until <dir>/NAME exists
 //	hang             wait until killed
 //	ask:PROMPT|SCHEMA  ask for input (the schema may be left out) and end

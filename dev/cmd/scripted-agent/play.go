@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,6 +40,13 @@ func (p player) play(step string) error {
 		return nil
 	case "touch":
 		return p.write(arg, "")
+	case "effect":
+		return p.effect(arg)
+	case "again":
+		if p.sentBack() {
+			return p.play(arg)
+		}
+		return nil
 	case "until":
 		return p.until(arg)
 	case "hang":
@@ -109,6 +117,24 @@ func (p player) write(name, content string) error {
 		return err
 	}
 	return os.Rename(temporary, file(p.dir, name))
+}
+
+// effect leaves a line of its own. It is one write, so lines of several processes do not mix.
+func (p player) effect(name string) error {
+	f, err := os.OpenFile(file(p.dir, "effects"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "%s %s\n", p.a.Task.ID, name)
+	return errors.Join(err, f.Close())
+}
+
+// sentBack reports whether the input holds what a gate said of the work before.
+func (p player) sentBack() bool {
+	var in struct {
+		Feedback json.RawMessage `json:"feedback"`
+	}
+	return json.Unmarshal(p.a.Task.Input, &in) == nil && len(in.Feedback) > 0
 }
 
 // key writes the key that the SDK would call the API with.

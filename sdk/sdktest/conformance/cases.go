@@ -6,6 +6,7 @@ import "maps"
 func cases() map[string]func(*scene) {
 	all := tasks()
 	maps.Copy(all, stories())
+	maps.Copy(all, plans())
 	return all
 }
 

@@ -38,7 +38,7 @@ func asks(s *scene) {
 	s.like("asks_answered", s.ended(task.ID))
 }
 
-// takesInput answers when nobody is there to go on; why the next attempt waits is left out.
+// takesInput answers when nobody is there to go on; whether the next attempt is asked for yet, and why it waits, is left out.
 func takesInput(s *scene) {
 	stop := s.Agent(sdk.RoleCoder, "ann", asking(opened()))
 	task := s.delegate()
@@ -46,7 +46,7 @@ func takesInput(s *scene) {
 	stop()
 	answered, err := s.client.ProvideInput(s.Context(), task.ID, "input-0-1", json.RawMessage(`{"port":80}`))
 	s.do(err)
-	answered.WaitingFor = nil
+	answered.Attempt, answered.WaitingFor = 0, nil
 	s.like("takes_input", answered)
 }
 

@@ -1,0 +1,153 @@
+package apiserver
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rolecall-dev/rolecall/eventlog"
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// TestPlanStreamOfAnEarlyEnd: the log has a plan's end before the end of its tasks' stories, as when it was away, and of one task before
+// anything. The reader is told of all, the plan's end last, also one who goes on from any event before, and one who was cut off between them.
+func TestPlanStreamOfAnEarlyEnd(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	p := h.plan.ID
+	live := h.stream(t).begun()
+	h.tells(t, p, "", sdk.EventPlanCreated, `{}`)
+	h.tells(t, p, "early", sdk.EventTaskCreated, `{"type":"code.write"}`) // of which the plan tells later
+	h.tells(t, p, "early", sdk.EventTaskFailed, `{"type":"code.write"}`)
+	h.steps(t, "a", sdk.StepReady, sdk.StepRunning, "early")
+	h.steps(t, "b", sdk.StepReady, sdk.StepRunning, "mine")
+	h.tells(t, p, "mine", sdk.EventTaskCreated, `{"type":"code.write"}`)
+	h.steps(t, "c", sdk.StepReady, sdk.StepRunning, "late")
+	begun := live.some(7)
+	h.tells(t, p, "", sdk.EventPlanCompleted, `{}`)
+	var cut []*streaming // who goes on while the end is put off
+	for _, f := range begun {
+		cut = append(cut, h.stream(t, headerLastEventID, f.id).begun())
+	}
+	h.tells(t, p, "mine", sdk.EventTaskCompleted, `{"type":"code.write"}`)
+	between := live.some(1)
+	h.tells(t, p, "late", sdk.EventTaskCreated, `{"type":"my.check"}`)
+	h.tells(t, p, "mine", sdk.EventCodeGenerated, `{}`) // which follows a completion of its type
+	h.tells(t, p, "late", sdk.EventTaskCompleted, `{"type":"my.check"}`)
+	if between[0].id != "" {
+		t.Errorf("what is told in place of the end comes with %s, which was told before", between[0].id)
+	}
+	whole := placed("", append(append(begun, between...), live.toTheEnd()...))
+	if got, want := namesOf(whole[7:]), "task.completed task.created code.generated task.completed plan.completed"; got != want {
+		t.Fatal(got)
+	}
+	last := whole[len(whole)-1]
+	for _, f := range whole[7:] {
+		if e := eventOf(t, f.data); e.Sequence != "" {
+			t.Errorf("%s says that it is at %s, after which nobody may go on", f.event, e.Sequence)
+		}
+		if f != last && f.id >= last.id {
+			t.Errorf("%s at %s, the end at %s", f.event, f.id, last.id)
+		}
+	}
+	if diff := cmp.Diff(whole, placed("", h.stream(t).begun().toTheEnd()), cmp.AllowUnexported(frame{})); diff != "" {
+		t.Errorf("afterwards: %s", diff)
+	}
+	for i, st := range cut {
+		for _, st := range []*streaming{st, h.stream(t, headerLastEventID, whole[i].id).begun()} {
+			if diff := cmp.Diff(whole[i+1:], placed(whole[i].id, st.toTheEnd()), cmp.AllowUnexported(frame{})); diff != "" {
+				t.Errorf("after %s: %s", whole[i].event, diff)
+			}
+		}
+	}
+	again := placed(whole[8].id, h.stream(t, headerLastEventID, whole[8].id).begun().toTheEnd())
+	if diff := cmp.Diff(whole[7:], again, cmp.AllowUnexported(frame{})); diff != "" {
+		t.Errorf("between the two: %s", diff)
+	}
+	h.stream(t, headerLastEventID, last.id).want(http.StatusNoContent)
+}
+
+// TestPlanStreamOfATaskWithoutEnd: a plan's end waits for a task's story no longer than the server has patience.
+func TestPlanStreamOfATaskWithoutEnd(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	h.server.times.heartbeat, h.server.times.patience = 50*time.Millisecond, 200*time.Millisecond
+	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{}`)
+	h.steps(t, "a", sdk.StepReady, sdk.StepRunning, "never")
+	began := time.Now()
+	h.tells(t, h.plan.ID, "", sdk.EventPlanFailed, `{}`)
+	if got := strings.Fields(namesOf(h.stream(t).begun().toTheEnd())); strings.Join(got, " ") != "plan.created plan.step plan.failed" || time.Since(began) < 200*time.Millisecond {
+		t.Errorf("%s after %s", got, time.Since(began))
+	}
+}
+
+// TestPlanStreamOfLatePlanning: the end of a plan names the tasks of its planning, of which the log may have nothing yet.
+func TestPlanStreamOfLatePlanning(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	p := h.plan.ID
+	h.tells(t, p, "", sdk.EventPlanCreated, `{"steps":0}`)
+	h.tells(t, p, "one", sdk.EventTaskCreated, `{}`)
+	h.tells(t, p, "one", sdk.EventTaskCancelled, `{}`)
+	h.tells(t, p, "", sdk.EventPlanFailed, `{"planningTaskIds":["one","two"]}`)
+	st := h.stream(t).begun()
+	told := st.some(3)
+	h.tells(t, p, "two", sdk.EventTaskCreated, `{}`)
+	h.tells(t, p, "two", sdk.EventTaskFailed, `{}`)
+	if got := namesOf(append(told, st.toTheEnd()...)); got != "plan.created task.created task.cancelled task.created task.failed plan.failed" {
+		t.Error(got)
+	}
+}
+
+// TestPlanStreamOfATaskThatNeverBegan: the end of a plan that the log has for longer than the server has patience waits for what the log has,
+// and for nothing else.
+func TestPlanStreamOfATaskThatNeverBegan(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	h.server.times.heartbeat, h.server.times.patience = 50*time.Millisecond, 100*time.Millisecond
+	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{}`)
+	h.steps(t, "a", sdk.StepReady, sdk.StepRunning, "never")
+	h.tells(t, h.plan.ID, "", sdk.EventPlanFailed, `{}`)
+	h.stream(t).begun().toTheEnd() // which takes as long as the server has patience
+	later := func() *runFeed {
+		of := h.server.streamedPlan("shop", h.plan.ID)
+		feed := &runFeed{server: h.server, log: h.log, project: "shop", of: of, stories: of.newStories(), from: eventlog.After(0)}
+		t.Cleanup(feed.close)
+		for range 2 {
+			if _, err := feed.next(bounded(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return feed
+	}
+	h.server.times.patience = 50 * time.Millisecond
+	feed := later()
+	end, err := feed.take(bounded(t))
+	if err != nil || end.Type != sdk.EventPlanFailed {
+		t.Fatalf("%+v, %v", end, err)
+	}
+	if off, err := feed.putOff(bounded(t), end); off || err != nil {
+		t.Errorf("the end is put off: %v, %v", off, err)
+	}
+	h.tells(t, h.plan.ID, "never", sdk.EventTaskCreated, `{}`)
+	h.tells(t, h.plan.ID, "never", sdk.EventTaskProgress, `{}`)
+	if feed = later(); len(feed.page) == 0 {
+		t.Fatal("the page is over")
+	}
+	if end, err = feed.take(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	if off, err := feed.putOff(bounded(t), end); !off || err != nil || feed.late.behind != end.Sequence+2 {
+		t.Errorf("the end is told before what is behind it, to %d: %v, %v", feed.late.behind, off, err)
+	}
+	feed.late.until = time.Now().Add(time.Hour)
+	for _, want := range []sdk.EventType{sdk.EventTaskCreated, sdk.EventTaskProgress, sdk.EventPlanFailed} {
+		got, err := feed.next(bounded(t))
+		if err != nil || got.record.Type != want {
+			t.Fatalf("%+v, %v, want %s", got, err, want)
+		}
+	}
+}

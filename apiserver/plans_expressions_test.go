@@ -1,0 +1,105 @@
+package apiserver
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/rolecall-dev/rolecall/sdk"
+)
+
+// planSaying is a plan with a condition, an input and outputs.
+func planSaying(when, input, outputs string) string {
+	return fmt.Sprintf(`{"title":"t","inputs":{"env":"e","password":"p","token":"t","n":1},"steps":[{"id":"a","type":"code.write","title":"t"},
+		{"id":"b","type":"code.write","title":"t","needs":["a"],"when":%q,"input":%s}],"outputs":%s}`, when, input, outputs)
+}
+
+// TestASecretInAnExpressionIsRefused, be it one by its look, by the name of the place that it is for, or by what the expression calls it.
+func TestASecretInAnExpressionIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard)
+	type plan struct{ when, input, outputs, path string }
+	var plans []plan
+	for _, input := range []string{
+		`{"password":"${{ inputs.env == 'prod' ? 'hunter2' : 'x1' }}"}`,
+		`{"password":"${{ inputs.env }} ${{ ('hunter2') }}"}`,
+		`{"password":["${{ ['hunter2'].map(x, x)[0] }}"]}`,
+		`{"name":"DB_PASSWORD","value":"${{ b'hunter2' }}"}`,
+		`{"api_key":"${{ inputs.env + r'hunter2' }}"}`,
+		`"${{ {'password': 'hunter2', 'a': 1} }}"`,
+		`"${{ {'a': {'password': inputs.env == '' ? inputs.env : 'hunter2'}} }}"`,
+		`"password=${{ 'hunter2' }}"`,
+		`"${{ 'password=' + 'hunter2' }}"`,
+		`"${{ inputs.env // password=hunter2\n }}"`,
+		`"${{ inputs.env == '%' }}"`,
+		`"${{ steps['a'].output['%'] }}"`,
+		`"${{ steps.a.output.%[0] }}"`,
+	} {
+		plans = append(plans, plan{"true", input, `{}`, "$.steps[1].input"}, plan{"true", `{}`, `{"o":` + input + `}`, "$.outputs"})
+	}
+	for _, when := range []string{
+		`inputs.password == 'hunter2'`, `'hunter2' != inputs["password"]`, `inputs.password in ['a1', 'hunter2']`, `inputs.password.startsWith('hunter2')`,
+		`['hunter2'].exists(p, p == inputs.password)`, `steps.a.output.password.lowerAscii() == "hunter2"`, `inputs.token == 'a1b2c3d4e5'`, `inputs.env == '%'`,
+		`size(inputs.env) > 1 // password: hunter2`,
+	} {
+		plans = append(plans, plan{when, `{}`, `{}`, "$.steps[1].when"})
+	}
+	for _, tc := range plans {
+		body := strings.ReplaceAll(planSaying(tc.when, tc.input, tc.outputs), "%", "AKIA"+strings.Repeat("A1B2", 4))
+		w := call(s, http.MethodPost, "/v1/plans", body)
+		if w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s is taken", body)
+			continue
+		}
+		if p := problemOf(t, w); len(p.Errors) != 1 || p.Errors[0].Path != tc.path || p.Errors[0].Message != secretInExpression || strings.Contains(w.Body.String(), "hunter2") {
+			t.Errorf("%s: %+v", body, p)
+		}
+	}
+	if got := plansOf(t, s).created; len(got) > 0 {
+		t.Errorf("%+v is stored", got[0].Request)
+	}
+}
+
+// TestAnExpressionWithoutASecretIsTaken as it came, whatever it reads.
+func TestAnExpressionWithoutASecretIsTaken(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard)
+	for _, input := range []string{
+		`{"password":"${{ inputs.env == 'prod' ? inputs.password : inputs[\"env\"] }}"}`,
+		`{"password":"${{ steps['a'].output[\"my key\"] }}"}`,
+		`{"password":"${{ has(inputs.password) && inputs.env in ['prod', 'test'] ? inputs.password : '' }}"}`,
+		`{"token":"${{ inputs.env + '-' + inputs.token }}"}`,
+		`{"a":"${{ inputs.password != '' ? inputs.password : inputs.env }}","b":"${{ inputs.env == inputs.password ? 'with one' : 'without one1' }}"}`,
+		`"${{ inputs.n == 1 ? inputs.password : inputs.n2 }}"`,
+		`"password: ${{ inputs.password }}, user: ${{ inputs.env == '' ? 'nobody' : inputs.env }}"`,
+	} {
+		input = strings.ReplaceAll(input, "inputs.n2", "string(inputs.n)")
+		for _, when := range []string{"true", `inputs.password != ''`, `inputs.n == 1 ? inputs.env == 'prod1' : has(inputs.password)`, `steps.a.output.needs_password ? inputs.env == 'value1' : true`} {
+			answerOf[sdk.Plan](t, call(s, http.MethodPost, "/v1/plans", planSaying(when, input, `{}`)), http.StatusCreated)
+			created := plansOf(t, s).created
+			if got := created[len(created)-1].Request.Steps[1]; string(got.Input) != input || got.When != when {
+				t.Errorf("%s and %s became %s and %s", input, when, got.Input, got.When)
+			}
+		}
+	}
+}
+
+// TestWordsBesideExpressionsAreRedacted: only expressions stay as they are, up to the end that they have when they are evaluated.
+func TestWordsBesideExpressionsAreRedacted(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, newMemoryTasks(), io.Discard)
+	const marker = "[redacted]"
+	for input, want := range map[string]string{
+		`"${{ inputs.env }} password=hunter2 {\"a\":{\"b\":1}}"`: `"${{ inputs.env }} password=` + marker + ` {\"a\":{\"b\":1}}"`,
+		`{"password":"${{ inputs.env }}hunter2}}"}`:              `{"password":"${{ inputs.env }}` + marker + `"}`,
+		`"$${{ password=hunter2 }} ${{ inputs.n }}"`:             `"$${{ password=` + marker + ` }} ${{ inputs.n }}"`,
+	} {
+		answerOf[sdk.Plan](t, call(s, http.MethodPost, "/v1/plans", planSaying("true", input, `{}`)), http.StatusCreated)
+		created := plansOf(t, s).created
+		if got := string(created[len(created)-1].Request.Steps[1].Input); got != want {
+			t.Errorf("%s becomes %s, want %s", input, got, want)
+		}
+	}
+}
