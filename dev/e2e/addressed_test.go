@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"sync"
@@ -161,7 +162,8 @@ func TestAnAddressedTaskWaitsForOneOther(t *testing.T) {
 	t.Logf("%d of %d rounds show it", shown, *addressing)
 }
 
-// comes waits until an agent has got a task, though it may not work on it yet; false says that it did not within addressedWait.
+// comes waits until an agent has got a task, though it may not work on it yet; false says that it did not within addressedWait. That Temporal
+// has handed the task out is not enough, since it may be under way still: one that waits for a slot says so with a heartbeat at once.
 func (s *scene) comes(id string) bool {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), addressedWait)
@@ -170,6 +172,9 @@ func (s *scene) comes(id string) bool {
 		p, err := s.pending(id)
 		if err == nil && p.GetState() != enumspb.PENDING_ACTIVITY_STATE_STARTED {
 			err = fmt.Errorf("it is %s", p.GetState())
+		}
+		if err == nil && p.GetLastHeartbeatTime() == nil {
+			err = errors.New("nobody has said that it came")
 		}
 		return err
 	}) == nil
