@@ -119,7 +119,9 @@ func TestPlansAreSeen(t *testing.T) {
 	if d := cmp.Diff(*plan, seen); d != "" || plan.Step("write").TaskID != tasks[0].ID {
 		t.Errorf("the task of its first step is %s: %s", tasks[0].ID, d)
 	}
-	other := createPlan(t, c, written())
+	undone := written()
+	undone.Steps = append(undone.Steps, sdk.PlanStep{ID: "plan", Type: sdk.TypePlanFeature, Title: "nobody does this"})
+	other := createPlan(t, c, undone)
 	var order []string
 	for _, p := range srv.Plans() {
 		order = append(order, p.ID)
