@@ -114,7 +114,7 @@ func TestPlanStreamOfATaskThatNeverBegan(t *testing.T) {
 	h.stream(t).begun().toTheEnd() // which takes as long as the server has patience
 	later := func() *runFeed {
 		of := h.server.streamedPlan("shop", h.plan.ID)
-		feed := &runFeed{server: h.server, log: h.log, project: "shop", of: of, stories: of.newStories(), from: eventlog.After(0)}
+		feed := &runFeed{server: h.server, log: h.log, of: of, stories: of.newStories(), from: eventlog.After(0)}
 		t.Cleanup(feed.close)
 		for range 2 {
 			if _, err := feed.next(bounded(t)); err != nil {

@@ -54,7 +54,7 @@ func (s *openStories) mark(marks []storyMark) {
 
 // putOff takes a last event that is not to be told yet.
 func (f *runFeed) putOff(ctx context.Context, r *eventlog.Record) (bool, error) {
-	if !f.of.isLast(r) || f.late.record != nil {
+	if !f.of.isEnd(r) || f.late.record != nil {
 		return false, nil
 	}
 	f.held = r
@@ -131,19 +131,19 @@ func (f *runFeed) recall(ctx context.Context, upTo uint64) error {
 
 // readInTurn reads a page when it is its turn.
 func (f *runFeed) readInTurn(ctx context.Context, q eventlog.Query) (eventlog.Page, error) {
-	leave, err := f.server.runScans.enter(ctx, f.project)
+	leave, err := f.server.runScans.enter(ctx, f.of.project)
 	for errors.Is(err, sdk.ErrRateLimited) { // others look through the log just now
 		if err := pauseFor(ctx, f.server.times.again); err != nil {
 			return eventlog.Page{}, err
 		}
-		leave, err = f.server.runScans.enter(ctx, f.project)
+		leave, err = f.server.runScans.enter(ctx, f.of.project)
 	}
 	if err != nil {
 		return eventlog.Page{}, err
 	}
 	defer leave()
 	q.Limit, q.Bytes = feedPage, feedPageBytes
-	return f.log.Read(ctx, f.project, q)
+	return f.log.Read(ctx, f.of.project, q)
 }
 
 // idOf is the position after which a reader goes on that was told an event last. While the last one is put off that is before it: who is cut
