@@ -75,11 +75,8 @@ func (e *Engine) replayPlan(ctx context.Context, project, id, digest string) (sd
 	if err != nil {
 		return sdk.Plan{}, fault(err)
 	}
-	if digest == "" {
-		return sdk.Plan{}, sdk.Errorf(sdk.CodeConflict, "a plan with this id exists already")
-	}
-	if seen.digest != digest {
-		return sdk.Plan{}, sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key created another plan before; use a new key for a new request")
+	if err := SameRequest("plan", seen.digest, digest); err != nil {
+		return sdk.Plan{}, err
 	}
 	p, err := e.planOf(ctx, seen)
 	if err != nil {
