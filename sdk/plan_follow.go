@@ -14,7 +14,7 @@ import (
 // go on: who does so may be told it again. One iteration tells it once.
 func (c *Client) PlanEvents(ctx context.Context, id string, opts ...FollowOption) iter.Seq2[*Event, error] {
 	return func(yield func(*Event, error) bool) {
-		if err := checkPlanID(id); err != nil {
+		if err := checkID("plan", id); err != nil {
 			yield(nil, err)
 			return
 		}
