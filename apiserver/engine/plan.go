@@ -63,7 +63,7 @@ func PlanStartOptions(in workflows.PlanInput, p sdk.Plan, digest string) client.
 		Memo:                     workflows.PlanStartMemo(p, digest),
 		TypedSearchAttributes:    workflows.PlanStartAttributes(in.Project, p),
 		StaticSummary:            workflows.PlanSummary(p),
-		Priority:                 temporal.Priority{PriorityKey: workflows.PriorityKey(p.Priority), FairnessKey: sdk.Cut(in.ID, sdk.MaxFairnessKey)},
+		Priority:                 temporal.Priority{PriorityKey: workflows.PriorityKey(p.Priority), FairnessKey: in.FairnessKey},
 
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 	}
