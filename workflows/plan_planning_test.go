@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -170,6 +171,31 @@ func TestPlanCourse_PlanningIsNoDeeperThanAnInput(t *testing.T) {
 	tr = newTrial(t, sdk.PlanRequest{Goal: "A parser", Inputs: map[string]json.RawMessage{"a": json.RawMessage(nested(sdk.MaxJSONDepth))}})
 	if r = tr.open[""].Request; r.Validate() != nil || !cmp.Equal(planningOf(t, tr.open[""]).InputsOmitted, []string{"a"}) {
 		t.Errorf("%v", r.Validate())
+	}
+}
+
+// TestPlanCourse_StateOfTheLargestAnswer: the memo has room for the steps of an answer that is as large as an output can be, and for what
+// becomes of each, which TestPlanCourse_TellsOfLargePlans bounds.
+func TestPlanCourse_StateOfTheLargestAnswer(t *testing.T) {
+	t.Parallel()
+	id := func(i int) string { return fmt.Sprintf("s%0*d", sdk.MaxStepID-1, i) }
+	var steps []sdk.PlanStep
+	for i := range sdk.MaxPlanSteps {
+		s := sdk.PlanStep{ID: id(i), Type: sdk.TypeCodeWrite, Title: strings.Repeat("t", sdk.MaxTitle)}
+		for j := max(0, i-25); j < i; j++ {
+			s.Needs = append(s.Needs, id(j))
+		}
+		steps = append(steps, s)
+	}
+	answer, err := encode(map[string]any{"steps": steps})
+	if err != nil || len(answer) > sdk.MaxOutput || len(answer) < sdk.MaxOutput*9/10 {
+		t.Fatalf("the answer has %d bytes, %v", len(answer), err)
+	}
+	tr := newTrial(t, sdk.PlanRequest{Goal: "A parser", MaxSteps: sdk.MaxPlanSteps})
+	tr.end("", agentAnswer{Output: answer})
+	state := tr.state()
+	if size, err := EncodedSize(state); err != nil || len(state.Planned) != sdk.MaxPlanSteps || size > maxRecord-400<<10 {
+		t.Errorf("the state of %d steps has %d bytes, %v", len(state.Planned), size, err)
 	}
 }
 
