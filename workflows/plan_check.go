@@ -85,7 +85,7 @@ func compilePlan(r sdk.PlanRequest) (planCode, []sdk.Fault) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		code.outputs[name] = c.template("$.outputs"+expression.Field(name), r.Outputs[name], c.anyStep)
+		code.outputs[name] = c.template("$.outputs"+sdk.FieldPath(name), r.Outputs[name], c.anyStep)
 	}
 	return code, c.faults
 }

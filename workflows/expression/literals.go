@@ -19,13 +19,10 @@ type Literal struct {
 	Value bool     // whether it can be the value of the expression, or a part of that
 }
 
-// leastSource is how many bytes the smallest expression counts for, so that there are not too many to be read.
-const leastSource = 64
-
 // Literals answers the texts of an expression, those of its comments left out. The error says only that the expression can not be compiled.
 func (e *Env) Literals(source string) ([]Literal, error) {
 	trimmed := strings.TrimSpace(source)
-	if e.left -= max(len(trimmed), leastSource); len(source) > sdk.MaxStepWhen || e.left < 0 {
+	if e.left -= max(len(trimmed), MinText); len(source) > sdk.MaxStepWhen || e.left < 0 {
 		return nil, errors.New("is too large")
 	}
 	parsed, issues := e.cel.Parse(trimmed)
