@@ -4,7 +4,8 @@ package sdk
 const maxToldThere = 10_000
 
 // toldThere are the events that were told since the position of a stream moved, by what they are known by: where the stream is cut meanwhile
-// they are told again. Of more than maxToldThere some are answered again.
+// they are told again. Of more than maxToldThere some are answered again. An event that is like one of before in all that it is known by, and
+// is told first on a later connection, is taken for that.
 type toldThere[K comparable] struct {
 	at   uint64
 	conn *connection

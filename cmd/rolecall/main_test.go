@@ -68,6 +68,7 @@ type service struct {
 	tasksOnly bool // readiness is not refused
 	posts     []post
 	looked    chan struct{} // closed at the first look
+	gone      *sdk.Error    // the answer to every look but the first
 }
 
 // post is a request that changes something.
@@ -127,6 +128,9 @@ func (s *service) get(w http.ResponseWriter, _ *http.Request) {
 	}
 	select {
 	case <-s.looked:
+		if s.gone != nil {
+			s.refusal = s.gone
+		}
 	default:
 		close(s.looked)
 	}

@@ -75,6 +75,8 @@ func (w *waiting) stopped(ctx context.Context, c *console, kind, id string, err 
 			text.Message += "; the service can not be reached at the moment"
 		}
 		return &exitError{code: exitTimedOut, err: text}
+	case c.json: // what is wrong stands alone
+		return err
 	default:
 		c.note("Stopped waiting. Look at the %s with: rolecall %s get %s", kind, kind, id)
 		return err
