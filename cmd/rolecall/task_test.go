@@ -133,7 +133,7 @@ func TestAWaitThatIsRefused(t *testing.T) {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()
 			s := serving(t, taskIn("running", nil))
-			s.gone = sdk.Errorf(sdk.CodeUnauthenticated, "no such key")
+			s.refuseFromTheSecondLook(sdk.Errorf(sdk.CodeUnauthenticated, "no such key"))
 			if got := rolecall(t, s.URL, "", strings.Fields(args)...); got.code == 0 || got.stderr != want {
 				t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
 			}
