@@ -202,3 +202,34 @@ func TestPlanStreamLooksOn(t *testing.T) {
 		t.Errorf("it began anew, and found %d: %v, %v", feed.late.behind, off, err)
 	}
 }
+
+// TestPlanStreamOfPlanningThatIsGone: the end of a plan does not wait for the tasks of its planning where the log has no longer anything of
+// that time.
+func TestPlanStreamOfPlanningThatIsGone(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t, func(c *eventlog.Config) { c.MaxBytes = 1 << 20 })
+	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{"steps":0}`)
+	h.tells(t, h.plan.ID, "one", sdk.EventTaskCreated, `{}`)
+	h.tells(t, h.plan.ID, "one", sdk.EventTaskFailed, `{}`)
+	large := `{"type":"a.b","data":"` + strings.Repeat("x", 250<<10) + `"}`
+	for range 5 {
+		publishedFrom(t, call(h.server, http.MethodPost, "/v1/events", large, bearing(h.shop)...), http.StatusCreated)
+	}
+	part := eventlog.StoryPart{Story: eventlog.Story{Kind: eventlog.KindPlan, ID: h.plan.ID}, Acknowledged: 1, Events: []sdk.Event{{
+		SpecVersion: "1.0", ID: "2", Source: "/plan", Type: sdk.EventPlanFailed, Plan: h.plan.ID, Seq: 2, Time: time.Now(),
+		Data: json.RawMessage(`{"planningTaskIds":["one"]}`),
+	}}}
+	if err := h.log.AppendStory(bounded(t), "shop", part); err != nil {
+		t.Fatal(err)
+	}
+	want := runStream{of: h.server.streamedPlan("shop", h.plan.ID), life: lifetime{began: time.Now()}, last: 8, resumed: true}
+	feed := &runFeed{server: h.server, log: h.log, of: want.of, stories: want.of.newStories(), from: want.from(), origin: new(want.began())}
+	t.Cleanup(feed.close)
+	end, err := feed.take(bounded(t))
+	if err != nil || end.Type != sdk.EventPlanFailed {
+		t.Fatalf("%+v, %v", end, err)
+	}
+	if off, err := feed.putOff(bounded(t), end); off || err != nil {
+		t.Errorf("the end is put off for %v: %v, %v", feed.stories.open, off, err)
+	}
+}

@@ -61,7 +61,7 @@ func (f *runFeed) putOff(ctx context.Context, r *eventlog.Record) (bool, error) 
 	if err := f.recall(ctx, r.Sequence-1); err != nil {
 		return false, err
 	}
-	marks, err := f.of.voice.marks(r)
+	marks, err := f.endMarks(ctx, r)
 	if err != nil {
 		return false, err
 	}
@@ -77,6 +77,20 @@ func (f *runFeed) putOff(ctx context.Context, r *eventlog.Record) (bool, error) 
 	}
 	f.held, f.late = nil, late
 	return true, nil
+}
+
+// endMarks answers what the last event shows of tasks, while the log has the beginning of the run's own story. Where it has not, what it has
+// nothing of may be gone with that, and is not waited for.
+func (f *runFeed) endMarks(ctx context.Context, r *eventlog.Record) ([]storyMark, error) {
+	marks, err := f.of.voice.marks(r)
+	if err != nil || len(marks) == 0 {
+		return nil, err
+	}
+	page, err := f.log.Read(ctx, f.of.project, eventlog.Query{Filter: eventlog.Filter{Story: &f.of.story}, Limit: 1})
+	if err != nil || len(page.Records) == 0 || page.Records[0].Number() > 1 {
+		return nil, err
+	}
+	return marks, nil
 }
 
 // ends reports whether the last event that was put off is to be told now.
