@@ -31,6 +31,7 @@ type runFeed struct {
 	page     []*eventlog.Record // read and not yet told
 	held     *eventlog.Record   // taken, and not yet told
 	late     lateEnd            // which is put off
+	behind   *lookBehind        // what was looked for behind the one that is held; nil before that, and after
 	follower *eventlog.Follower // nil while there may be another page
 }
 

@@ -61,7 +61,7 @@ func (f *runFeed) putOff(ctx context.Context, r *eventlog.Record) (bool, error) 
 	if err := f.recall(ctx, r.Sequence-1); err != nil {
 		return false, err
 	}
-	marks, err := f.of.voice.marks(r)
+	marks, err := f.endMarks(ctx, r)
 	if err != nil {
 		return false, err
 	}
@@ -79,25 +79,66 @@ func (f *runFeed) putOff(ctx context.Context, r *eventlog.Record) (bool, error) 
 	return true, nil
 }
 
+// endMarks answers what the last event shows of tasks, while the log has the beginning of the run's own story. Where it has not, what it has
+// nothing of may be gone with that, and is not waited for.
+func (f *runFeed) endMarks(ctx context.Context, r *eventlog.Record) ([]storyMark, error) {
+	marks, err := f.of.voice.marks(r)
+	if err != nil || len(marks) == 0 {
+		return nil, err
+	}
+	page, err := f.log.Read(ctx, f.of.project, eventlog.Query{Filter: eventlog.Filter{Story: &f.of.story}, Limit: 1})
+	if err != nil || len(page.Records) == 0 || page.Records[0].Number() > 1 {
+		return nil, err
+	}
+	return marks, nil
+}
+
 // ends reports whether the last event that was put off is to be told now.
 func (f *runFeed) ends() bool {
 	late := f.late
 	return late.record != nil && (len(f.stories.open) == 0 || late.behind > 0 && f.told >= late.behind || !time.Now().Before(late.until))
 }
 
-// lastBehind is the position of the last event that the stream is made of, 0 where none is behind a position.
-func (f *runFeed) lastBehind(ctx context.Context, position uint64) (last uint64, err error) {
-	for more, from := true, position; more; {
-		page, err := f.readInTurn(ctx, eventlog.Query{Filter: f.of.filter, From: eventlog.After(from)})
-		if err != nil {
+// lookBehind is how far a feed has looked for the last event behind a position.
+type lookBehind struct {
+	from uint64 // everything up to here was looked at
+	upTo uint64 // where the log ended when it began to look: however fast that grows, the looking ends
+	last uint64 // found so far; 0 for none
+	more bool
+}
+
+// lastBehind is the position of the last event that the stream is made of, 0 where none is behind a position. When ctx ends before, it goes
+// on there next time.
+func (f *runFeed) lastBehind(ctx context.Context, position uint64) (uint64, error) {
+	for f.behind == nil || f.behind.more {
+		if err := f.lookOn(ctx, position); err != nil {
 			return 0, err
 		}
-		if n := len(page.Records); n > 0 {
-			last = page.Records[n-1].Sequence
-		}
-		from, more = page.Next, page.More
 	}
+	last := f.behind.last
+	f.behind = nil
 	return last, nil
+}
+
+// lookOn looks at the next page behind a position.
+func (f *runFeed) lookOn(ctx context.Context, position uint64) error {
+	if f.behind == nil {
+		end, err := f.log.Read(ctx, f.of.project, eventlog.Query{From: eventlog.Now(), Limit: 1})
+		if err != nil {
+			return err
+		}
+		f.behind = &lookBehind{from: position, upTo: end.Next, more: true}
+	}
+	b := f.behind
+	page, err := f.readInTurn(ctx, eventlog.Query{Filter: f.of.filter, From: eventlog.After(b.from), UpTo: b.upTo})
+	if err != nil {
+		return err
+	}
+	if n := len(page.Records); n > 0 {
+		b.last = page.Records[n-1].Sequence
+	}
+	b.from, b.more = page.Next, page.More
+	return nil
 }
 
 // recall finds the tasks that had begun before the stream, and whose end it is yet to tell, up to a position. When ctx ends before, it

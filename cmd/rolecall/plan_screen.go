@@ -15,11 +15,12 @@ import (
 // its events.
 type planScreen struct {
 	*console
-	plan   sdk.Plan          // as far as its events have told
-	steps  map[string]string // of each task, its step
-	saying map[string]string // what agents say, by step
-	last   string            // the place of the last event
-	drawn  int               // lines of the table on the terminal
+	plan    sdk.Plan          // as far as its events have told
+	omitted bool              // it has more steps than its events have told
+	steps   map[string]string // of each task, its step
+	saying  map[string]string // what agents say, by step
+	last    string            // the place of the last event
+	drawn   int               // lines of the table on the terminal
 }
 
 // newPlanScreen begins with the plan's steps as they were before anything happened, for events that tell it all again; or, where the events
@@ -113,6 +114,7 @@ func (s *planScreen) apply(e *sdk.Event) {
 	switch e.Type {
 	case sdk.EventPlanStarted:
 		if d, ok := dataOf[sdk.PlanStarted](e); ok && len(s.plan.Steps) == 0 { // a coordinator's
+			s.omitted = d.StepsOmitted
 			for _, step := range d.Steps {
 				s.plan.Steps = append(s.plan.Steps, sdk.Step{ID: step.ID, Type: step.Type, Role: step.Role, Title: step.Title, Needs: step.Needs, Status: sdk.StepPending})
 			}
