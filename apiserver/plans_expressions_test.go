@@ -95,6 +95,9 @@ func TestWordsBesideExpressionsAreRedacted(t *testing.T) {
 		`"${{ inputs.env }} password=hunter2 {\"a\":{\"b\":1}}"`: `"${{ inputs.env }} password=` + marker + ` {\"a\":{\"b\":1}}"`,
 		`{"password":"${{ inputs.env }}hunter2}}"}`:              `{"password":"${{ inputs.env }}` + marker + `"}`,
 		`"$${{ password=hunter2 }} ${{ inputs.n }}"`:             `"$${{ password=` + marker + ` }} ${{ inputs.n }}"`,
+		`"https://${{ inputs.env }}:hunter2@db.example/"`:        `"https://${{ inputs.env }}:` + marker + `@db.example/"`,
+		`"DB_PASSWORD=${{ inputs.env }}hunter2"`:                 `"DB_PASSWORD=${{ inputs.env }}` + marker + `"`,
+		`"curl -u ${{ inputs.env }}:hunter2 https://db"`:         `"curl -u ${{ inputs.env }}:` + marker + ` https://db"`,
 	} {
 		answerOf[sdk.Plan](t, call(s, http.MethodPost, "/v1/plans", planSaying("true", input, `{}`)), http.StatusCreated)
 		created := plansOf(t, s).created
