@@ -30,6 +30,9 @@ func TestASecretInAnExpressionIsRefused(t *testing.T) {
 		`{"api_key":"${{ inputs.env + r'hunter2' }}"}`,
 		`"${{ {'password': 'hunter2', 'a': 1} }}"`,
 		`"${{ {'a': {'password': inputs.env == '' ? inputs.env : 'hunter2'}} }}"`,
+		`"${{ [{'name': 'DB_PASSWORD', 'value': 'hunter2'}] }}"`,
+		`"${{ [{'Value': 'hunter2', 'Key': 'DB_PASSWORD'}] }}"`,
+		`{"args":"${{ ['mysql', '--password', 'hunter2'] + ['shop'] }}"}`,
 		`"password=${{ 'hunter2' }}"`,
 		`"${{ 'password=' + 'hunter2' }}"`,
 		`"${{ inputs.env // password=hunter2\n }}"`,
@@ -41,7 +44,7 @@ func TestASecretInAnExpressionIsRefused(t *testing.T) {
 	}
 	for _, when := range []string{
 		`inputs.password == 'hunter2'`, `'hunter2' != inputs["password"]`, `inputs.password in ['a1', 'hunter2']`, `inputs.password.startsWith('hunter2')`,
-		`['hunter2'].exists(p, p == inputs.password)`, `steps.a.output.password.lowerAscii() == "hunter2"`, `inputs.token == 'a1b2c3d4e5'`, `inputs.env == '%'`,
+		`['hunter2'].exists(p, p == inputs.password)`, `[inputs.password].exists(p, p == 'hunter2')`, `[[inputs.password]].exists(p, p.exists(q, 'hunter2' == q))`, `steps.a.output.password.lowerAscii() == "hunter2"`, `inputs.token == 'a1b2c3d4e5'`, `inputs.env == '%'`,
 		`inputs.password.contains('hunter2')`, `'hunter2'.endsWith(inputs.password)`, `[inputs.env, inputs.password].join(':') == 'joe:hunter2'`,
 		`inputs.password.replace('-', '') == 'hunter2'`, `{'hunter2': 1}.map(k, k)[0] == inputs.password || ['hunter2'].exists(p, [p].exists(q, q == inputs.password))`,
 		`size(inputs.env) > 1 // password: hunter2`,
@@ -73,6 +76,8 @@ func TestAnExpressionWithoutASecretIsTaken(t *testing.T) {
 		`{"password":"${{ steps['a'].output[\"my key\"] }}"}`,
 		`{"password":"${{ has(inputs.password) && inputs.env in ['prod', 'test'] ? inputs.password : '' }}"}`,
 		`{"token":"${{ inputs.env + '-' + inputs.token }}"}`,
+		`"${{ [{'name': 'DB_PASSWORD', 'from': 'the vault'}, {'name': 'DB_USER', 'value': 'joe1'}] }}"`,
+		`"${{ ['--password', '--verbose', 'shop'] }}"`,
 		`{"a":"${{ inputs.password != '' ? inputs.password : inputs.env }}","b":"${{ inputs.env == inputs.password ? 'with one' : 'without one1' }}"}`,
 		`"${{ inputs.n == 1 ? inputs.password : inputs.n2 }}"`,
 		`"password: ${{ inputs.password }}, user: ${{ inputs.env == '' ? 'nobody' : inputs.env }}"`,

@@ -30,7 +30,7 @@ func (e *Env) Literals(source string, weigh func(name string) int) ([]Literal, e
 	if err := complaint(issues); err != nil {
 		return nil, err
 	}
-	r := literalReader{weigh: weigh, loops: map[string]weighed{}}
+	r := literalReader{weigh: weigh, loops: map[string]weighed{}, from: map[string]weighed{}, known: map[int64]weighed{}}
 	r.expr(parsed.NativeRep().Expr(), literalPlace{value: true})
 	return r.found, nil
 }
@@ -59,6 +59,8 @@ type literalReader struct {
 	weigh func(string) int
 	found []Literal
 	loops map[string]weighed // what variables are called where they are read
+	from  map[string]weighed // what that is called which variables go through
+	known map[int64]weighed  // what the values of expressions are called, by the expression's id
 }
 
 func (r *literalReader) name(name string) weighed {
@@ -81,16 +83,9 @@ func (r *literalReader) expr(e ast.Expr, at literalPlace) {
 	case ast.CallKind:
 		r.call(e.AsCall(), at)
 	case ast.ListKind:
-		r.all(e.AsList().Elements(), at)
+		r.list(e.AsList().Elements(), at)
 	case ast.MapKind:
-		for _, entry := range e.AsMap().Entries() {
-			key, inner := entry.AsMapEntry().Key(), at
-			if name, ok := literal(key); ok {
-				inner.called = at.called.or(r.name(name))
-			}
-			r.expr(key, literalPlace{})
-			r.expr(entry.AsMapEntry().Value(), inner)
-		}
+		r.entries(e.AsMap().Entries(), at)
 	case ast.StructKind:
 		for _, field := range e.AsStruct().Fields() {
 			r.expr(field.AsStructField().Value(), literalPlace{at.called.or(r.name(field.AsStructField().Name())), at.value})
@@ -101,14 +96,52 @@ func (r *literalReader) expr(e ast.Expr, at literalPlace) {
 	}
 }
 
+// list takes elements: one behind the name of an option is called so.
+func (r *literalReader) list(elements []ast.Expr, at literalPlace) {
+	for i, e := range elements {
+		inner := at
+		if i > 0 {
+			if option, ok := literal(elements[i-1]); ok && strings.HasPrefix(option, "--") {
+				inner.called = at.called.or(r.name(option))
+			}
+		}
+		if text, ok := literal(e); ok && strings.HasPrefix(text, "--") { // an option behind another has none
+			inner = at
+		}
+		r.expr(e, inner)
+	}
+}
+
+// entries takes those of an object: its value is also called what its name says.
+func (r *literalReader) entries(entries []ast.EntryExpr, at literalPlace) {
+	said := at.called
+	for _, entry := range entries {
+		key, _ := literal(entry.AsMapEntry().Key())
+		if name, ok := literal(entry.AsMapEntry().Value()); ok && (strings.EqualFold(key, "name") || strings.EqualFold(key, "key")) {
+			said = said.or(r.name(name))
+		}
+	}
+	for _, entry := range entries {
+		key, inner := entry.AsMapEntry().Key(), at
+		if name, ok := literal(key); ok {
+			inner.called = at.called.or(r.name(name))
+			if strings.EqualFold(name, "value") {
+				inner.called = said
+			}
+		}
+		r.expr(key, literalPlace{})
+		r.expr(entry.AsMapEntry().Value(), inner)
+	}
+}
+
 // loop takes what is gone through last: it is called what the variable of the loop is.
 func (r *literalReader) loop(c ast.ComprehensionExpr, at literalPlace) {
-	outer := r.loops[c.IterVar()]
-	r.loops[c.IterVar()] = weighed{}
+	outer, from := r.loops[c.IterVar()], r.from[c.IterVar()]
+	r.loops[c.IterVar()], r.from[c.IterVar()] = weighed{}, r.nameOfValue(c.IterRange())
 	r.expr(c.LoopCondition(), literalPlace{})
 	r.all([]ast.Expr{c.AccuInit(), c.LoopStep(), c.Result()}, at)
 	at.called = at.called.or(r.loops[c.IterVar()])
-	r.loops[c.IterVar()] = outer
+	r.loops[c.IterVar()], r.from[c.IterVar()] = outer, from
 	r.expr(c.IterRange(), at)
 }
 
@@ -176,11 +209,20 @@ func operandsOf(c ast.CallExpr) []ast.Expr {
 }
 
 // nameOfValue is what an expression calls its value, or what it makes that of.
-func (r *literalReader) nameOfValue(e ast.Expr) (called weighed) {
+func (r *literalReader) nameOfValue(e ast.Expr) weighed {
+	called, ok := r.known[e.ID()]
+	if !ok {
+		called = r.lookForName(e)
+		r.known[e.ID()] = called
+	}
+	return called
+}
+
+func (r *literalReader) lookForName(e ast.Expr) (called weighed) {
 	var of []ast.Expr
 	switch e.Kind() {
 	case ast.IdentKind:
-		return r.name(e.AsIdent())
+		return r.name(e.AsIdent()).or(r.from[e.AsIdent()])
 	case ast.SelectKind:
 		if !e.AsSelect().IsTestOnly() {
 			return r.name(e.AsSelect().FieldName())
