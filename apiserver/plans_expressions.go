@@ -14,6 +14,9 @@ const secretInExpression = "has an expression with what looks like a secret, whi
 // wordsBefore is how many bytes before an expression are looked at to tell what they call its value.
 const wordsBefore = 256
 
+// leastSecret is how many bytes a text of an expression has at least that can be a secret because of its place.
+const leastSecret = 4
+
 // expressions answers the parts of a string that stay as they are: its expressions, and what stands for the beginning of one. An expression
 // that holds a secret is refused, at the path of what the string is in; one that is none does not stay.
 func (p *storedPlan) expressions(path string) redact.Stays {
@@ -56,13 +59,12 @@ func (p *storedPlan) literals(source string) ([]expression.Literal, error) {
 		}
 		p.env = env
 	}
-	return p.env.Literals(source)
+	return p.env.Literals(source, redact.Weight)
 }
 
 // tells reports whether an expression has a secret in it, which asValue says of a text that can be its value.
 func (p *storedPlan) tells(source string, texts []expression.Literal, asValue func(string) bool) bool {
 	return p.holds(expression.Bare(source)) || slices.ContainsFunc(texts, func(l expression.Literal) bool {
-		named := func(name string) bool { return p.clean.Value(name, l.Text) != l.Text }
-		return p.holds(l.Text) || slices.ContainsFunc(l.Names, named) || l.Value && asValue(l.Text)
+		return p.holds(l.Text) || len(l.Text) >= leastSecret && (redact.SecretOf(l.Name, l.Text) || l.Value && asValue(l.Text))
 	})
 }

@@ -12,7 +12,7 @@ import (
 
 // planSaying is a plan with a condition, an input and outputs.
 func planSaying(when, input, outputs string) string {
-	return fmt.Sprintf(`{"title":"t","inputs":{"env":"e","password":"p","token":"t","n":1},"steps":[{"id":"a","type":"code.write","title":"t"},
+	return fmt.Sprintf(`{"title":"t","inputs":{"env":"e","password":"p","token":"t","api_key":"k","n":1},"steps":[{"id":"a","type":"code.write","title":"t"},
 		{"id":"b","type":"code.write","title":"t","needs":["a"],"when":%q,"input":%s}],"outputs":%s}`, when, input, outputs)
 }
 
@@ -30,6 +30,9 @@ func TestASecretInAnExpressionIsRefused(t *testing.T) {
 		`{"api_key":"${{ inputs.env + r'hunter2' }}"}`,
 		`"${{ {'password': 'hunter2', 'a': 1} }}"`,
 		`"${{ {'a': {'password': inputs.env == '' ? inputs.env : 'hunter2'}} }}"`,
+		`"${{ [{'name': 'DB_PASSWORD', 'value': 'hunter2'}] }}"`,
+		`"${{ [{'Value': 'hunter2', 'Key': 'DB_PASSWORD'}] }}"`,
+		`{"args":"${{ ['mysql', '--password', 'hunter2'] + ['shop'] }}"}`,
 		`"password=${{ 'hunter2' }}"`,
 		`"${{ 'password=' + 'hunter2' }}"`,
 		`"${{ inputs.env // password=hunter2\n }}"`,
@@ -41,7 +44,9 @@ func TestASecretInAnExpressionIsRefused(t *testing.T) {
 	}
 	for _, when := range []string{
 		`inputs.password == 'hunter2'`, `'hunter2' != inputs["password"]`, `inputs.password in ['a1', 'hunter2']`, `inputs.password.startsWith('hunter2')`,
-		`['hunter2'].exists(p, p == inputs.password)`, `steps.a.output.password.lowerAscii() == "hunter2"`, `inputs.token == 'a1b2c3d4e5'`, `inputs.env == '%'`,
+		`['hunter2'].exists(p, p == inputs.password)`, `[inputs.password].exists(p, p == 'hunter2')`, `[[inputs.password]].exists(p, p.exists(q, 'hunter2' == q))`, `steps.a.output.password.lowerAscii() == "hunter2"`, `inputs.token == 'a1b2c3d4e5'`, `inputs.env == '%'`,
+		`inputs.password.contains('hunter2')`, `'hunter2'.endsWith(inputs.password)`, `[inputs.env, inputs.password].join(':') == 'joe:hunter2'`,
+		`inputs.password.replace('-', '') == 'hunter2'`, `{'hunter2': 1}.map(k, k)[0] == inputs.password || ['hunter2'].exists(p, [p].exists(q, q == inputs.password))`,
 		`size(inputs.env) > 1 // password: hunter2`,
 	} {
 		plans = append(plans, plan{when, `{}`, `{}`, "$.steps[1].when"})
@@ -71,12 +76,19 @@ func TestAnExpressionWithoutASecretIsTaken(t *testing.T) {
 		`{"password":"${{ steps['a'].output[\"my key\"] }}"}`,
 		`{"password":"${{ has(inputs.password) && inputs.env in ['prod', 'test'] ? inputs.password : '' }}"}`,
 		`{"token":"${{ inputs.env + '-' + inputs.token }}"}`,
+		`"${{ [{'name': 'DB_PASSWORD', 'from': 'the vault'}, {'name': 'DB_USER', 'value': 'joe1'}] }}"`,
+		`"${{ ['--password', '--verbose', 'shop'] }}"`,
 		`{"a":"${{ inputs.password != '' ? inputs.password : inputs.env }}","b":"${{ inputs.env == inputs.password ? 'with one' : 'without one1' }}"}`,
 		`"${{ inputs.n == 1 ? inputs.password : inputs.n2 }}"`,
 		`"password: ${{ inputs.password }}, user: ${{ inputs.env == '' ? 'nobody' : inputs.env }}"`,
+		`{"a":"${{ inputs.password.replace('-', '') }}","b":"${{ inputs.api_key.split(':')[0] }}","password":"${{ inputs.env + '-' + inputs.password }}"}`,
+		`{"a":"${{ 'Bearer %s'.format([inputs.api_key]) }}","b":"${{ [inputs.env, inputs.password].join(' and ') }}"}`,
+		`"${{ ['prod1', 'test1'].exists(e, e == inputs.env && inputs.password != '') }}"`,
+		`"https://${{ inputs.env }}:${{ inputs.password }}@db.example/ curl -u ${{ inputs.env }}:${{ inputs.password }} PASSWORD=${{ inputs.password }}"`,
 	} {
 		input = strings.ReplaceAll(input, "inputs.n2", "string(inputs.n)")
-		for _, when := range []string{"true", `inputs.password != ''`, `inputs.n == 1 ? inputs.env == 'prod1' : has(inputs.password)`, `steps.a.output.needs_password ? inputs.env == 'value1' : true`} {
+		for _, when := range []string{"true", `inputs.password != ''`, `inputs.n == 1 ? inputs.env == 'prod1' : has(inputs.password)`, `steps.a.output.needs_password ? inputs.env == 'value1' : true`,
+			`inputs.password.matches('^[a-z]+$') && inputs.password.startsWith('a')`, `inputs.password.indexOf('abcd') > 0`} {
 			answerOf[sdk.Plan](t, call(s, http.MethodPost, "/v1/plans", planSaying(when, input, `{}`)), http.StatusCreated)
 			created := plansOf(t, s).created
 			if got := created[len(created)-1].Request.Steps[1]; string(got.Input) != input || got.When != when {
@@ -95,6 +107,9 @@ func TestWordsBesideExpressionsAreRedacted(t *testing.T) {
 		`"${{ inputs.env }} password=hunter2 {\"a\":{\"b\":1}}"`: `"${{ inputs.env }} password=` + marker + ` {\"a\":{\"b\":1}}"`,
 		`{"password":"${{ inputs.env }}hunter2}}"}`:              `{"password":"${{ inputs.env }}` + marker + `"}`,
 		`"$${{ password=hunter2 }} ${{ inputs.n }}"`:             `"$${{ password=` + marker + ` }} ${{ inputs.n }}"`,
+		`"https://${{ inputs.env }}:hunter2@db.example/"`:        `"https://${{ inputs.env }}:` + marker + `@db.example/"`,
+		`"DB_PASSWORD=${{ inputs.env }}hunter2"`:                 `"DB_PASSWORD=${{ inputs.env }}` + marker + `"`,
+		`"curl -u ${{ inputs.env }}:hunter2 https://db"`:         `"curl -u ${{ inputs.env }}:` + marker + ` https://db"`,
 	} {
 		answerOf[sdk.Plan](t, call(s, http.MethodPost, "/v1/plans", planSaying("true", input, `{}`)), http.StatusCreated)
 		created := plansOf(t, s).created

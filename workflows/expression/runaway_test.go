@@ -96,6 +96,30 @@ func TestRunawaysEnd(t *testing.T) {
 	}
 }
 
+// TestLiteralsAreFoundSoon: names are looked at about as often as they are written, however they stand beside one another.
+func TestLiteralsAreFoundSoon(t *testing.T) {
+	t.Parallel()
+	commas := func(part string, n int) string { return strings.TrimSuffix(strings.Repeat(part+",", n), ",") }
+	for name, source := range map[string]string{
+		"operands":             "f(" + commas("a", 2000) + ")",
+		"operands of a member": "'a'.startsWith(" + commas("a", 2000) + ")",
+		"names and texts":      "[" + commas("a", 1000) + "] == [" + commas("'b'", 450) + "]",
+		"comparisons":          strings.Repeat("(", 90) + "'b'" + strings.Repeat(" == a.b.c.d)", 90),
+		"calls":                strings.Repeat("f(a, ", 90) + "'b' == a" + strings.Repeat(")", 90),
+		"loops":                strings.Repeat("[a, 'b'].exists(a, a == b && ", 40) + "a" + strings.Repeat(")", 40),
+		"loops over loops":     "[a, 'b']" + strings.Repeat(".map(a, a == b ? a : b)", 80) + " == a",
+	} {
+		names := 0
+		found, err := newEnv(t).Literals(source, func(string) int { names++; return names })
+		if err != nil || len(found) == 0 && name != "operands" {
+			t.Errorf("%s: %d texts: %v", name, len(found), err)
+		}
+		if names > len(source) {
+			t.Errorf("%s: %d bytes have %d names", name, len(source), names)
+		}
+	}
+}
+
 // TestReadingCosts: what is read is paid for, by its size and by what is in it.
 func TestReadingCosts(t *testing.T) {
 	t.Parallel()
