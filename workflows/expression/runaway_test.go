@@ -117,6 +117,7 @@ func TestReadingCosts(t *testing.T) {
 	}
 	for what, test := range map[string]struct{ output, want string }{
 		"text":           {`"` + strings.Repeat(`a,[\"`, 50<<10) + `"`, ""},
+		"large texts":    {`"` + strings.Repeat("a", 520<<10) + `"`, "expression_failed: the condition has no value: " + costly},
 		"numbers":        {"[" + strings.Repeat("1,", 120<<10) + "1]", "expression_failed: the condition has no value: " + costly},
 		"lists":          {"[" + strings.Repeat("[],", 80<<10) + "[]]", "expression_failed: the condition has no value: " + costly},
 		"names":          {`{"a":` + strings.Repeat(`1,"b":`, 40<<10) + "1}", "expression_failed: the condition has no value: " + costly},
