@@ -28,6 +28,9 @@ func checkPlan(r sdk.PlanRequest) (code planCode, err error) {
 	}
 	if wrong == nil {
 		if len(found) == 0 {
+			found = unplannable(r)
+		}
+		if len(found) == 0 {
 			return code, nil
 		}
 		wrong = sdk.Errorf(sdk.CodeInvalidInput, "the request is not valid")
@@ -41,14 +44,20 @@ func checkPlan(r sdk.PlanRequest) (code planCode, err error) {
 			wrong.Faults = append(wrong.Faults, fault)
 		}
 	}
-	if more := len(wrong.Faults) - maxPlanFaults; more > 0 {
-		wrong.Faults = append(wrong.Faults[:maxPlanFaults], sdk.Fault{Path: "$", Message: fmt.Sprintf("has %d more faults", more)})
-	}
+	wrong.Faults = nameSome(wrong.Faults)
 	return planCode{}, wrong
 }
 
 // maxPlanFaults is how many faults of a plan are named, beside the one that counts the others. There can be as many as there are strings in it.
 const maxPlanFaults = 99
+
+// nameSome are the first faults of a plan, and where there are more, one that says how many.
+func nameSome(faults []sdk.Fault) []sdk.Fault {
+	if more := len(faults) - maxPlanFaults; more > 0 {
+		return append(faults[:maxPlanFaults], sdk.Fault{Path: "$", Message: fmt.Sprintf("has %d more faults", more)})
+	}
+	return faults
+}
 
 // planCode is a plan's expressions, ready to be evaluated. It is not safe for concurrent use.
 type planCode struct {

@@ -32,6 +32,9 @@ func TestRunawaysOfAPlan(t *testing.T) {
 		r.Steps = append(r.Steps, s)
 	}
 	tr := newTrial(t, r)
+	if tr.reading != nil {
+		t.Error("what was read is kept until something happens")
+	}
 	p := tr.finish()
 	alone, together := 0, 0
 	for _, s := range p.Steps {

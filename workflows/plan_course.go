@@ -16,7 +16,8 @@ type planCourse struct {
 	refused error // why the plan can not be carried out
 
 	code    planCode
-	purse   *expression.Purse // of the expressions of all steps
+	purse   *expression.Purse   // of the expressions of all steps
+	reading *expression.Reading // what they have read of the inputs since something has happened
 	graph   planGraph
 	at      []stepStanding // of every step
 	steps   []courseStep
@@ -112,6 +113,7 @@ func (c *planCourse) next(now time.Time) (in TaskInput, ok bool) {
 		c.fail(now, i, sdk.StepFailed, failure)
 		c.settle(now)
 	}
+	c.reading = nil
 	return TaskInput{}, false
 }
 

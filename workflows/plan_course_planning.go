@@ -58,7 +58,7 @@ func plannableTypes() []plannableType {
 // nextPlanning is the next task for the coordinator.
 func (c *planCourse) nextPlanning(now time.Time) (in TaskInput, ok bool) {
 	c.planning.due = false
-	input, failure := c.planningInput()
+	input, failure := inputOfPlanning(c.in.Request, c.planning)
 	if failure != nil {
 		c.failure = failure
 		return TaskInput{}, false
@@ -72,13 +72,12 @@ func (c *planCourse) nextPlanning(now time.Time) (in TaskInput, ok bool) {
 	return in, true
 }
 
-// planningInput is the input of the next task for the coordinator. What makes it too large is left out: its own answer, then what the
-// plan's inputs hold, so that their names are left.
-func (c *planCourse) planningInput() (json.RawMessage, *sdk.TaskError) {
-	r := c.in.Request
+// inputOfPlanning is the input of the next task for the coordinator of a plan. What makes it too large is left out: its own answer, then what
+// the plan's inputs hold, so that their names are left.
+func inputOfPlanning(r sdk.PlanRequest, p planning) (json.RawMessage, *sdk.TaskError) {
 	in := planningInput{
 		Goal: r.Goal, Inputs: r.Inputs, Outputs: r.Outputs, MaxSteps: r.MaxSteps, Roles: sdk.BuiltinRoles(), Types: plannableTypes(),
-		Faults: c.planning.faults, Previous: c.planning.previous,
+		Faults: p.faults, Previous: p.previous,
 	}
 	for {
 		if in.Inputs == nil {
@@ -102,6 +101,17 @@ func (c *planCourse) planningInput() (json.RawMessage, *sdk.TaskError) {
 	}
 }
 
+// unplannable says of a plan without steps that a coordinator can not even be asked for them once.
+func unplannable(r sdk.PlanRequest) []sdk.Fault {
+	if len(r.Steps) > 0 {
+		return nil
+	}
+	if _, failure := inputOfPlanning(r.Resolve(), planning{}); failure != nil {
+		return []sdk.Fault{{Path: "$", Message: failure.Message + ": make goal, outputs or the names of inputs smaller, or name the steps"}}
+	}
+	return nil
+}
+
 // planningEnded takes the end of a coordinator's task: its steps begin, or it is asked again, or the plan fails.
 func (c *planCourse) planningEnded(now time.Time, end taskEnd) {
 	if end.status != sdk.StepCompleted {
@@ -122,7 +132,6 @@ func (c *planCourse) planningEnded(now time.Time, end taskEnd) {
 		c.settle(now)
 		return
 	}
-	faults = faults[:min(len(faults), maxPlanFaults)]
 	if n := len(c.plan.PlanningTaskIDs); n >= sdk.MaxPlannings {
 		c.failure = invalidPlan(n, faults)
 		return

@@ -435,7 +435,21 @@ func TestPlanCourse_KeepsWithinHistory(t *testing.T) {
 	full.finish()
 }
 
-// TestPlanCourse_RoomForAll: so many steps run at once in a history that has nothing else in it as can all answer as much as an agent can.
+// largestRecord is the record of a task that leaves as much as one can: the largest result, all that it can have been asked and answered, and
+// as many attempts as have room in a record beside those.
+func largestRecord(in TaskInput) sdk.Task {
+	record := endedTask(in, agentAnswer{Output: textOf(sdk.MaxOutput), Reflection: textOf(sdk.MaxReflection), QualityGate: textOf(sdk.MaxReflection)})
+	for range sdk.MaxAnswers {
+		record.Answers = append(record.Answers, sdk.Answer{Prompt: strings.Repeat("?", sdk.MaxPrompt), Answer: textOf(sdk.MaxAnswer)})
+	}
+	for recordSize(record) <= maxRecord {
+		record.Attempts = append(record.Attempts, sdk.Attempt{Attempt: len(record.Attempts) + 1, Outcome: sdk.OutcomeFailed})
+	}
+	record.Attempts = record.Attempts[1:]
+	return record
+}
+
+// TestPlanCourse_RoomForAll: so many steps run at once in a history that has nothing else in it as can all leave as much as a task can.
 // The others begin when one of those ends.
 func TestPlanCourse_RoomForAll(t *testing.T) {
 	t.Parallel()
@@ -444,10 +458,10 @@ func TestPlanCourse_RoomForAll(t *testing.T) {
 		r.Steps = append(r.Steps, stepOf(fmt.Sprintf("s%d", i)))
 	}
 	tr := newTrial(t, r)
-	if len(tr.open) != 45 {
+	const atOnce = 25
+	if len(tr.open) != atOnce {
 		t.Errorf("%d run", len(tr.open))
 	}
-	large := agentAnswer{Output: textOf(sdk.MaxOutput), Reflection: textOf(60 << 10)}
 	begun := map[string]bool{}
 	for !tr.over() {
 		if written := tr.space.history + tr.space.since + len(tr.open)*planTaskMost; written > planEndsWritten {
@@ -455,11 +469,18 @@ func TestPlanCourse_RoomForAll(t *testing.T) {
 		}
 		id := slices.Sorted(maps.Keys(tr.open))[0]
 		begun[id] = true
-		answer := agentAnswer{}
-		if len(begun) > 20 {
-			answer = large
+		if len(begun) <= sdk.MaxMaxParallel-atOnce {
+			tr.end(id, agentAnswer{})
+			continue
 		}
-		tr.end(id, answer)
+		in, before := tr.open[id], tr.space.since
+		delete(tr.open, id)
+		record := largestRecord(in)
+		tr.ended(noon(), in.ID, &record)
+		if wrote := tr.space.since - before; wrote > planTaskMost || wrote < sdk.MaxOutput+2*sdk.MaxReflection+400<<10 {
+			t.Fatalf("the largest end is %d bytes", wrote)
+		}
+		tr.start()
 	}
 	if tr.finish(); len(begun) != sdk.MaxMaxParallel || tr.space.since > planEndsWritten {
 		t.Errorf("%d have begun, %d bytes are written", len(begun), tr.space.since)

@@ -159,6 +159,29 @@ func TestPlanCourse_PlanningIsBounded(t *testing.T) {
 	}
 }
 
+// TestPlanCourse_SaysHowManyMoreFaults: the coordinator, and who asked for the plan, are told how many faults are not named.
+func TestPlanCourse_SaysHowManyMoreFaults(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"of a plan":   `{"steps": [{"id": "a", "type": "code.write", "title": "A", "input": [` + strings.Repeat(`"${{",`, 149) + `"${{"]}]}`,
+		"of its JSON": `{"steps": [` + strings.Repeat(`1,`, 149) + `1]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := newTrial(t, sdk.PlanRequest{Goal: "A parser"})
+			for range sdk.MaxPlannings {
+				if given := planningOf(t, tr.open[""]); len(tr.plan.PlanningTaskIDs) > 1 && (len(given.Faults) != 100 || given.Faults[99].Message != "has 51 more faults") {
+					t.Errorf("%d faults, the last is %v", len(given.Faults), given.Faults[len(given.Faults)-1])
+				}
+				tr.end("", agentAnswer{Output: json.RawMessage(answer)})
+			}
+			if failure := tr.failure; failure == nil || !strings.HasSuffix(failure.Message, "has 51 more faults") {
+				t.Errorf("%v", failure)
+			}
+		})
+	}
+}
+
 // TestPlanCourse_PlanningIsNoDeeperThanAnInput: a coordinator that answers what nests deep is asked again all the same.
 func TestPlanCourse_PlanningIsNoDeeperThanAnInput(t *testing.T) {
 	t.Parallel()
