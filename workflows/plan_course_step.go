@@ -192,8 +192,8 @@ func (c *planCourse) completed(now time.Time, i int, r sdk.Result) {
 	}
 }
 
-// keep keeps the output of a step, where there is room for it, or says why there is none. What is about to be sent back takes none from the others, or would have if
-// the plan had not stopped.
+// keep keeps the output of a step, where there is room for it, or says why there is none. What is about to be sent back takes none from the
+// others, nor what would have been if the plan had not stopped.
 func (c *planCourse) keep(i int, r sdk.Result, back bool) *sdk.TaskError {
 	switch size := len(r.Output); {
 	case size > sdk.MaxStepOutput:
