@@ -215,6 +215,9 @@ func TestPlanStreamOfPlanningThatIsGone(t *testing.T) {
 	for range 5 {
 		publishedFrom(t, call(h.server, http.MethodPost, "/v1/events", large, bearing(h.shop)...), http.StatusCreated)
 	}
+	if _, first, err := h.log.Oldest(bounded(t), "shop"); err != nil || first <= 3 {
+		t.Fatalf("the first event that is kept is %d, %v", first, err)
+	}
 	part := eventlog.StoryPart{Story: eventlog.Story{Kind: eventlog.KindPlan, ID: h.plan.ID}, Acknowledged: 1, Events: []sdk.Event{{
 		SpecVersion: "1.0", ID: "2", Source: "/plan", Type: sdk.EventPlanFailed, Plan: h.plan.ID, Seq: 2, Time: time.Now(),
 		Data: json.RawMessage(`{"planningTaskIds":["one"]}`),
@@ -223,13 +226,23 @@ func TestPlanStreamOfPlanningThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := runStream{of: h.server.streamedPlan("shop", h.plan.ID), life: lifetime{began: time.Now()}, last: 8, resumed: true}
-	feed := &runFeed{server: h.server, log: h.log, of: want.of, stories: want.of.newStories(), from: want.from(), origin: new(want.began())}
-	t.Cleanup(feed.close)
-	end, err := feed.take(bounded(t))
-	if err != nil || end.Type != sdk.EventPlanFailed {
-		t.Fatalf("%+v, %v", end, err)
+	resumed := func() (feed *runFeed, off bool) {
+		feed = &runFeed{server: h.server, log: h.log, of: want.of, stories: want.of.newStories(), from: want.from(), origin: new(want.began())}
+		t.Cleanup(feed.close)
+		end, err := feed.take(bounded(t))
+		if err != nil || end.Type != sdk.EventPlanFailed {
+			t.Fatalf("%+v, %v", end, err)
+		}
+		if off, err = feed.putOff(bounded(t), end); err != nil {
+			t.Fatal(err)
+		}
+		return feed, off
 	}
-	if off, err := feed.putOff(bounded(t), end); off || err != nil {
-		t.Errorf("the end is put off for %v: %v, %v", feed.stories.open, off, err)
+	if feed, off := resumed(); off {
+		t.Errorf("the end is put off for %v", feed.stories.open)
+	}
+	h.tells(t, h.plan.ID, "two", sdk.EventTaskCreated, `{}`) // what is behind the end is told before it all the same
+	if feed, off := resumed(); !off || feed.late.behind != feed.late.record.Sequence+1 {
+		t.Errorf("the end is put off: %v, for what is at %d", off, feed.late.behind)
 	}
 }

@@ -61,36 +61,41 @@ func (f *runFeed) putOff(ctx context.Context, r *eventlog.Record) (bool, error) 
 	if err := f.recall(ctx, r.Sequence-1); err != nil {
 		return false, err
 	}
-	marks, err := f.endMarks(ctx, r)
+	marks, err := f.of.voice.marks(r)
+	if err != nil {
+		return false, err
+	}
+	there, err := f.allThere(ctx, r, marks)
 	if err != nil {
 		return false, err
 	}
 	f.stories.mark(marks)
+	if len(f.stories.open) == 0 {
+		return false, nil
+	}
 	late := lateEnd{record: r, until: time.Now().Add(f.server.times.patience)}
-	if len(f.stories.open) > 0 && time.Since(r.Taken()) > f.server.times.patience && f.server.steady(f.log) {
+	if there {
 		if late.behind, err = f.lastBehind(ctx, r.Sequence); err != nil || late.behind == 0 {
 			return false, err
 		}
 	}
-	if len(f.stories.open) == 0 {
-		return false, nil
-	}
-	f.held, f.late = nil, late
+	f.held, f.late, f.behind = nil, late, nil
 	return true, nil
 }
 
-// endMarks answers what the last event shows of tasks, while the log has the beginning of the run's own story. Where it has not, what it has
-// nothing of may be gone with that, and is not waited for.
-func (f *runFeed) endMarks(ctx context.Context, r *eventlog.Record) ([]storyMark, error) {
-	marks, err := f.of.voice.marks(r)
-	if err != nil || len(marks) == 0 {
-		return nil, err
+// allThere reports whether nothing more comes into the log of what the last event waits for: that is long ago, or it waits for nothing but what
+// it shows itself of tasks, which may be gone with the beginning of the run's own story.
+func (f *runFeed) allThere(ctx context.Context, r *eventlog.Record, marks []storyMark) (bool, error) {
+	switch {
+	case f.behind != nil: // it was so
+		return true, nil
+	case time.Since(r.Taken()) > f.server.times.patience && f.server.steady(f.log):
+		return true, nil
+	case len(f.stories.open) > 0 || len(marks) == 0:
+		return false, nil
 	}
 	page, err := f.log.Read(ctx, f.of.project, eventlog.Query{Filter: eventlog.Filter{Story: &f.of.story}, Limit: 1})
-	if err != nil || len(page.Records) == 0 || page.Records[0].Number() > 1 {
-		return nil, err
-	}
-	return marks, nil
+	return err == nil && (len(page.Records) == 0 || page.Records[0].Number() > 1), err
 }
 
 // ends reports whether the last event that was put off is to be told now.

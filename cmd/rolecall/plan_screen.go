@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -71,7 +70,7 @@ func (s *planScreen) watch(ctx context.Context, client *sdk.Client, opts ...sdk.
 				return s.clear()
 			}
 			if t.err != nil {
-				return errors.Join(t.err, s.clear())
+				return joined(t.err, s.clear())
 			}
 			if err := s.take(t.event); err != nil {
 				return err
@@ -86,7 +85,7 @@ func (s *planScreen) watch(ctx context.Context, client *sdk.Client, opts ...sdk.
 
 // goOn says how to go on after a watching that was ended.
 func (s *planScreen) goOn() {
-	if s.last != "" {
+	if s.last != "" && !s.json { // else each line says where it stands
 		s.note("Go on with: rolecall plan watch %s --after %s", printable(s.plan.ID, false), shortSequence(s.last))
 	}
 }

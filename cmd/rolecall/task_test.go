@@ -123,11 +123,11 @@ func TestCancelFollowedAsJSON(t *testing.T) {
 	}
 }
 
-// TestAWaitThatIsRefused: the error says what is wrong, and with --json it stands alone.
+// TestAWaitThatIsRefused: the error alone says what is wrong.
 func TestAWaitThatIsRefused(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"task watch t1":        "Stopped waiting. Look at the task with: rolecall task get t1\nrolecall: unauthenticated: no such key\n",
+		"task watch t1":        "rolecall: no such key (unauthenticated)\n  Set EVENTS_API_KEY to a key of this service. Who runs it makes one with: rolecall keys create\n",
 		"task watch t1 --json": `{"code":"unauthenticated","detail":"no such key","status":401,"exitCode":1}` + "\n",
 	} {
 		t.Run(args, func(t *testing.T) {

@@ -75,7 +75,7 @@ func (w *waiting) stopped(ctx context.Context, c *console, kind, id string, err 
 			text.Message += "; the service can not be reached at the moment"
 		}
 		return &exitError{code: exitTimedOut, err: text}
-	case c.json: // what is wrong stands alone
+	case c.json, errors.Is(err, sdk.ErrNotFound), errors.Is(err, sdk.ErrUnauthenticated), errors.Is(err, sdk.ErrForbidden):
 		return err
 	default:
 		c.note("Stopped waiting. Look at the %s with: rolecall %s get %s", kind, kind, id)
@@ -159,7 +159,7 @@ func (s *screen) watch(ctx context.Context, client *sdk.Client, id string) (*sdk
 				return s.shown, s.clear()
 			}
 			if l.err != nil {
-				return s.shown, errors.Join(l.err, s.clear())
+				return s.shown, joined(l.err, s.clear())
 			}
 			if err := s.take(l); err != nil {
 				return s.shown, err
