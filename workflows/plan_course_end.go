@@ -34,6 +34,7 @@ func (c *planCourse) close(now time.Time) {
 	if c.plan.Error != nil {
 		c.plan.Outputs = c.partial()
 	}
+	c.forget()
 	c.seq++
 	c.events = append(c.events, PlanTerminalEvent(c.in, c.plan, c.seq))
 }
