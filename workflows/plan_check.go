@@ -10,13 +10,21 @@ import (
 )
 
 // CheckPlan answers nil or an [sdk.Error] of code invalid_input whose Faults name everything that is wrong with a plan: its fields and how
-// its steps need one another, as [sdk.PlanRequest.Validate] does, and its expressions.
+// its steps need one another, as [sdk.PlanRequest.Validate] does, and its expressions. Where nothing is, it names what keeps a plan without steps from being planned.
 func CheckPlan(r sdk.PlanRequest) error {
-	_, err := checkPlan(r)
-	return err
+	if _, err := checkPlan(r); err != nil {
+		return err
+	}
+	if found := unplannable(r); len(found) > 0 {
+		return &sdk.Error{Code: sdk.CodeInvalidInput, Message: invalidRequest, Faults: found}
+	}
+	return nil
 }
 
-// checkPlan is CheckPlan, and answers the plan's expressions where nothing is wrong.
+const invalidRequest = "the request is not valid"
+
+// checkPlan answers the plan's expressions where nothing is wrong with its fields, its graph and those, and otherwise as CheckPlan does. It is
+// what a run asks: it says nothing of what a coordinator can be given.
 func checkPlan(r sdk.PlanRequest) (code planCode, err error) {
 	var wrong *sdk.Error
 	if err := r.Validate(); err != nil && !errors.As(err, &wrong) {
@@ -28,12 +36,9 @@ func checkPlan(r sdk.PlanRequest) (code planCode, err error) {
 	}
 	if wrong == nil {
 		if len(found) == 0 {
-			found = unplannable(r)
-		}
-		if len(found) == 0 {
 			return code, nil
 		}
-		wrong = sdk.Errorf(sdk.CodeInvalidInput, "the request is not valid")
+		wrong = sdk.Errorf(sdk.CodeInvalidInput, invalidRequest)
 	}
 	said := make(map[sdk.Fault]bool, len(wrong.Faults))
 	for _, fault := range wrong.Faults {

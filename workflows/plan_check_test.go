@@ -132,6 +132,8 @@ func TestPlansThatCanNotBePlanned(t *testing.T) {
 		"large outputs":                 {sdk.PlanRequest{Goal: goal, Outputs: one("a", large)}, "more than the"},
 		"large inputs":                  {sdk.PlanRequest{Goal: goal, Inputs: one("a", large)}, ""},
 		"names of inputs":               {sdk.PlanRequest{Goal: goal, Inputs: one(strings.Repeat("n", sdk.MaxPlanInputs-100), "1")}, "more than the"},
+		"outputs that leave no share":   {sdk.PlanRequest{Goal: "g", Outputs: one("a", string(textOf(sdk.MaxInput-planningShare)))}, "more than the"},
+		"outputs that leave it":         {sdk.PlanRequest{Goal: "g", Outputs: one("a", string(textOf(sdk.MaxInput-planningShare-200)))}, ""},
 		"large outputs of steps":        {sdk.PlanRequest{Goal: goal, Outputs: one("a", large), Steps: []sdk.PlanStep{stepOf("a")}}, ""},
 	} {
 		tc.request.Title = "t"

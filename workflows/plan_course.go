@@ -86,7 +86,7 @@ func (c *planCourse) begin(now time.Time) {
 	}
 }
 
-// next is the next task to start; its step is running from then on. Ask until ok is false.
+// next is the next task to start; its step is running from then on. Ask until ok is false, or forget what was read.
 func (c *planCourse) next(now time.Time) (in TaskInput, ok bool) {
 	if !c.begun || c.closed {
 		return TaskInput{}, false
@@ -113,9 +113,12 @@ func (c *planCourse) next(now time.Time) (in TaskInput, ok bool) {
 		c.fail(now, i, sdk.StepFailed, failure)
 		c.settle(now)
 	}
-	c.reading = nil
+	c.forget()
 	return TaskInput{}, false
 }
+
+// forget drops what was read of the inputs, which takes much memory. What is read after that is decoded again.
+func (c *planCourse) forget() { c.reading = nil }
 
 // enlist enters a task that is asked for.
 func (c *planCourse) enlist(now time.Time, step int, in TaskInput) {

@@ -33,6 +33,9 @@ type planningInput struct {
 	PreviousOmitted bool                       `json:"previousOmitted,omitempty"`
 }
 
+// planningShare is how much of the input of a coordinator's task is kept for roles and types, however many there are.
+const planningShare = 8 << 10
+
 // plannableType is a task type with the role that it goes to.
 type plannableType struct {
 	Type sdk.TaskType `json:"type"`
@@ -73,12 +76,16 @@ func (c *planCourse) nextPlanning(now time.Time) (in TaskInput, ok bool) {
 }
 
 // inputOfPlanning is the input of the next task for the coordinator of a plan. What makes it too large is left out: its own answer, then what
-// the plan's inputs hold, so that their names are left.
+// the plan's inputs hold, so that their names are left. What the plan brings decides about that, and whether there is an input at all: the
+// roles and types do not, so that a run that is replayed asks for the same tasks when there are more of them.
 func inputOfPlanning(r sdk.PlanRequest, p planning) (json.RawMessage, *sdk.TaskError) {
 	in := planningInput{
 		Goal: r.Goal, Inputs: r.Inputs, Outputs: r.Outputs, MaxSteps: r.MaxSteps, Roles: sdk.BuiltinRoles(), Types: plannableTypes(),
 		Faults: p.faults, Previous: p.previous,
 	}
+	roles, _ := EncodedSize(in.Roles) // texts can always be written
+	types, _ := EncodedSize(in.Types)
+	most := sdk.MaxInput - planningShare + roles + types
 	for {
 		if in.Inputs == nil {
 			in.Inputs = map[string]json.RawMessage{}
@@ -87,7 +94,7 @@ func inputOfPlanning(r sdk.PlanRequest, p planning) (json.RawMessage, *sdk.TaskE
 		if err != nil {
 			return nil, &sdk.TaskError{Code: sdk.CodeInternal, Message: "the input of the planning can not be written as JSON"}
 		}
-		switch err = sdk.CheckJSON(raw, sdk.MaxInput); {
+		switch err = sdk.CheckJSON(raw, most); {
 		case err == nil:
 			return raw, nil
 		case in.Previous != nil:

@@ -435,20 +435,6 @@ func TestPlanCourse_KeepsWithinHistory(t *testing.T) {
 	full.finish()
 }
 
-// largestRecord is the record of a task that leaves as much as one can: the largest result, all that it can have been asked and answered, and
-// as many attempts as have room in a record beside those.
-func largestRecord(in TaskInput) sdk.Task {
-	record := endedTask(in, agentAnswer{Output: textOf(sdk.MaxOutput), Reflection: textOf(sdk.MaxReflection), QualityGate: textOf(sdk.MaxReflection)})
-	for range sdk.MaxAnswers {
-		record.Answers = append(record.Answers, sdk.Answer{Prompt: strings.Repeat("?", sdk.MaxPrompt), Answer: textOf(sdk.MaxAnswer)})
-	}
-	for recordSize(record) <= maxRecord {
-		record.Attempts = append(record.Attempts, sdk.Attempt{Attempt: len(record.Attempts) + 1, Outcome: sdk.OutcomeFailed})
-	}
-	record.Attempts = record.Attempts[1:]
-	return record
-}
-
 // TestPlanCourse_RoomForAll: so many steps run at once in a history that has nothing else in it as can all leave as much as a task can.
 // The others begin when one of those ends.
 func TestPlanCourse_RoomForAll(t *testing.T) {
@@ -462,7 +448,11 @@ func TestPlanCourse_RoomForAll(t *testing.T) {
 	if len(tr.open) != atOnce {
 		t.Errorf("%d run", len(tr.open))
 	}
-	begun := map[string]bool{}
+	begun, largest := map[string]bool{}, largestRecord(tr.open["s0"], 0, 1<<10) // with longer questions it would have none
+	size, err := EncodedSize(largest)
+	if err != nil || size < maxRecord-200<<10 {
+		t.Fatalf("the largest record has %d bytes, %v", size, err)
+	}
 	for !tr.over() {
 		if written := tr.space.history + tr.space.since + len(tr.open)*planTaskMost; written > planEndsWritten {
 			t.Fatalf("with %d ends the history has %d bytes", len(tr.open), written)
@@ -475,9 +465,8 @@ func TestPlanCourse_RoomForAll(t *testing.T) {
 		}
 		in, before := tr.open[id], tr.space.since
 		delete(tr.open, id)
-		record := largestRecord(in)
-		tr.ended(noon(), in.ID, &record)
-		if wrote := tr.space.since - before; wrote > planTaskMost || wrote < sdk.MaxOutput+2*sdk.MaxReflection+400<<10 {
+		tr.ended(noon(), in.ID, &largest)
+		if wrote := tr.space.since - before; wrote > planTaskMost || wrote < size {
 			t.Fatalf("the largest end is %d bytes", wrote)
 		}
 		tr.start()

@@ -159,6 +159,27 @@ func TestPlanCourse_PlanningIsBounded(t *testing.T) {
 	}
 }
 
+// TestPlanCourse_RolesDoNotDecide: a run begins whatever its coordinator can be given, and that leaves room for the roles and types of later
+// releases.
+func TestPlanCourse_RolesDoNotDecide(t *testing.T) {
+	t.Parallel()
+	listed, err := EncodedSize(planningInput{Roles: sdk.BuiltinRoles(), Types: plannableTypes()})
+	if err != nil || listed > planningShare/2 {
+		t.Errorf("the lists have %d bytes of %d, %v", listed, planningShare, err)
+	}
+	of := func(size int) sdk.PlanRequest {
+		return sdk.PlanRequest{Title: "t", Goal: "g", Outputs: map[string]json.RawMessage{"a": textOf(size)}}
+	}
+	tr := newTrial(t, of(sdk.MaxInput-planningShare-200))
+	if given := tr.open[""].Request.Input; len(given) > sdk.MaxInput-planningShare/2 {
+		t.Errorf("it is given %d bytes", len(given))
+	}
+	tr = newTrial(t, of(sdk.MaxInput-planningShare))
+	if p := tr.finish(); p.Error == nil || p.Error.Code != sdk.CodePayloadTooLarge || len(p.PlanningTaskIDs) != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
 // TestPlanCourse_SaysHowManyMoreFaults: the coordinator, and who asked for the plan, are told how many faults are not named.
 func TestPlanCourse_SaysHowManyMoreFaults(t *testing.T) {
 	t.Parallel()
