@@ -10,7 +10,8 @@ import (
 )
 
 // CheckPlan answers nil or an [sdk.Error] of code invalid_input whose Faults name everything that is wrong with a plan: its fields and how
-// its steps need one another, as [sdk.PlanRequest.Validate] does, and its expressions. Where nothing is, it names what keeps a plan without steps from being planned.
+// its steps need one another, as [sdk.PlanRequest.Validate] does, and its expressions. Where nothing is, it names what keeps a plan without
+// steps from being planned.
 func CheckPlan(r sdk.PlanRequest) error {
 	if _, err := checkPlan(r); err != nil {
 		return err
