@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,27 +18,46 @@ const wordsBefore = 256
 // leastSecret is how many bytes a text of an expression has at least that can be a secret because of its place.
 const leastSecret = 4
 
-// expressions answers the parts of a string that stay as they are: its expressions, and what stands for the beginning of one. An expression
-// that holds a secret is refused, at the path of what the string is in; one that is none does not stay.
+// maxTogether is how many texts of a plan's expressions there are at most that words stand before.
+const maxTogether = 2000
+
+// tooManyTogether says of an expression that it can not be looked at.
+var tooManyTogether = fmt.Sprintf("has an expression with too many texts: a plan has at most %d with words before their expression; write the words in the expression", maxTogether)
+
+// expressions answers the parts of a string that stay as they are: its expressions. One that holds a secret is refused, at the path of what
+// the string is in; one that is none does not stay.
 func (p *storedPlan) expressions(path string) redact.Stays {
 	return func(text string, secret func(string) bool) (kept [][2]int) {
 		from := 0
 		for _, part := range expression.Parts(text) {
-			if part.Expression {
-				texts, err := p.literals(part.Source)
-				if err != nil {
-					continue
-				}
-				words := text[max(from, part.From-wordsBefore):part.From]
-				asValue := func(said string) bool { return secret(said) || !strings.HasSuffix(p.clean.String(words+said), said) }
-				if p.tells(part.Source, texts, asValue) {
-					p.refuse(path, secretInExpression)
-				}
+			if !part.Expression { // words, as what they stand for is
+				continue
+			}
+			texts, err := p.literals(part.Source)
+			if err != nil {
+				continue
+			}
+			words, before := text[max(from, part.From-wordsBefore):part.From], p.together
+			asValue := func(said string) bool { return secret(said) || p.completes(words, said) }
+			switch {
+			case p.tells(part.Source, texts, asValue):
+				p.refuse(path, secretInExpression)
+			case p.together > max(before, maxTogether):
+				p.refuse(path, tooManyTogether)
 			}
 			kept, from = append(kept, [2]int{part.From, part.To}), part.To
 		}
 		return kept
 	}
+}
+
+// completes reports whether a text is, or ends, a secret because of the words before it. It is not asked of more than maxTogether texts.
+func (p *storedPlan) completes(words, said string) bool {
+	if words == "" {
+		return false
+	}
+	p.together++
+	return p.together <= maxTogether && !strings.HasSuffix(p.clean.String(words+said), said)
 }
 
 // condition refuses a condition that holds a secret. One that is no expression is refused elsewhere.
@@ -51,6 +71,7 @@ func (p *storedPlan) condition(path, source string) {
 	}
 }
 
+// literals are the texts of an expression, each once.
 func (p *storedPlan) literals(source string) ([]expression.Literal, error) {
 	if p.env == nil {
 		env, err := expression.NewEnv()
@@ -59,7 +80,13 @@ func (p *storedPlan) literals(source string) ([]expression.Literal, error) {
 		}
 		p.env = env
 	}
-	return p.env.Literals(source, redact.Weight)
+	texts, err := p.env.Literals(source, redact.Weight)
+	seen := make(map[expression.Literal]bool, len(texts))
+	return slices.DeleteFunc(texts, func(l expression.Literal) bool {
+		again := seen[l]
+		seen[l] = true
+		return again
+	}), err
 }
 
 // tells reports whether an expression has a secret in it, which asValue says of a text that can be its value.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // planSaying is a plan with a condition, an input and outputs.
@@ -85,6 +86,9 @@ func TestAnExpressionWithoutASecretIsTaken(t *testing.T) {
 		`{"a":"${{ 'Bearer %s'.format([inputs.api_key]) }}","b":"${{ [inputs.env, inputs.password].join(' and ') }}"}`,
 		`"${{ ['prod1', 'test1'].exists(e, e == inputs.env && inputs.password != '') }}"`,
 		`"https://${{ inputs.env }}:${{ inputs.password }}@db.example/ curl -u ${{ inputs.env }}:${{ inputs.password }} PASSWORD=${{ inputs.password }}"`,
+		`"password: '$${{ secrets.DB_PASSWORD }}' PASSWORD=$${{secrets.DB}} https://joe:$${{secrets.DB}}@db ${{ inputs.env }}"`,
+		`{"password":"$${{ secrets.DB }}","a":"Cookie: session=$${{ secrets.A }}; Path=/","b":"'--password $${{ secrets.DB }}'"}`,
+		`["Cookie: session=${{ inputs.env }}; csrf=${{ inputs.password }}","Set-Cookie: session=${{ inputs.env }}; Path=/admin"]`,
 	} {
 		input = strings.ReplaceAll(input, "inputs.n2", "string(inputs.n)")
 		for _, when := range []string{"true", `inputs.password != ''`, `inputs.n == 1 ? inputs.env == 'prod1' : has(inputs.password)`, `steps.a.output.needs_password ? inputs.env == 'value1' : true`,
@@ -106,6 +110,7 @@ func TestWordsBesideExpressionsAreRedacted(t *testing.T) {
 	for input, want := range map[string]string{
 		`"${{ inputs.env }} password=hunter2 {\"a\":{\"b\":1}}"`: `"${{ inputs.env }} password=` + marker + ` {\"a\":{\"b\":1}}"`,
 		`{"password":"${{ inputs.env }}hunter2}}"}`:              `{"password":"${{ inputs.env }}` + marker + `"}`,
+		`"PASSWORD=$${{ 1 }}, API_KEY=hunter2$${{ 2 }}"`:         `"PASSWORD=$${{ 1 }}, API_KEY=` + marker + ` 2 }}"`,
 		`"$${{ password=hunter2 }} ${{ inputs.n }}"`:             `"$${{ password=` + marker + ` }} ${{ inputs.n }}"`,
 		`"https://${{ inputs.env }}:hunter2@db.example/"`:        `"https://${{ inputs.env }}:` + marker + `@db.example/"`,
 		`"DB_PASSWORD=${{ inputs.env }}hunter2"`:                 `"DB_PASSWORD=${{ inputs.env }}` + marker + `"`,
@@ -115,6 +120,23 @@ func TestWordsBesideExpressionsAreRedacted(t *testing.T) {
 		created := plansOf(t, s).created
 		if got := string(created[len(created)-1].Request.Steps[1].Input); got != want {
 			t.Errorf("%s becomes %s, want %s", input, got, want)
+		}
+	}
+}
+
+// TestManyTextsBehindWords: how many are looked at has a bound, each counted once.
+func TestManyTextsBehindWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"see ${{ ['one1', 'one1', 'one1'] }}":          0,
+		"see ${{ ['one1', 'two2'] }}":                  1,
+		"see ${{ ['one1'] }}, ${{ ['one1', 'one1'] }}": 1,
+		"${{ ['one1', 'two2', 'three3'] }} see":        0,
+	} {
+		p := storedPlan{clean: redact.Default(), together: maxTogether - 1}
+		p.expressions("$.outputs")(text, func(string) bool { return false })
+		if len(p.faults) != want || want > 0 && (p.faults[0] != sdk.Fault{Path: "$.outputs", Message: tooManyTogether}) {
+			t.Errorf("%s: %+v", text, p.faults)
 		}
 	}
 }
