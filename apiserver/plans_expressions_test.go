@@ -35,6 +35,8 @@ func TestASecretInAnExpressionIsRefused(t *testing.T) {
 		`"${{ [{'Value': 'hunter2', 'Key': 'DB_PASSWORD'}] }}"`,
 		`{"args":"${{ ['mysql', '--password', 'hunter2'] + ['shop'] }}"}`,
 		`"password=${{ 'hunter2' }}"`,
+		`{"password":"${{ inputs.env.replace('-', 'hunter2') }}"}`,
+		`{"password":"${{ 'hunter2-'.replace('-', '') }}"}`,
 		`"${{ 'password=' + 'hunter2' }}"`,
 		`"${{ inputs.env // password=hunter2\n }}"`,
 		`"${{ inputs.env == '%' }}"`,
@@ -47,7 +49,9 @@ func TestASecretInAnExpressionIsRefused(t *testing.T) {
 		`inputs.password == 'hunter2'`, `'hunter2' != inputs["password"]`, `inputs.password in ['a1', 'hunter2']`, `inputs.password.startsWith('hunter2')`,
 		`['hunter2'].exists(p, p == inputs.password)`, `[inputs.password].exists(p, p == 'hunter2')`, `[[inputs.password]].exists(p, p.exists(q, 'hunter2' == q))`, `steps.a.output.password.lowerAscii() == "hunter2"`, `inputs.token == 'a1b2c3d4e5'`, `inputs.env == '%'`,
 		`inputs.password.contains('hunter2')`, `'hunter2'.endsWith(inputs.password)`, `[inputs.env, inputs.password].join(':') == 'joe:hunter2'`,
-		`inputs.password.replace('-', '') == 'hunter2'`, `{'hunter2': 1}.map(k, k)[0] == inputs.password || ['hunter2'].exists(p, [p].exists(q, q == inputs.password))`,
+		`inputs.password.replace('-', '') == 'hunter2'`, `['hunter2'].exists(p, [p].exists(q, q == inputs.password))`,
+		`{'hunter2': 1}.map(k, k)[0] == inputs.password`, `{'hunter2': 1}.exists(k, k == inputs.password)`, `inputs.password in {'hunter2': true}`, `{'hunter2': true}[inputs.password]`,
+		`[inputs.password].map(p, [p].filter(q, q == 'hunter2')).exists(x, size(x) > 0)`, `[] == [inputs.password].map(p, [p].filter(q, q == 'hunter2'))`,
 		`size(inputs.env) > 1 // password: hunter2`,
 	} {
 		plans = append(plans, plan{when, `{}`, `{}`, "$.steps[1].when"})
@@ -86,6 +90,8 @@ func TestAnExpressionWithoutASecretIsTaken(t *testing.T) {
 		`{"a":"${{ 'Bearer %s'.format([inputs.api_key]) }}","b":"${{ [inputs.env, inputs.password].join(' and ') }}"}`,
 		`"${{ ['prod1', 'test1'].exists(e, e == inputs.env && inputs.password != '') }}"`,
 		`"https://${{ inputs.env }}:${{ inputs.password }}@db.example/ curl -u ${{ inputs.env }}:${{ inputs.password }} PASSWORD=${{ inputs.password }}"`,
+		`{"password":"${{ inputs.password.replace('prod-', '') }}","api_key":"${{ inputs.env.split('key is ')[1] }}","secret":"${{ inputs.env.substring(inputs.env.indexOf('here: ')) }}"}`,
+		`"${{ {'password': inputs.env.replace('prefix-', ''), 'secret': {'name1': inputs.env}, 'token': inputs.env.lastIndexOf('token1234')} }}"`,
 		`"password: '$${{ secrets.DB_PASSWORD }}' PASSWORD=$${{secrets.DB}} https://joe:$${{secrets.DB}}@db ${{ inputs.env }}"`,
 		`{"password":"$${{ secrets.DB }}","a":"Cookie: session=$${{ secrets.A }}; Path=/","b":"'--password $${{ secrets.DB }}'"}`,
 		`["Cookie: session=${{ inputs.env }}; csrf=${{ inputs.password }}","Set-Cookie: session=${{ inputs.env }}; Path=/admin"]`,
