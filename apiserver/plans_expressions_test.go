@@ -35,6 +35,8 @@ func TestASecretInAnExpressionIsRefused(t *testing.T) {
 		`"${{ [{'Value': 'hunter2', 'Key': 'DB_PASSWORD'}] }}"`,
 		`{"args":"${{ ['mysql', '--password', 'hunter2'] + ['shop'] }}"}`,
 		`"password=${{ 'hunter2' }}"`,
+		`"https://joe:${{ inputs.env == '' ? 'hunter2' : inputs.password }}@db"`,
+		`"https://joe:${{ 'hunter2' }}${{ inputs.env }} password: ${{ 'hunter2word' }} and more"`,
 		`{"password":"${{ inputs.env.replace('-', 'hunter2') }}"}`,
 		`{"password":"${{ 'hunter2-'.replace('-', '') }}"}`,
 		`"${{ 'password=' + 'hunter2' }}"`,
@@ -92,6 +94,7 @@ func TestAnExpressionWithoutASecretIsTaken(t *testing.T) {
 		`"https://${{ inputs.env }}:${{ inputs.password }}@db.example/ curl -u ${{ inputs.env }}:${{ inputs.password }} PASSWORD=${{ inputs.password }}"`,
 		`{"password":"${{ inputs.password.replace('prod-', '') }}","api_key":"${{ inputs.env.split('key is ')[1] }}","secret":"${{ inputs.env.substring(inputs.env.indexOf('here: ')) }}"}`,
 		`"${{ {'password': inputs.env.replace('prefix-', ''), 'secret': {'name1': inputs.env}, 'token': inputs.env.lastIndexOf('token1234')} }}"`,
+		`"https://${{ inputs.env == '' ? 'nobody1' : inputs.env }}:${{ inputs.env == '' ? inputs.api_key : inputs.password }}@db, ${{ inputs.env == 'x1' ? 'one2' : 'two3' }}: see joe@db"`,
 		`"password: '$${{ secrets.DB_PASSWORD }}' PASSWORD=$${{secrets.DB}} https://joe:$${{secrets.DB}}@db ${{ inputs.env }}"`,
 		`{"password":"$${{ secrets.DB }}","a":"Cookie: session=$${{ secrets.A }}; Path=/","b":"'--password $${{ secrets.DB }}'"}`,
 		`["Cookie: session=${{ inputs.env }}; csrf=${{ inputs.password }}","Set-Cookie: session=${{ inputs.env }}; Path=/admin"]`,
@@ -130,14 +133,15 @@ func TestWordsBesideExpressionsAreRedacted(t *testing.T) {
 	}
 }
 
-// TestManyTextsBehindWords: how many are looked at has a bound, each counted once.
-func TestManyTextsBehindWords(t *testing.T) {
+// TestManyTextsBesideWords: how many are looked at has a bound, each counted once.
+func TestManyTextsBesideWords(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{
 		"see ${{ ['one1', 'one1', 'one1'] }}":          0,
 		"see ${{ ['one1', 'two2'] }}":                  1,
 		"see ${{ ['one1'] }}, ${{ ['one1', 'one1'] }}": 1,
-		"${{ ['one1', 'two2', 'three3'] }} see":        0,
+		"${{ ['one1', 'two2', 'three3'] }} see":        1,
+		"${{ ['one1', 'two2', 'three3'] }}":            0,
 	} {
 		p := storedPlan{clean: redact.Default(), together: maxTogether - 1}
 		p.expressions("$.outputs")(text, func(string) bool { return false })

@@ -20,7 +20,7 @@ type storedPlan struct {
 	env      *expression.Env // nil until there is an expression
 	plan     sdk.PlanRequest
 	changed  bool
-	together int         // texts of expressions that words stand before
+	together int         // texts of expressions that words stand beside, as far as they were looked at
 	faults   []sdk.Fault // what can not be stored: names and expressions that hold a secret, since redacted they would be others
 }
 
