@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rolecall-dev/rolecall/sdk"
+	"github.com/rolecall-dev/rolecall/sdk/redact"
 )
 
 // planSaying is a plan with a condition, an input and outputs.
@@ -34,6 +35,10 @@ func TestASecretInAnExpressionIsRefused(t *testing.T) {
 		`"${{ [{'Value': 'hunter2', 'Key': 'DB_PASSWORD'}] }}"`,
 		`{"args":"${{ ['mysql', '--password', 'hunter2'] + ['shop'] }}"}`,
 		`"password=${{ 'hunter2' }}"`,
+		`"https://joe:${{ inputs.env == '' ? 'hunter2' : inputs.password }}@db"`,
+		`"https://joe:${{ 'hunter2' }}${{ inputs.env }} password: ${{ 'hunter2word' }} and more"`,
+		`{"password":"${{ inputs.env.replace('-', 'hunter2') }}"}`,
+		`{"password":"${{ 'hunter2-'.replace('-', '') }}"}`,
 		`"${{ 'password=' + 'hunter2' }}"`,
 		`"${{ inputs.env // password=hunter2\n }}"`,
 		`"${{ inputs.env == '%' }}"`,
@@ -46,7 +51,9 @@ func TestASecretInAnExpressionIsRefused(t *testing.T) {
 		`inputs.password == 'hunter2'`, `'hunter2' != inputs["password"]`, `inputs.password in ['a1', 'hunter2']`, `inputs.password.startsWith('hunter2')`,
 		`['hunter2'].exists(p, p == inputs.password)`, `[inputs.password].exists(p, p == 'hunter2')`, `[[inputs.password]].exists(p, p.exists(q, 'hunter2' == q))`, `steps.a.output.password.lowerAscii() == "hunter2"`, `inputs.token == 'a1b2c3d4e5'`, `inputs.env == '%'`,
 		`inputs.password.contains('hunter2')`, `'hunter2'.endsWith(inputs.password)`, `[inputs.env, inputs.password].join(':') == 'joe:hunter2'`,
-		`inputs.password.replace('-', '') == 'hunter2'`, `{'hunter2': 1}.map(k, k)[0] == inputs.password || ['hunter2'].exists(p, [p].exists(q, q == inputs.password))`,
+		`inputs.password.replace('-', '') == 'hunter2'`, `['hunter2'].exists(p, [p].exists(q, q == inputs.password))`,
+		`{'hunter2': 1}.map(k, k)[0] == inputs.password`, `{'hunter2': 1}.exists(k, k == inputs.password)`, `inputs.password in {'hunter2': true}`, `{'hunter2': true}[inputs.password]`,
+		`[inputs.password].map(p, [p].filter(q, q == 'hunter2')).exists(x, size(x) > 0)`, `[] == [inputs.password].map(p, [p].filter(q, q == 'hunter2'))`,
 		`size(inputs.env) > 1 // password: hunter2`,
 	} {
 		plans = append(plans, plan{when, `{}`, `{}`, "$.steps[1].when"})
@@ -85,6 +92,12 @@ func TestAnExpressionWithoutASecretIsTaken(t *testing.T) {
 		`{"a":"${{ 'Bearer %s'.format([inputs.api_key]) }}","b":"${{ [inputs.env, inputs.password].join(' and ') }}"}`,
 		`"${{ ['prod1', 'test1'].exists(e, e == inputs.env && inputs.password != '') }}"`,
 		`"https://${{ inputs.env }}:${{ inputs.password }}@db.example/ curl -u ${{ inputs.env }}:${{ inputs.password }} PASSWORD=${{ inputs.password }}"`,
+		`{"password":"${{ inputs.password.replace('prod-', '') }}","api_key":"${{ inputs.env.split('key is ')[1] }}","secret":"${{ inputs.env.substring(inputs.env.indexOf('here: ')) }}"}`,
+		`"${{ {'password': inputs.env.replace('prefix-', ''), 'secret': {'name1': inputs.env}, 'token': inputs.env.lastIndexOf('token1234')} }}"`,
+		`"https://${{ inputs.env == '' ? 'nobody1' : inputs.env }}:${{ inputs.env == '' ? inputs.api_key : inputs.password }}@db, ${{ inputs.env == 'x1' ? 'one2' : 'two3' }}: see joe@db"`,
+		`"password: '$${{ secrets.DB_PASSWORD }}' PASSWORD=$${{secrets.DB}} https://joe:$${{secrets.DB}}@db ${{ inputs.env }}"`,
+		`{"password":"$${{ secrets.DB }}","a":"Cookie: session=$${{ secrets.A }}; Path=/","b":"'--password $${{ secrets.DB }}'"}`,
+		`["Cookie: session=${{ inputs.env }}; csrf=${{ inputs.password }}","Set-Cookie: session=${{ inputs.env }}; Path=/admin"]`,
 	} {
 		input = strings.ReplaceAll(input, "inputs.n2", "string(inputs.n)")
 		for _, when := range []string{"true", `inputs.password != ''`, `inputs.n == 1 ? inputs.env == 'prod1' : has(inputs.password)`, `steps.a.output.needs_password ? inputs.env == 'value1' : true`,
@@ -106,6 +119,7 @@ func TestWordsBesideExpressionsAreRedacted(t *testing.T) {
 	for input, want := range map[string]string{
 		`"${{ inputs.env }} password=hunter2 {\"a\":{\"b\":1}}"`: `"${{ inputs.env }} password=` + marker + ` {\"a\":{\"b\":1}}"`,
 		`{"password":"${{ inputs.env }}hunter2}}"}`:              `{"password":"${{ inputs.env }}` + marker + `"}`,
+		`"PASSWORD=$${{ 1 }}, API_KEY=hunter2$${{ 2 }}"`:         `"PASSWORD=$${{ 1 }}, API_KEY=` + marker + ` 2 }}"`,
 		`"$${{ password=hunter2 }} ${{ inputs.n }}"`:             `"$${{ password=` + marker + ` }} ${{ inputs.n }}"`,
 		`"https://${{ inputs.env }}:hunter2@db.example/"`:        `"https://${{ inputs.env }}:` + marker + `@db.example/"`,
 		`"DB_PASSWORD=${{ inputs.env }}hunter2"`:                 `"DB_PASSWORD=${{ inputs.env }}` + marker + `"`,
@@ -115,6 +129,24 @@ func TestWordsBesideExpressionsAreRedacted(t *testing.T) {
 		created := plansOf(t, s).created
 		if got := string(created[len(created)-1].Request.Steps[1].Input); got != want {
 			t.Errorf("%s becomes %s, want %s", input, got, want)
+		}
+	}
+}
+
+// TestManyTextsBesideWords: how many are looked at has a bound, each counted once.
+func TestManyTextsBesideWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"see ${{ ['one1', 'one1', 'one1'] }}":          0,
+		"see ${{ ['one1', 'two2'] }}":                  1,
+		"see ${{ ['one1'] }}, ${{ ['one1', 'one1'] }}": 1,
+		"${{ ['one1', 'two2', 'three3'] }} see":        1,
+		"${{ ['one1', 'two2', 'three3'] }}":            0,
+	} {
+		p := storedPlan{clean: redact.Default(), together: maxTogether - 1}
+		p.expressions("$.outputs")(text, func(string) bool { return false })
+		if len(p.faults) != want || want > 0 && (p.faults[0] != sdk.Fault{Path: "$.outputs", Message: tooManyTogether}) {
+			t.Errorf("%s: %+v", text, p.faults)
 		}
 	}
 }

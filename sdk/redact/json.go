@@ -17,7 +17,7 @@ func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage { return r.JSONBut(
 type Stays func(text string, secret func(string) bool) [][2]int
 
 // JSONBut is as [Redactor.JSON], but leaves parts of a string as they are; of a secret that such a part is in, what is beside it is
-// redacted. Names of fields, and what is no JSON, have no such parts. nil is none.
+// redacted where words before it show it, as with the password of a URL. Names of fields, and what is no JSON, have no such parts. nil is none.
 func (r *Redactor) JSONBut(raw json.RawMessage, stays Stays) json.RawMessage {
 	if r == nil || len(raw) == 0 {
 		return raw

@@ -35,23 +35,10 @@ func (e *Env) Literals(source string, weigh func(name string) int) ([]Literal, e
 	return r.found, nil
 }
 
-// weighed is a name and how much it matters.
-type weighed struct {
-	name   string
-	weight int
-}
-
-// or is the one of two names that matters more.
-func (w weighed) or(other weighed) weighed {
-	if other.weight > w.weight {
-		return other
-	}
-	return w
-}
-
 // literalPlace is what is known of the place of a text.
 type literalPlace struct {
 	called weighed
+	keys   weighed // what the keys are called of a map that stands here
 	value  bool
 }
 
@@ -63,13 +50,6 @@ type literalReader struct {
 	known map[int64]weighed  // what the values of expressions are called, by the expression's id
 }
 
-func (r *literalReader) name(name string) weighed {
-	if weight := r.weigh(name); weight > 0 {
-		return weighed{name, weight}
-	}
-	return weighed{}
-}
-
 func (r *literalReader) expr(e ast.Expr, at literalPlace) {
 	switch e.Kind() {
 	case ast.LiteralKind:
@@ -79,7 +59,7 @@ func (r *literalReader) expr(e ast.Expr, at literalPlace) {
 	case ast.IdentKind:
 		r.loops[e.AsIdent()] = r.loops[e.AsIdent()].or(at.called)
 	case ast.SelectKind:
-		r.expr(e.AsSelect().Operand(), at)
+		r.expr(e.AsSelect().Operand(), literalPlace{called: at.called, value: at.value})
 	case ast.CallKind:
 		r.call(e.AsCall(), at)
 	case ast.ListKind:
@@ -88,7 +68,7 @@ func (r *literalReader) expr(e ast.Expr, at literalPlace) {
 		r.entries(e.AsMap().Entries(), at)
 	case ast.StructKind:
 		for _, field := range e.AsStruct().Fields() {
-			r.expr(field.AsStructField().Value(), literalPlace{at.called.or(r.name(field.AsStructField().Name())), at.value})
+			r.expr(field.AsStructField().Value(), literalPlace{called: at.called.or(r.name(field.AsStructField().Name())), value: at.value})
 		}
 	case ast.ComprehensionKind:
 		r.loop(e.AsComprehension(), at)
@@ -98,6 +78,7 @@ func (r *literalReader) expr(e ast.Expr, at literalPlace) {
 
 // list takes elements: one behind the name of an option is called so.
 func (r *literalReader) list(elements []ast.Expr, at literalPlace) {
+	at.keys = weighed{}
 	for i, e := range elements {
 		inner := at
 		if i > 0 {
@@ -114,7 +95,8 @@ func (r *literalReader) list(elements []ast.Expr, at literalPlace) {
 
 // entries takes those of an object: its value is also called what its name says.
 func (r *literalReader) entries(entries []ast.EntryExpr, at literalPlace) {
-	said := at.called
+	said, keys := at.called, at.keys
+	at.keys = weighed{}
 	for _, entry := range entries {
 		key, _ := literal(entry.AsMapEntry().Key())
 		if name, ok := literal(entry.AsMapEntry().Value()); ok && (strings.EqualFold(key, "name") || strings.EqualFold(key, "key")) {
@@ -129,18 +111,18 @@ func (r *literalReader) entries(entries []ast.EntryExpr, at literalPlace) {
 				inner.called = said
 			}
 		}
-		r.expr(key, literalPlace{})
+		r.expr(key, literalPlace{called: keys})
 		r.expr(entry.AsMapEntry().Value(), inner)
 	}
 }
 
-// loop takes what is gone through last: it is called what the variable of the loop is.
+// loop takes what is gone through last: it is called what the variable of the loop is, as are the keys of a map.
 func (r *literalReader) loop(c ast.ComprehensionExpr, at literalPlace) {
 	outer, from := r.loops[c.IterVar()], r.from[c.IterVar()]
 	r.loops[c.IterVar()], r.from[c.IterVar()] = weighed{}, r.nameOfValue(c.IterRange())
 	r.expr(c.LoopCondition(), literalPlace{})
 	r.all([]ast.Expr{c.AccuInit(), c.LoopStep(), c.Result()}, at)
-	at.called = at.called.or(r.loops[c.IterVar()])
+	at.called, at.keys = at.called.or(r.loops[c.IterVar()]), r.loops[c.IterVar()]
 	r.loops[c.IterVar()], r.from[c.IterVar()] = outer, from
 	r.expr(c.IterRange(), at)
 }
@@ -154,6 +136,7 @@ func (r *literalReader) all(list []ast.Expr, at literalPlace) {
 func (r *literalReader) call(c ast.CallExpr, at literalPlace) {
 	switch args := c.Args(); {
 	case c.FunctionName() == operators.Index && len(args) == 2:
+		at.keys = r.nameOfValue(args[1])
 		r.expr(args[0], at)
 		r.expr(args[1], literalPlace{})
 	case c.FunctionName() == operators.Conditional && len(args) == 3:
@@ -165,10 +148,21 @@ func (r *literalReader) call(c ast.CallExpr, at literalPlace) {
 		r.all(args, literalPlace{})
 	case compares(c):
 		operands := operandsOf(c)
-		r.expr(operands[0], literalPlace{called: r.nameOfValue(operands[1])})
-		r.expr(operands[1], literalPlace{called: r.nameOfValue(operands[0])})
+		first, second := r.nameOfValue(operands[0]), r.nameOfValue(operands[1])
+		r.expr(operands[0], literalPlace{called: second})
+		inner := literalPlace{called: first}
+		if c.FunctionName() == operators.In {
+			inner.keys = first
+		}
+		r.expr(operands[1], inner)
 	default:
-		r.all(operandsOf(c), at)
+		for i, operand := range operandsOf(c) {
+			if i > 0 && !makes(c.FunctionName(), i) {
+				r.expr(operand, literalPlace{})
+				continue
+			}
+			r.expr(operand, at)
+		}
 	}
 }
 
@@ -208,50 +202,16 @@ func operandsOf(c ast.CallExpr) []ast.Expr {
 	return c.Args()
 }
 
-// nameOfValue is what an expression calls its value, or what it makes that of.
-func (r *literalReader) nameOfValue(e ast.Expr) weighed {
-	called, ok := r.known[e.ID()]
-	if !ok {
-		called = r.lookForName(e)
-		r.known[e.ID()] = called
+// makes tells whether a function makes its value of that operand too, or only looks for it in the first.
+func makes(function string, operand int) bool {
+	switch function {
+	case "split", "indexOf", "lastIndexOf", "substring", overloads.Matches:
+		return false
+	case "replace":
+		return operand == 2
+	default:
+		return true
 	}
-	return called
-}
-
-func (r *literalReader) lookForName(e ast.Expr) (called weighed) {
-	var of []ast.Expr
-	switch e.Kind() {
-	case ast.IdentKind:
-		return r.name(e.AsIdent()).or(r.from[e.AsIdent()])
-	case ast.SelectKind:
-		if !e.AsSelect().IsTestOnly() {
-			return r.name(e.AsSelect().FieldName())
-		}
-	case ast.ListKind:
-		of = e.AsList().Elements()
-	case ast.ComprehensionKind:
-		c := e.AsComprehension()
-		of = []ast.Expr{c.IterRange(), c.LoopStep(), c.Result()}
-	case ast.CallKind:
-		c := e.AsCall()
-		of = operandsOf(c)
-		switch name := c.FunctionName(); {
-		case logical(name), compares(c):
-			return weighed{}
-		case name == operators.Conditional && len(of) == 3:
-			of = of[1:]
-		case name == operators.Index && len(of) == 2:
-			if field, ok := literal(of[1]); ok {
-				return r.name(field)
-			}
-			of = of[:1]
-		}
-	case ast.LiteralKind, ast.MapKind, ast.StructKind, ast.UnspecifiedExprKind:
-	}
-	for _, part := range of {
-		called = called.or(r.nameOfValue(part))
-	}
-	return called
 }
 
 // logical tells whether a function takes truths alone.
