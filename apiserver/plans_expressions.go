@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/rolecall-dev/rolecall/sdk/redact"
@@ -21,7 +20,7 @@ const leastSecret = 4
 const maxTogether = 2000
 
 // tooManyTogether says of an expression that it can not be looked at.
-var tooManyTogether = fmt.Sprintf("has an expression with too many texts: a plan has at most %d with words beside their expression; write the words in the expression", maxTogether)
+const tooManyTogether = "has an expression with too many texts: a plan has at most 2000 with words beside their expression; write the words in the expression"
 
 // expressions answers the parts of a string that stay as they are: its expressions. One that holds a secret is refused, at the path of what
 // the string is in; one that is none does not stay.
