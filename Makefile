@@ -22,7 +22,7 @@ DEV_PKG  := $(if $(PKG),$(patsubst ./dev%,.%,$(filter ./dev%,$(PKG))),$$(go list
 # What links the Temporal server is tested without the race detector, so that the server is compiled once.
 SERVER_PKG := $(if $(PKG),,./temporal ./cmd/rolecall-dev)
 # A program with the race detector would rest a second before it exits, for races that show only then.
-GO_TEST   = GORACE="atexit_sleep_ms=0 $$GORACE" go test -race -shuffle=on $(if $(T),-run '$(T)') $(ARGS)
+GO_TEST   = GORACE="atexit_sleep_ms=0 $${GORACE:-}" go test -race -shuffle=on $(if $(T),-run '$(T)') $(ARGS)
 
 .PHONY: help build dev demo bench check fmt vet lint workflowcheck vuln tidy test soak histories fuzz agents-test clean
 
