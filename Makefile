@@ -21,7 +21,8 @@ ROOT_PKG := $(if $(PKG),$(filter-out ./dev%,$(PKG)),./...)
 DEV_PKG  := $(if $(PKG),$(patsubst ./dev%,.%,$(filter ./dev%,$(PKG))),$$(go list ./... | grep -vE '/dev/(temporal|cmd/rolecall-dev)$$'))
 # What links the Temporal server is tested without the race detector, so that the server is compiled once.
 SERVER_PKG := $(if $(PKG),,./temporal ./cmd/rolecall-dev)
-GO_TEST   = go test -race -shuffle=on $(if $(T),-run '$(T)') $(ARGS)
+# A program with the race detector would rest a second before it exits, for races that show only then.
+GO_TEST   = GORACE="atexit_sleep_ms=0 $${GORACE:-}" go test -race -shuffle=on $(if $(T),-run '$(T)') $(ARGS)
 
 .PHONY: help build dev demo bench check fmt vet lint workflowcheck vuln tidy test soak histories fuzz agents-test clean
 

@@ -221,6 +221,10 @@ func TestOrganizationAndFairnessOfAKey(t *testing.T) {
 	if got := tasks.organization(); got != "acme" {
 		t.Errorf("the organization is %q", got)
 	}
+	answerOf[sdk.Plan](t, call(s, http.MethodPost, "/v1/plans", okPlan, bearing(secret)...), http.StatusCreated)
+	if plans := plansOf(t, s).created; len(plans) != 1 || plans[0].FairnessKey != id {
+		t.Errorf("the plan was created with %+v", plans)
+	}
 	if chosen := taskFrom(t, call(s, http.MethodPost, "/v1/tasks", task(`"fairnessKey":"mine"`), bearing(secret)...), http.StatusCreated); chosen.FairnessKey != "mine" {
 		t.Errorf("the fairness key is %q", chosen.FairnessKey)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -17,14 +16,7 @@ import (
 // jsonPath is where something stands in a body, such as $.fallback[0].role. It is a stack while the body is walked.
 type jsonPath []string
 
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
-
-func (p jsonPath) key(name string) jsonPath {
-	if plainName.MatchString(name) {
-		return append(p, "."+name)
-	}
-	return append(p, fmt.Sprintf("[%q]", sdk.Cut(name, sdk.MaxMetadataKey)))
-}
+func (p jsonPath) key(name string) jsonPath { return append(p, sdk.FieldPath(name)) }
 
 func (p jsonPath) index(i int) jsonPath { return append(p, "["+strconv.Itoa(i)+"]") }
 

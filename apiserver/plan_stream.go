@@ -39,8 +39,7 @@ func (s *Server) streamPlanEvents(ctx context.Context, in *streamPlanEventsInput
 	if len(faults) > 0 {
 		return nil, s.problem(ctx, invalid(faults))
 	}
-	want.project = callerOf(ctx).project
-	want.of = s.streamedPlan(want.project, in.ID)
+	want.of = s.streamedPlan(callerOf(ctx).project, in.ID)
 	err := s.ownedPlan(ctx, in.ID)
 	if err == nil {
 		want.life, err = want.of.glance(ctx)
@@ -57,9 +56,12 @@ func (s *Server) streamedPlan(project, id string) streamedRun {
 	for _, t := range lastEvents() {
 		marking = append(marking, sdk.EventPattern(t))
 	}
+	ends := []sdk.EventType{sdk.EventPlanCompleted, sdk.EventPlanFailed, sdk.EventPlanCancelled}
 	return streamedRun{
-		kind: "plan", over: "has ended", story: eventlog.Story{Kind: eventlog.KindPlan, ID: id},
-		last:   []sdk.EventType{sdk.EventPlanCompleted, sdk.EventPlanFailed, sdk.EventPlanCancelled},
+		streamedStory: streamedStory{
+			project: project, story: eventlog.Story{Kind: eventlog.KindPlan, ID: id}, kind: "plan", over: "has ended",
+			end: ends, last: ends,
+		},
 		filter: eventlog.Filter{Plan: id}, marking: marking, again: true, voice: planVoice{},
 		glance: func(ctx context.Context) (lifetime, error) {
 			plan, err := s.cfg.Plans.GlanceAtPlan(ctx, project, id)

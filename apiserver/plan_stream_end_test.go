@@ -1,6 +1,10 @@
 package apiserver
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -114,7 +118,7 @@ func TestPlanStreamOfATaskThatNeverBegan(t *testing.T) {
 	h.stream(t).begun().toTheEnd() // which takes as long as the server has patience
 	later := func() *runFeed {
 		of := h.server.streamedPlan("shop", h.plan.ID)
-		feed := &runFeed{server: h.server, log: h.log, project: "shop", of: of, stories: of.newStories(), from: eventlog.After(0)}
+		feed := &runFeed{server: h.server, log: h.log, of: of, stories: of.newStories(), from: eventlog.After(0)}
 		t.Cleanup(feed.close)
 		for range 2 {
 			if _, err := feed.next(bounded(t)); err != nil {
@@ -149,5 +153,96 @@ func TestPlanStreamOfATaskThatNeverBegan(t *testing.T) {
 		if err != nil || got.record.Type != want {
 			t.Fatalf("%+v, %v, want %s", got, err, want)
 		}
+	}
+}
+
+// TestPlanStreamLooksOn: who is cut off while it looks for what is behind a plan's end goes on where it was, to where the log ended when it began.
+func TestPlanStreamLooksOn(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t)
+	h.server.times.patience = 0
+	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{}`)
+	h.steps(t, "a", sdk.StepReady, sdk.StepRunning, "never")
+	h.tells(t, h.plan.ID, "", sdk.EventPlanFailed, `{}`)
+	var events []sdk.Event
+	for i := range feedPage {
+		events = append(events, sdk.Event{
+			SpecVersion: "1.0", ID: fmt.Sprint("n", i), Source: "/t", Type: sdk.EventTaskProgress, Task: "never", Plan: h.plan.ID, Time: time.Now(), Seq: 1 + i,
+			Data: json.RawMessage(`{}`),
+		})
+	}
+	part := eventlog.StoryPart{Story: eventlog.Story{Kind: eventlog.KindTask, ID: "never"}, Events: events}
+	if err := h.log.AppendStory(bounded(t), "shop", part); err != nil {
+		t.Fatal(err)
+	}
+	h.seqs["task/never"] = feedPage
+	h.tells(t, h.plan.ID, "never", sdk.EventTaskProgress, `{}`)
+	of := h.server.streamedPlan("shop", h.plan.ID)
+	feed := &runFeed{server: h.server, log: h.log, of: of, stories: of.newStories(), from: eventlog.After(0)}
+	t.Cleanup(feed.close)
+	for range 2 {
+		if _, err := feed.next(bounded(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end, err := feed.take(bounded(t))
+	if err != nil || end.Type != sdk.EventPlanFailed {
+		t.Fatalf("%+v, %v", end, err)
+	}
+	if err := feed.lookOn(bounded(t), end.Sequence); err != nil || !feed.behind.more {
+		t.Fatalf("a page: %+v, %v", feed.behind, err)
+	}
+	cut, cancel := context.WithCancel(t.Context())
+	cancel()
+	if off, err := feed.putOff(cut, end); off || !errors.Is(err, context.Canceled) {
+		t.Fatalf("it is put off: %v, %v", off, err)
+	}
+	h.tells(t, h.plan.ID, "never", sdk.EventTaskProgress, `{}`)
+	if off, err := feed.putOff(bounded(t), end); !off || err != nil || feed.late.behind != end.Sequence+feedPage+1 {
+		t.Errorf("it began anew, and found %d: %v, %v", feed.late.behind, off, err)
+	}
+}
+
+// TestPlanStreamOfPlanningThatIsGone: the end of a plan does not wait for the tasks of its planning where the log has no longer anything of
+// that time.
+func TestPlanStreamOfPlanningThatIsGone(t *testing.T) {
+	t.Parallel()
+	h := newHeldPlan(t, func(c *eventlog.Config) { c.MaxBytes = 1 << 20 })
+	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{"steps":0}`)
+	h.tells(t, h.plan.ID, "one", sdk.EventTaskCreated, `{}`)
+	h.tells(t, h.plan.ID, "one", sdk.EventTaskFailed, `{}`)
+	large := `{"type":"a.b","data":"` + strings.Repeat("x", 250<<10) + `"}`
+	for range 5 {
+		publishedFrom(t, call(h.server, http.MethodPost, "/v1/events", large, bearing(h.shop)...), http.StatusCreated)
+	}
+	if _, first, err := h.log.Oldest(bounded(t), "shop"); err != nil || first <= 3 {
+		t.Fatalf("the first event that is kept is %d, %v", first, err)
+	}
+	part := eventlog.StoryPart{Story: eventlog.Story{Kind: eventlog.KindPlan, ID: h.plan.ID}, Acknowledged: 1, Events: []sdk.Event{{
+		SpecVersion: "1.0", ID: "2", Source: "/plan", Type: sdk.EventPlanFailed, Plan: h.plan.ID, Seq: 2, Time: time.Now(),
+		Data: json.RawMessage(`{"planningTaskIds":["one"]}`),
+	}}}
+	if err := h.log.AppendStory(bounded(t), "shop", part); err != nil {
+		t.Fatal(err)
+	}
+	want := runStream{of: h.server.streamedPlan("shop", h.plan.ID), life: lifetime{began: time.Now()}, last: 8, resumed: true}
+	resumed := func() (feed *runFeed, off bool) {
+		feed = &runFeed{server: h.server, log: h.log, of: want.of, stories: want.of.newStories(), from: want.from(), origin: new(want.began())}
+		t.Cleanup(feed.close)
+		end, err := feed.take(bounded(t))
+		if err != nil || end.Type != sdk.EventPlanFailed {
+			t.Fatalf("%+v, %v", end, err)
+		}
+		if off, err = feed.putOff(bounded(t), end); err != nil {
+			t.Fatal(err)
+		}
+		return feed, off
+	}
+	if feed, off := resumed(); off {
+		t.Errorf("the end is put off for %v", feed.stories.open)
+	}
+	h.tells(t, h.plan.ID, "two", sdk.EventTaskCreated, `{}`) // what is behind the end is told before it all the same
+	if feed, off := resumed(); !off || feed.late.behind != feed.late.record.Sequence+1 {
+		t.Errorf("the end is put off: %v, for what is at %d", off, feed.late.behind)
 	}
 }

@@ -59,7 +59,9 @@ func (s *Server) createPlan(ctx context.Context, in *createPlanInput) (*createPl
 	plan, replayed, err := create(ctx, s, creation[sdk.Plan]{
 		key: key, digest: func() (string, error) { return digestOfPlan(d.value) },
 		start: func(id, digest string) (sdk.Plan, bool, error) {
-			return s.cfg.Plans.CreatePlan(ctx, workflows.PlanInput{Project: who.project, Organization: who.organization, ID: id, Request: stored.plan}, digest)
+			return s.cfg.Plans.CreatePlan(ctx, workflows.PlanInput{
+				Project: who.project, Organization: who.organization, ID: id, Request: stored.plan, FairnessKey: who.key,
+			}, digest)
 		},
 	})
 	if err != nil {

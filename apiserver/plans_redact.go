@@ -16,11 +16,12 @@ import (
 
 // storedPlan is a plan as it may be stored, which is also what its run reads: what stands beside expressions is redacted.
 type storedPlan struct {
-	clean   *redact.Redactor
-	env     *expression.Env // nil until there is an expression
-	plan    sdk.PlanRequest
-	changed bool
-	faults  []sdk.Fault // what can not be stored: names and expressions that hold a secret, since redacted they would be others
+	clean    *redact.Redactor
+	env      *expression.Env // nil until there is an expression
+	plan     sdk.PlanRequest
+	changed  bool
+	together int         // texts of expressions that words stand beside, as far as they were looked at
+	faults   []sdk.Fault // what can not be stored: names and expressions that hold a secret, since redacted they would be others
 }
 
 func (s *Server) redactPlan(r sdk.PlanRequest) storedPlan {

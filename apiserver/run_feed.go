@@ -17,10 +17,9 @@ const (
 // runFeed is the stream of a session or of a plan, made of the project's log: of what its own run and the runs of its tasks write. What is
 // there is read by pages, each of which takes a turn among those who look through the log; then the log is followed.
 type runFeed struct {
-	server  *Server
-	log     *eventlog.Log
-	project string
-	of      streamedRun
+	server *Server
+	log    *eventlog.Log
+	of     streamedRun
 
 	stories  *openStories       // of the tasks that have begun, as far as the run's last event waits for their ends
 	origin   *eventlog.Position // where to look on for those that began before the stream does; nil: there are none, or they are found
@@ -32,6 +31,7 @@ type runFeed struct {
 	page     []*eventlog.Record // read and not yet told
 	held     *eventlog.Record   // taken, and not yet told
 	late     lateEnd            // which is put off
+	behind   *lookBehind        // what was looked for behind the one that is held; nil before that, and after
 	follower *eventlog.Follower // nil while there may be another page
 }
 
@@ -85,7 +85,7 @@ func (f *runFeed) ready() (item, bool) {
 	if r == nil {
 		return item{}, false
 	}
-	if f.of.isLast(r) && r != f.late.record || f.of.voice.lacks(r) { // it may have to be put off
+	if f.of.isEnd(r) && r != f.late.record || f.of.voice.lacks(r) { // it may have to be put off
 		f.held = r
 		return item{}, false
 	}
@@ -161,16 +161,16 @@ func (f *runFeed) take(ctx context.Context) (*eventlog.Record, error) {
 
 // read reads the next page, and follows the log after the last one.
 func (f *runFeed) read(ctx context.Context) error {
-	leave, err := f.server.runScans.enter(ctx, f.project)
+	leave, err := f.server.runScans.enter(ctx, f.of.project)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	query := eventlog.Query{Filter: f.of.filter, From: f.from, Limit: feedPage, Bytes: feedPageBytes}
-	page, err := f.log.Read(ctx, f.project, query)
+	page, err := f.log.Read(ctx, f.of.project, query)
 	if err == nil && f.first > 0 && page.Begin >= f.first { // the clocks are further apart than was thought
 		query.From = eventlog.After(f.first - 1)
-		page, err = f.log.Read(ctx, f.project, query)
+		page, err = f.log.Read(ctx, f.of.project, query)
 	}
 	if err != nil {
 		return err
@@ -187,7 +187,7 @@ func (f *runFeed) read(ctx context.Context) error {
 
 // follow begins to follow the log.
 func (f *runFeed) follow(ctx context.Context, from eventlog.Position) (err error) {
-	f.follower, err = f.log.Follow(ctx, f.project, f.of.filter, from)
+	f.follower, err = f.log.Follow(ctx, f.of.project, f.of.filter, from)
 	return err
 }
 

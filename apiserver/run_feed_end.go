@@ -54,7 +54,7 @@ func (s *openStories) mark(marks []storyMark) {
 
 // putOff takes a last event that is not to be told yet.
 func (f *runFeed) putOff(ctx context.Context, r *eventlog.Record) (bool, error) {
-	if !f.of.isLast(r) || f.late.record != nil {
+	if !f.of.isEnd(r) || f.late.record != nil {
 		return false, nil
 	}
 	f.held = r
@@ -65,18 +65,37 @@ func (f *runFeed) putOff(ctx context.Context, r *eventlog.Record) (bool, error) 
 	if err != nil {
 		return false, err
 	}
+	there, err := f.allThere(ctx, r, marks)
+	if err != nil {
+		return false, err
+	}
 	f.stories.mark(marks)
+	if len(f.stories.open) == 0 {
+		return false, nil
+	}
 	late := lateEnd{record: r, until: time.Now().Add(f.server.times.patience)}
-	if len(f.stories.open) > 0 && time.Since(r.Taken()) > f.server.times.patience && f.server.steady(f.log) {
+	if there {
 		if late.behind, err = f.lastBehind(ctx, r.Sequence); err != nil || late.behind == 0 {
 			return false, err
 		}
 	}
-	if len(f.stories.open) == 0 {
+	f.held, f.late, f.behind = nil, late, nil
+	return true, nil
+}
+
+// allThere reports whether nothing more comes into the log of what the last event waits for: that is long ago, or it waits for nothing but what
+// it shows itself of tasks, which may be gone with the beginning of the run's own story.
+func (f *runFeed) allThere(ctx context.Context, r *eventlog.Record, marks []storyMark) (bool, error) {
+	switch {
+	case f.behind != nil: // it was so
+		return true, nil
+	case time.Since(r.Taken()) > f.server.times.patience && f.server.steady(f.log):
+		return true, nil
+	case len(f.stories.open) > 0 || len(marks) == 0:
 		return false, nil
 	}
-	f.held, f.late = nil, late
-	return true, nil
+	page, err := f.log.Read(ctx, f.of.project, eventlog.Query{Filter: eventlog.Filter{Story: &f.of.story}, Limit: 1})
+	return err == nil && (len(page.Records) == 0 || page.Records[0].Number() > 1), err
 }
 
 // ends reports whether the last event that was put off is to be told now.
@@ -85,19 +104,46 @@ func (f *runFeed) ends() bool {
 	return late.record != nil && (len(f.stories.open) == 0 || late.behind > 0 && f.told >= late.behind || !time.Now().Before(late.until))
 }
 
-// lastBehind is the position of the last event that the stream is made of, 0 where none is behind a position.
-func (f *runFeed) lastBehind(ctx context.Context, position uint64) (last uint64, err error) {
-	for more, from := true, position; more; {
-		page, err := f.readInTurn(ctx, eventlog.Query{Filter: f.of.filter, From: eventlog.After(from)})
-		if err != nil {
+// lookBehind is how far a feed has looked for the last event behind a position.
+type lookBehind struct {
+	from uint64 // everything up to here was looked at
+	upTo uint64 // where the log ended when it began to look: however fast that grows, the looking ends
+	last uint64 // found so far; 0 for none
+	more bool
+}
+
+// lastBehind is the position of the last event that the stream is made of, 0 where none is behind a position. When ctx ends before, it goes
+// on there next time.
+func (f *runFeed) lastBehind(ctx context.Context, position uint64) (uint64, error) {
+	for f.behind == nil || f.behind.more {
+		if err := f.lookOn(ctx, position); err != nil {
 			return 0, err
 		}
-		if n := len(page.Records); n > 0 {
-			last = page.Records[n-1].Sequence
-		}
-		from, more = page.Next, page.More
 	}
+	last := f.behind.last
+	f.behind = nil
 	return last, nil
+}
+
+// lookOn looks at the next page behind a position.
+func (f *runFeed) lookOn(ctx context.Context, position uint64) error {
+	if f.behind == nil {
+		end, err := f.log.Read(ctx, f.of.project, eventlog.Query{From: eventlog.Now(), Limit: 1})
+		if err != nil {
+			return err
+		}
+		f.behind = &lookBehind{from: position, upTo: end.Next, more: true}
+	}
+	b := f.behind
+	page, err := f.readInTurn(ctx, eventlog.Query{Filter: f.of.filter, From: eventlog.After(b.from), UpTo: b.upTo})
+	if err != nil {
+		return err
+	}
+	if n := len(page.Records); n > 0 {
+		b.last = page.Records[n-1].Sequence
+	}
+	b.from, b.more = page.Next, page.More
+	return nil
 }
 
 // recall finds the tasks that had begun before the stream, and whose end it is yet to tell, up to a position. When ctx ends before, it
@@ -131,19 +177,19 @@ func (f *runFeed) recall(ctx context.Context, upTo uint64) error {
 
 // readInTurn reads a page when it is its turn.
 func (f *runFeed) readInTurn(ctx context.Context, q eventlog.Query) (eventlog.Page, error) {
-	leave, err := f.server.runScans.enter(ctx, f.project)
+	leave, err := f.server.runScans.enter(ctx, f.of.project)
 	for errors.Is(err, sdk.ErrRateLimited) { // others look through the log just now
 		if err := pauseFor(ctx, f.server.times.again); err != nil {
 			return eventlog.Page{}, err
 		}
-		leave, err = f.server.runScans.enter(ctx, f.project)
+		leave, err = f.server.runScans.enter(ctx, f.of.project)
 	}
 	if err != nil {
 		return eventlog.Page{}, err
 	}
 	defer leave()
 	q.Limit, q.Bytes = feedPage, feedPageBytes
-	return f.log.Read(ctx, f.project, q)
+	return f.log.Read(ctx, f.of.project, q)
 }
 
 // idOf is the position after which a reader goes on that was told an event last. While the last one is put off that is before it: who is cut

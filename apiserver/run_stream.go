@@ -3,7 +3,6 @@ package apiserver
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,10 +17,8 @@ const clockMargin = time.Minute
 
 // streamedRun is a session or a plan as its stream goes by it: a run of its own with tasks below it, whose events are told together.
 type streamedRun struct {
-	kind    string // for people: session or plan
-	over    string // likewise, of one that is: has closed, or has ended
-	story   eventlog.Story
-	last    []sdk.EventType   // one of which its own story ends with
+	streamedStory // its own
+
 	filter  eventlog.Filter   // what is told
 	marking sdk.EventPatterns // the types of which the voice marks a task
 	again   bool              // whether a task can be marked once more after its story is over
@@ -29,14 +26,10 @@ type streamedRun struct {
 	glance  func(context.Context) (lifetime, error)
 }
 
-// isLast reports whether a record is the last event of the run's own story.
-func (o streamedRun) isLast(r *eventlog.Record) bool { return slices.Contains(o.last, r.Type) }
-
 func (o streamedRun) newStories() *openStories { return newOpenStories(o.again) }
 
 // runStream is what is asked of the stream of a session or a plan.
 type runStream struct {
-	project string
 	of      streamedRun
 	life    lifetime
 	last    uint64 // the position to go on after, where resumed
@@ -59,17 +52,12 @@ func (s *Server) streamRun(ctx context.Context, want runStream) (*huma.StreamRes
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	ended, err := s.endedStream(ctx, log, want.of.streamedStory, want.life, told)
 	switch {
-	case told == storyRead:
-		return allRead(), nil
-	case told == storyNone && s.silent(want.life):
-		if err := storyGone(ctx, log, want.project, want.of.kind, want.life.ended); err != nil {
-			return nil, s.problem(ctx, err)
-		}
-		if !s.storyTold(ctx, log, want.project, want.of.story, want.life, want.of.last) {
-			break
-		}
-		return s.silence("the " + want.of.kind + " " + want.of.over + ", and the log has none of its events"), nil
+	case err != nil:
+		return nil, s.problem(ctx, err)
+	case ended != nil:
+		return ended, nil
 	}
 	return s.followRun(ctx, log, want)
 }
@@ -77,7 +65,7 @@ func (s *Server) streamRun(ctx context.Context, want runStream) (*huma.StreamRes
 // told looks at the log. Where the beginning of the run's story is wanted and gone it answers history_expired.
 func (w *runStream) told(ctx context.Context, log *eventlog.Log) (storyState, error) {
 	if !w.resumed && !w.now {
-		page, err := log.Read(ctx, w.project, eventlog.Query{Filter: eventlog.Filter{Story: &w.of.story}, Limit: 1})
+		page, err := log.Read(ctx, w.of.project, eventlog.Query{Filter: eventlog.Filter{Story: &w.of.story}, Limit: 1})
 		if err != nil || len(page.Records) == 0 {
 			return storyNone, err
 		}
@@ -88,7 +76,7 @@ func (w *runStream) told(ctx context.Context, log *eventlog.Log) (storyState, er
 		w.first = first.Sequence
 		return storyMore, nil
 	}
-	end, err := log.Terminal(ctx, w.project, w.of.story, w.of.last...)
+	end, err := log.Terminal(ctx, w.of.project, w.of.story, w.of.last...)
 	switch {
 	case err != nil:
 		return storyMore, err
@@ -97,10 +85,10 @@ func (w *runStream) told(ctx context.Context, log *eventlog.Log) (storyState, er
 	case end == nil && w.now:
 		return storyMore, nil
 	case end == nil: // a position that the log does not have is refused here
-		_, err = log.Read(ctx, w.project, eventlog.Query{From: eventlog.After(w.last), Limit: 1, UpTo: max(w.last, 1)})
+		_, err = log.Read(ctx, w.of.project, eventlog.Query{From: eventlog.After(w.last), Limit: 1, UpTo: max(w.last, 1)})
 		return storyMore, err
 	}
-	return leftOf(ctx, log, w.project, w.of.story, w.of.last, w.last)
+	return leftOf(ctx, log, w.of.streamedStory, w.last)
 }
 
 // from is where the stream begins. Without a position it is when the run was created, and not its first event alone: while the log is away
@@ -129,7 +117,7 @@ func (s *Server) followRun(ctx context.Context, log *eventlog.Log, want runStrea
 		return nil, s.problem(ctx, fault)
 	}
 	feed := &runFeed{
-		server: s, log: log, project: want.project, of: want.of, stories: want.of.newStories(), from: want.from(), first: want.first, reached: want.last,
+		server: s, log: log, of: want.of, stories: want.of.newStories(), from: want.from(), first: want.first, reached: want.last,
 	}
 	if want.resumed || want.now {
 		feed.origin = new(want.began())
@@ -145,14 +133,14 @@ func (s *Server) followRun(ctx context.Context, log *eventlog.Log, want runStrea
 		defer feed.close()
 		out.comment("the " + want.of.kind + "'s events follow")
 		st := &stream{server: s, out: out, feed: feed, may: s.stillMay(r, keys.ScopeRead), told: want.last}
-		st.last = want.of.isLast
+		st.last = want.of.isEnd
 		st.over = func(ctx context.Context) bool {
 			if feed.follower == nil { // it was not its turn yet to be read
 				return false
 			}
 			var err error
 			want.life, err = want.of.glance(ctx)
-			return err == nil && s.storyTold(ctx, log, want.project, want.of.story, want.life, want.of.last)
+			return err == nil && s.storyTold(ctx, log, want.of.streamedStory, want.life)
 		}
 		if want.now {
 			st.told = feed.at()

@@ -26,7 +26,11 @@ func taskOf(r *eventlog.Record) string {
 }
 
 func (*sessionVoice) marks(r *eventlog.Record) ([]storyMark, error) {
-	return []storyMark{{task: taskOf(r), over: endsTask(r.Type)}}, nil
+	task := taskOf(r)
+	if task == "" {
+		return nil, nil
+	}
+	return []storyMark{{task: task, over: endsTask(r.Type)}}, nil
 }
 
 // lacks reports whether the beginning of the task that an event is about was told to an earlier connection.

@@ -46,8 +46,7 @@ func (s *Server) streamSessionEvents(ctx context.Context, in *streamSessionEvent
 	if len(faults) > 0 {
 		return nil, s.problem(ctx, invalid(faults))
 	}
-	want.project = callerOf(ctx).project
-	want.of = s.streamedSession(want.project, in.ID)
+	want.of = s.streamedSession(callerOf(ctx).project, in.ID)
 	err := s.ownedSessions(ctx)
 	if err == nil {
 		want.life, err = want.of.glance(ctx)
@@ -64,8 +63,12 @@ func (s *Server) streamedSession(project, id string) streamedRun {
 	for _, t := range terminalEvents() {
 		marking = append(marking, sdk.EventPattern(t))
 	}
+	ends := []sdk.EventType{sdk.EventSessionClosed}
 	return streamedRun{
-		kind: "session", over: "has closed", story: eventlog.Story{Kind: eventlog.KindSession, ID: id}, last: []sdk.EventType{sdk.EventSessionClosed},
+		streamedStory: streamedStory{
+			project: project, story: eventlog.Story{Kind: eventlog.KindSession, ID: id}, kind: "session", over: "has closed",
+			end: ends, last: ends,
+		},
 		filter: eventlog.Filter{Types: sessionSources(), Session: id}, marking: marking,
 		voice: &sessionVoice{server: s, log: s.cfg.Events, project: project, session: id, tasks: map[string]toldTask{}},
 		glance: func(ctx context.Context) (lifetime, error) {

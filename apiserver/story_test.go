@@ -69,6 +69,11 @@ func (f *followed) ended(id string, at time.Time) sdk.Task {
 	return now
 }
 
+// told reports whether nothing more will be told of a task.
+func (f *followed) told(ctx context.Context, t sdk.Task) bool {
+	return f.server.storyTold(ctx, f.log, streamedTask("shop", t.ID), lifeOf(t))
+}
+
 // TestATaskThatEndsWhileTheLogIsAway: its stream waits for the terminal event, which comes later than the log does.
 func TestATaskThatEndsWhileTheLogIsAway(t *testing.T) {
 	t.Parallel()
@@ -108,7 +113,7 @@ func TestATaskThatEndsWhileTheLogIsAway(t *testing.T) {
 	f.stream(t, "", headerLastEventID, "3").want(http.StatusNoContent)
 }
 
-func TestAllTold(t *testing.T) {
+func TestStoryTold(t *testing.T) {
 	t.Parallel()
 	f := newFollowed(t)
 	tellStory(t, f.log, "shop", "begun", 1, sdk.EventTaskCreated)
@@ -127,26 +132,26 @@ func TestAllTold(t *testing.T) {
 		"the log was just made ready": {f.ended("silent", long), 10 * time.Minute, false},
 	} {
 		f.server.times.patience = tc.patience
-		if got := f.server.allTold(t.Context(), f.log, "shop", tc.task); got != tc.want {
+		if got := f.told(t.Context(), tc.task); got != tc.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
 	f.server.times.patience = 0
 	later := time.Now().Add(time.Minute)
 	f.server.eventsAway.Store(&later)
-	if f.server.allTold(t.Context(), f.log, "shop", f.ended("silent", long)) {
+	if f.told(t.Context(), f.ended("silent", long)) {
 		t.Error("although the log was away a moment ago")
 	}
 	f.server.eventsAway.Store(nil)
 	gone, hangUp := context.WithCancel(t.Context())
 	hangUp()
-	if f.server.allTold(gone, f.log, "shop", f.ended("silent", long)) || f.server.eventsAway.Load() != nil {
+	if f.told(gone, f.ended("silent", long)) || f.server.eventsAway.Load() != nil {
 		t.Error("a caller who hangs up says nothing of the log")
 	}
 	if err := f.log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if f.server.allTold(t.Context(), f.log, "shop", f.ended("silent", long)) || f.server.eventsAway.Load() == nil {
+	if f.told(t.Context(), f.ended("silent", long)) || f.server.eventsAway.Load() == nil {
 		t.Error("although the log can not be asked")
 	}
 }

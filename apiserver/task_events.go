@@ -3,7 +3,6 @@ package apiserver
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -30,15 +29,15 @@ func (in *streamTaskEventsInput) Resolve(ctx huma.Context) []error {
 
 // taskStream is what is asked of a task's stream.
 type taskStream struct {
-	project, id string
-	last        uint64 // the event to go on after, where resumed
-	resumed     bool
-	output      bool
+	of      streamedStory
+	last    uint64 // the event to go on after, where resumed
+	resumed bool
+	output  bool
 }
 
 func (in *streamTaskEventsInput) read() (want taskStream, faults []sdk.Fault) {
 	faults = append(idFaults(in.ID), in.query.faults("output")...)
-	want.id, want.output = in.ID, in.query.values.Get("output") == "1"
+	want.output = in.query.values.Get("output") == "1"
 	if in.query.values.Has("output") && !want.output && in.query.values.Get("output") != "0" {
 		faults = append(faults, sdk.Fault{Path: "query.output", Message: "must be 0 or 1"})
 	}
@@ -53,11 +52,11 @@ func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput
 	if len(faults) > 0 {
 		return nil, s.problem(ctx, invalid(faults))
 	}
-	want.project = callerOf(ctx).project
+	want.of = streamedTask(callerOf(ctx).project, in.ID)
 	if err := s.checkOwner(ctx); err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
-	task, err := s.tasks.GetTask(ctx, want.project, want.id)
+	task, err := s.tasks.GetTask(ctx, want.of.project, want.of.story.ID)
 	if err != nil {
 		return nil, s.taskProblem(ctx, err)
 	}
@@ -72,39 +71,33 @@ func (s *Server) streamTaskEvents(ctx context.Context, in *streamTaskEventsInput
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	ended, err := s.endedStream(ctx, log, want.of, lifeOf(task), told)
 	switch {
-	case told == storyRead:
-		return allRead(), nil
-	case told == storyNone && s.silent(lifeOf(task)):
-		if err := storyGone(ctx, log, want.project, "task", task.CompletedAt); err != nil {
-			return nil, s.problem(ctx, err)
-		}
-		if !s.allTold(ctx, log, want.project, task) {
-			break
-		}
-		return s.silence("the task has ended, and the log has none of its events"), nil
+	case err != nil:
+		return nil, s.problem(ctx, err)
+	case ended != nil:
+		return ended, nil
 	}
 	return s.followTask(ctx, log, want)
 }
 
 // told looks at the log. Where the story's beginning is wanted and gone it answers history_expired.
 func (w taskStream) told(ctx context.Context, log *eventlog.Log) (storyState, error) {
-	story := eventlog.Story{Kind: eventlog.KindTask, ID: w.id}
 	if !w.resumed {
-		page, err := log.Read(ctx, w.project, eventlog.Query{Filter: eventlog.Filter{Story: &story}, Limit: 1})
+		page, err := log.Read(ctx, w.of.project, eventlog.Query{Filter: eventlog.Filter{Story: &w.of.story}, Limit: 1})
 		if err != nil || len(page.Records) == 0 {
 			return storyNone, err
 		}
 		if first := page.Records[0]; first.Number() > 1 {
-			return storyMore, beginningGone("task", first.Sequence)
+			return storyMore, beginningGone(w.of.kind, first.Sequence)
 		}
 		return storyMore, nil
 	}
-	end, err := log.Terminal(ctx, w.project, story, lastEvents()...)
+	end, err := log.Terminal(ctx, w.of.project, w.of.story, w.of.last...)
 	if err != nil || end == nil {
 		return storyMore, err
 	}
-	return leftOf(ctx, log, w.project, story, terminalEvents(), w.last)
+	return leftOf(ctx, log, w.of, w.last)
 }
 
 func (s *Server) followTask(ctx context.Context, log *eventlog.Log, want taskStream) (*huma.StreamResponse, error) {
@@ -119,12 +112,12 @@ func (s *Server) followTask(ctx context.Context, log *eventlog.Log, want taskStr
 	var output *eventlog.Output
 	var err error
 	if want.output {
-		if output, err = log.FollowOutput(want.project, want.id); err != nil {
+		if output, err = log.FollowOutput(want.of.project, want.of.story.ID); err != nil {
 			leave()
 			return nil, s.problem(ctx, err)
 		}
 	}
-	follower, err := log.Follow(ctx, want.project, eventlog.Filter{Story: &eventlog.Story{Kind: eventlog.KindTask, ID: want.id}}, from)
+	follower, err := log.Follow(ctx, want.of.project, eventlog.Filter{Story: &want.of.story}, from)
 	if err != nil {
 		if output != nil {
 			output.Close()
@@ -137,10 +130,10 @@ func (s *Server) followTask(ctx context.Context, log *eventlog.Log, want taskStr
 		defer follower.Close()
 		out.comment("the task's events follow")
 		st := &stream{server: s, out: out, feed: eventFeed{follower}, may: s.stillMay(r, keys.ScopeRead)}
-		st.last = func(r *eventlog.Record) bool { return slices.Contains(terminalEvents(), r.Type) }
+		st.last = want.of.isEnd
 		st.over = func(ctx context.Context) bool {
-			task, err := s.tasks.GetTask(ctx, want.project, want.id)
-			return err == nil && s.allTold(ctx, log, want.project, task)
+			task, err := s.tasks.GetTask(ctx, want.of.project, want.of.story.ID)
+			return err == nil && s.storyTold(ctx, log, want.of, lifeOf(task))
 		}
 		if output == nil {
 			st.run(r.Context())

@@ -18,27 +18,19 @@ func (c *Client) RegisterAgent(ctx context.Context, r AgentRequest) (*Agent, err
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	var agent Agent
-	if err := c.do(ctx, call{method: http.MethodPost, url: c.address(nil, "v1", "agents"), body: r, repeatable: r.ID != ""}, &agent); err != nil {
-		return nil, err
-	}
-	return &agent, nil
+	return answered[Agent](ctx, c, call{method: http.MethodPost, url: c.address(nil, "v1", "agents"), body: r, repeatable: r.ID != ""})
 }
 
 // HeartbeatAgent says that an agent is there, and what it is doing. An agent that is not registered, or not any more, is an error of code
 // not_found: register it anew. The call is sent once; the next heartbeat makes up for a lost one.
 func (c *Client) HeartbeatAgent(ctx context.Context, id string, h AgentHeartbeat) (*Agent, error) {
-	if err := checkAgentID(id); err != nil {
+	if err := checkID("agent", id); err != nil {
 		return nil, err
 	}
 	if err := h.Validate(); err != nil {
 		return nil, err
 	}
-	var agent Agent
-	if err := c.do(ctx, call{method: http.MethodPost, url: c.address(nil, "v1", "agents", id, "heartbeat"), body: heartbeatBody(h)}, &agent); err != nil {
-		return nil, err
-	}
-	return &agent, nil
+	return answered[Agent](ctx, c, call{method: http.MethodPost, url: c.address(nil, "v1", "agents", id, "heartbeat"), body: heartbeatBody(h)})
 }
 
 // heartbeatBody keeps "no tasks" and "nothing said of tasks" apart, which omitempty would not.
@@ -58,14 +50,10 @@ func heartbeatBody(h AgentHeartbeat) map[string]any {
 
 // Agent answers a registered agent.
 func (c *Client) Agent(ctx context.Context, id string) (*Agent, error) {
-	if err := checkAgentID(id); err != nil {
+	if err := checkID("agent", id); err != nil {
 		return nil, err
 	}
-	var agent Agent
-	if err := c.do(ctx, call{method: http.MethodGet, url: c.address(nil, "v1", "agents", id), repeatable: true}, &agent); err != nil {
-		return nil, err
-	}
-	return &agent, nil
+	return answered[Agent](ctx, c, call{method: http.MethodGet, url: c.address(nil, "v1", "agents", id), repeatable: true})
 }
 
 // ListAgents answers one page of the agents that the filter chooses: the first with cursor "", the one after a page with its NextCursor
@@ -74,11 +62,7 @@ func (c *Client) ListAgents(ctx context.Context, filter AgentFilter, cursor stri
 	if err := filter.Validate(); err != nil {
 		return nil, err
 	}
-	var page AgentPage
-	if err := c.do(ctx, call{method: http.MethodGet, url: c.address(filter.query(cursor), "v1", "agents"), repeatable: true}, &page); err != nil {
-		return nil, err
-	}
-	return &page, nil
+	return answered[AgentPage](ctx, c, call{method: http.MethodGet, url: c.address(filter.query(cursor), "v1", "agents"), repeatable: true})
 }
 
 // Agents answers every agent that the filter chooses, by id, page after page as they are asked for. An error ends it.
@@ -94,7 +78,7 @@ func (c *Client) Agents(ctx context.Context, filter AgentFilter) iter.Seq2[*Agen
 
 // DeregisterAgent removes an agent from the registry. One that is not there is an error of code not_found. The call is sent once.
 func (c *Client) DeregisterAgent(ctx context.Context, id string) error {
-	if err := checkAgentID(id); err != nil {
+	if err := checkID("agent", id); err != nil {
 		return err
 	}
 	return c.do(ctx, call{method: http.MethodDelete, url: c.address(nil, "v1", "agents", id)}, nil)
@@ -123,11 +107,4 @@ func (a AgentFilter) query(cursor string) url.Values {
 		q.Set("limit", strconv.Itoa(a.Limit))
 	}
 	return q
-}
-
-func checkAgentID(id string) error {
-	if !ValidID(id) {
-		return Errorf(CodeInvalidInput, "the agent id must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and -")
-	}
-	return nil
 }

@@ -24,7 +24,7 @@ func (k AttemptKey) LogValue() slog.Value { return slog.StringValue(k.String()) 
 // key needs the scope work. An attempt that nobody has, and a service without keys, are errors of code conflict. The call is sent once;
 // repeating it is harmless.
 func (c *Client) MintAttemptKey(ctx context.Context, taskID string, stage, attempt int) (AttemptKey, error) {
-	if err := checkTaskID(taskID); err != nil {
+	if err := checkID("task", taskID); err != nil {
 		return AttemptKey{}, err
 	}
 	body := struct {

@@ -68,6 +68,34 @@ func (c *Client) do(ctx context.Context, cl call, out any) error {
 	}
 }
 
+// answered is what the service answers to a call, as [Client.do] has it.
+func answered[T any](ctx context.Context, c *Client, cl call) (*T, error) {
+	var out T
+	if err := c.do(ctx, cl, &out); err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// checkID refuses what cannot be the id of a task, a session, a plan or an agent.
+func checkID(kind, id string) error {
+	if !ValidID(id) {
+		return Errorf(CodeInvalidInput, "the %s id must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and -", kind)
+	}
+	return nil
+}
+
+// cancellation is the body of a call that cancels something.
+type cancellation struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+func (r cancellation) validate() error {
+	var f faults
+	f.text("$.reason", r.Reason, MaxReason)
+	return f.err()
+}
+
 // send sends the call once.
 func (c *Client) send(ctx context.Context, cl call, body []byte, out any) error {
 	once, cancel := context.WithTimeout(ctx, cl.wait+callTimeout)

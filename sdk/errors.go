@@ -3,6 +3,7 @@ package sdk
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 )
 
@@ -108,6 +109,18 @@ type Error struct {
 type Fault struct {
 	Path    string `json:"path"`
 	Message string `json:"message"`
+}
+
+// plainName is a name that needs no quotes in a path.
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+
+// FieldPath is how the path of a [Fault] goes on with the field of this name: .name, or ["a name"] for one that is not plain, which is cut
+// at [MaxMetadataKey] bytes.
+func FieldPath(name string) string {
+	if plainName.MatchString(name) {
+		return "." + name
+	}
+	return fmt.Sprintf("[%q]", Cut(name, MaxMetadataKey))
 }
 
 // Errorf makes an error of the given code.

@@ -21,11 +21,7 @@ func (c *Client) ListEvents(ctx context.Context, filter EventFilter, cursor stri
 	if cursor != "" {
 		query.Set("after", cursor)
 	}
-	var page EventPage
-	if err := c.do(ctx, call{method: http.MethodGet, url: c.address(query, "v1", "events"), repeatable: true}, &page); err != nil {
-		return nil, err
-	}
-	return &page, nil
+	return answered[EventPage](ctx, c, call{method: http.MethodGet, url: c.address(query, "v1", "events"), repeatable: true})
 }
 
 // Events answers every event that the filter chooses and the log has, oldest first, page after page as they are asked for, and ends with
@@ -52,9 +48,5 @@ func (c *Client) Errors(ctx context.Context, since time.Time) (*ErrorGroups, err
 		}
 		query.Set("since", since.UTC().Format(time.RFC3339Nano))
 	}
-	var groups ErrorGroups
-	if err := c.do(ctx, call{method: http.MethodGet, url: c.address(query, "v1", "errors"), repeatable: true}, &groups); err != nil {
-		return nil, err
-	}
-	return &groups, nil
+	return answered[ErrorGroups](ctx, c, call{method: http.MethodGet, url: c.address(query, "v1", "errors"), repeatable: true})
 }

@@ -117,12 +117,8 @@ func (c *Client) ListTasks(ctx context.Context, filter TaskFilter, cursor string
 	if err := filter.Validate(); err != nil {
 		return nil, err
 	}
-	var page TaskPage
 	cl := call{method: http.MethodGet, url: c.address(filter.query(cursor), "v1", "tasks"), repeatable: true}
-	if err := c.do(ctx, cl, &page); err != nil {
-		return nil, err
-	}
-	return &page, nil
+	return answered[TaskPage](ctx, c, cl)
 }
 
 // Tasks answers every task that the filter chooses, each once, page after page as they are asked for. What was there at the first

@@ -19,7 +19,7 @@ type Output interface {
 // SendOutput sends live output of an attempt that the calling worker has in hand to whoever follows its task: at most [MaxOutputFrames] frames
 // and [MaxOutputCall] bytes a call. The client's own key needs the scope work. It is sent once; what nobody follows is dropped.
 func (c *Client) SendOutput(ctx context.Context, taskID string, output TaskOutput) error {
-	if err := checkTaskID(taskID); err != nil {
+	if err := checkID("task", taskID); err != nil {
 		return err
 	}
 	if len(output.Frames) == 0 || len(output.Frames) > MaxOutputFrames {

@@ -14,7 +14,7 @@ import (
 // go on: who does so may be told it again. One iteration tells it once.
 func (c *Client) PlanEvents(ctx context.Context, id string, opts ...FollowOption) iter.Seq2[*Event, error] {
 	return func(yield func(*Event, error) bool) {
-		if err := checkPlanID(id); err != nil {
+		if err := checkID("plan", id); err != nil {
 			yield(nil, err)
 			return
 		}
@@ -25,8 +25,8 @@ func (c *Client) PlanEvents(ctx context.Context, id string, opts ...FollowOption
 			}
 			return readPlanEvent(fr)
 		}
-		told := toldThere{}
-		f.fresh = func(e *Event) bool { return told.isNew(f.at, e) }
+		var told toldThere[eventKey]
+		f.fresh = func(e *Event) bool { return told.isNew(f.follow, eventKey{e.Source, e.ID}) }
 		f.over = func(ctx context.Context) (bool, error) {
 			plan, err := c.GetPlan(ctx, id)
 			return err == nil && plan.Status.Terminal(), err
@@ -40,33 +40,8 @@ func (c *Client) PlanEvents(ctx context.Context, id string, opts ...FollowOption
 	}
 }
 
-// maxToldThere is how many events of one position are known again.
-const maxToldThere = 10_000
-
-// toldThere are the events that were told since the position moved, which are told again where the stream was cut meanwhile. Of more than
-// maxToldThere some are.
-type toldThere struct {
-	at     uint64
-	events map[eventKey]struct{}
-}
-
 // eventKey is what is unique of an event.
 type eventKey struct{ source, id string }
-
-// isNew reports whether an event was not told yet at this position, and enters it.
-func (t *toldThere) isNew(at uint64, e *Event) bool {
-	if t.events == nil || at != t.at {
-		t.at, t.events = at, map[eventKey]struct{}{}
-	}
-	key := eventKey{e.Source, e.ID}
-	if _, told := t.events[key]; told && e.ID != "" {
-		return false
-	}
-	if len(t.events) < maxToldThere {
-		t.events[key] = struct{}{}
-	}
-	return true
-}
 
 // readPlanEvent is readEvent for a stream that ends with its plan, and goes on when one of its tasks has ended. An event comes without its
 // own position where that is not the place after which to go on.

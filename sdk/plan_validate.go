@@ -64,22 +64,12 @@ func (f *faults) fields(path string, m map[string]json.RawMessage, limit int) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		at := path + fieldPath(name)
+		at := path + FieldPath(name)
 		if !utf8.ValidString(name) {
 			f.add(at, "has a name that is not valid UTF-8")
 		}
 		f.json(at, m[name], limit)
 	}
-}
-
-// plainName is a name that needs no quotes in a path.
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
-
-func fieldPath(name string) string {
-	if plainName.MatchString(name) {
-		return "." + name
-	}
-	return fmt.Sprintf("[%q]", Cut(name, MaxMetadataKey))
 }
 
 func (f *faults) planSteps(r PlanRequest) {

@@ -25,31 +25,22 @@ func (c *Client) CreatePlan(ctx context.Context, request PlanRequest, opts ...Ca
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	var plan Plan
-	err := c.do(ctx, call{method: http.MethodPost, url: c.address(nil, "v1", "plans"), body: request, key: d.key, repeatable: true}, &plan)
-	if err != nil {
-		return nil, err
-	}
-	return &plan, nil
+	return answered[Plan](ctx, c, call{method: http.MethodPost, url: c.address(nil, "v1", "plans"), body: request, key: d.key, repeatable: true})
 }
 
 // GetPlan answers a plan as it stands.
 func (c *Client) GetPlan(ctx context.Context, id string) (*Plan, error) {
-	if err := checkPlanID(id); err != nil {
+	if err := checkID("plan", id); err != nil {
 		return nil, err
 	}
-	var plan Plan
-	if err := c.do(ctx, call{method: http.MethodGet, url: c.planURL(nil, id), repeatable: true}, &plan); err != nil {
-		return nil, err
-	}
-	return &plan, nil
+	return answered[Plan](ctx, c, call{method: http.MethodGet, url: c.planURL(nil, id), repeatable: true})
 }
 
 // WaitForPlan waits until the plan has ended and answers it, however it ended: a failed or cancelled plan is not an error of the call,
 // [Plan.Err] says what became of it. It outlives restarts of the service as [Client.WaitForTask] does, until ctx ends. Then the error wraps
 // the context's and the plan is the last one seen, or nil. [Client.PlanEvents] shows what happens meanwhile.
 func (c *Client) WaitForPlan(ctx context.Context, id string) (*Plan, error) {
-	if err := checkPlanID(id); err != nil {
+	if err := checkID("plan", id); err != nil {
 		return nil, err
 	}
 	return c.lookAtPlan(id).end(ctx)
@@ -59,22 +50,14 @@ func (c *Client) WaitForPlan(ctx context.Context, id string) (*Plan, error) {
 // agents of its tasks are given time to stop, and [Client.WaitForPlan] sees the end. Cancelling a plan that has ended changes nothing. The
 // call is sent once; repeating it is harmless.
 func (c *Client) CancelPlan(ctx context.Context, id, reason string) (*Plan, error) {
-	if err := checkPlanID(id); err != nil {
+	if err := checkID("plan", id); err != nil {
 		return nil, err
 	}
-	var f faults
-	f.text("$.reason", reason, MaxReason)
-	if err := f.err(); err != nil {
+	body := cancellation{reason}
+	if err := body.validate(); err != nil {
 		return nil, err
 	}
-	body := struct {
-		Reason string `json:"reason,omitempty"`
-	}{reason}
-	var plan Plan
-	if err := c.do(ctx, call{method: http.MethodPost, url: c.planURL(nil, id, "cancel"), body: body}, &plan); err != nil {
-		return nil, err
-	}
-	return &plan, nil
+	return answered[Plan](ctx, c, call{method: http.MethodPost, url: c.planURL(nil, id, "cancel"), body: body})
 }
 
 // ListPlans answers one page of the plans that the filter chooses: the first with cursor "", the one after a page with its NextCursor and
@@ -83,12 +66,8 @@ func (c *Client) ListPlans(ctx context.Context, filter PlanFilter, cursor string
 	if err := filter.Validate(); err != nil {
 		return nil, err
 	}
-	var page PlanPage
 	cl := call{method: http.MethodGet, url: c.address(filter.query(cursor), "v1", "plans"), repeatable: true}
-	if err := c.do(ctx, cl, &page); err != nil {
-		return nil, err
-	}
-	return &page, nil
+	return answered[PlanPage](ctx, c, cl)
 }
 
 // Plans answers every plan that the filter chooses, each once, page after page as they are asked for. A list follows what happens within
@@ -144,11 +123,4 @@ func (f PlanFilter) query(cursor string) url.Values {
 
 func (c *Client) planURL(query url.Values, id string, rest ...string) string {
 	return c.address(query, append([]string{"v1", "plans", id}, rest...)...)
-}
-
-func checkPlanID(id string) error {
-	if !ValidID(id) {
-		return Errorf(CodeInvalidInput, "the plan id must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and -")
-	}
-	return nil
 }

@@ -2,6 +2,8 @@ package sdk
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"iter"
 	"sync"
@@ -11,6 +13,9 @@ import (
 // Events answers the session's own stream, from its first event to session_close, as it comes; then it ends. [ResumeAfter] begins after
 // an event that was read before, [FromNow] with what comes next. It is opened again as [Client.Subscribe] is, and ends on the same errors;
 // [OnInterruption] is told of each cut. A session that closed before there was a log has none.
+//
+// Where the log has an event in another place than it is told, as after an outage of the log, its [SessionEvent.Sequence] is the place after
+// which to go on: who does so may be told it again. One iteration tells it once.
 func (s *SessionHandle) Events(ctx context.Context, opts ...FollowOption) iter.Seq2[*SessionEvent, error] {
 	return func(yield func(*SessionEvent, error) bool) {
 		f := following[SessionEvent]{follow: s.client.follow(EventFilter{}, opts, "v1", "sessions", s.opened.ID, "events")}
@@ -19,6 +24,11 @@ func (s *SessionHandle) Events(ctx context.Context, opts ...FollowOption) iter.S
 				fr.id = FormatSequence(f.at)
 			}
 			return readSessionEvent(fr)
+		}
+		var told toldThere[[sha256.Size]byte]
+		f.fresh = func(e *SessionEvent) bool {
+			same, err := json.Marshal(e)
+			return err != nil || told.isNew(f.follow, sha256.Sum256(same))
 		}
 		f.output = nil // which only the stream of a task has
 		f.over = func(ctx context.Context) (bool, error) {

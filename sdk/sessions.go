@@ -49,28 +49,20 @@ func (c *Client) Session(ctx context.Context, id string) (*SessionHandle, error)
 
 // GetSession answers a session as it stands.
 func (c *Client) GetSession(ctx context.Context, id string) (*Session, error) {
-	if err := checkSessionID(id); err != nil {
+	if err := checkID("session", id); err != nil {
 		return nil, err
 	}
-	var session Session
-	if err := c.do(ctx, call{method: http.MethodGet, url: c.sessionURL(nil, id), repeatable: true}, &session); err != nil {
-		return nil, err
-	}
-	return &session, nil
+	return answered[Session](ctx, c, call{method: http.MethodGet, url: c.sessionURL(nil, id), repeatable: true})
 }
 
 // CloseSession closes a session and ends its running task; tasks that wait for their turn are not begun. It answers the session as it
 // then stands, which may still be closing. Closing it again changes nothing, so that the call is repeated where the service can not be
 // reached.
 func (c *Client) CloseSession(ctx context.Context, id string) (*Session, error) {
-	if err := checkSessionID(id); err != nil {
+	if err := checkID("session", id); err != nil {
 		return nil, err
 	}
-	var session Session
-	if err := c.do(ctx, call{method: http.MethodDelete, url: c.sessionURL(nil, id), repeatable: true}, &session); err != nil {
-		return nil, err
-	}
-	return &session, nil
+	return answered[Session](ctx, c, call{method: http.MethodDelete, url: c.sessionURL(nil, id), repeatable: true})
 }
 
 // ListSessions answers one page of the sessions that the filter chooses: the first with cursor "", the one after a page with its
@@ -79,12 +71,8 @@ func (c *Client) ListSessions(ctx context.Context, filter SessionFilter, cursor 
 	if err := filter.Validate(); err != nil {
 		return nil, err
 	}
-	var page SessionPage
 	cl := call{method: http.MethodGet, url: c.address(filter.query(cursor), "v1", "sessions"), repeatable: true}
-	if err := c.do(ctx, cl, &page); err != nil {
-		return nil, err
-	}
-	return &page, nil
+	return answered[SessionPage](ctx, c, cl)
 }
 
 // Sessions answers every session that the filter chooses, each once, page after page as they are asked for. A list follows what happens
@@ -102,11 +90,7 @@ func (c *Client) Sessions(ctx context.Context, filter SessionFilter) iter.Seq2[*
 
 // SessionStats counts the project's open sessions.
 func (c *Client) SessionStats(ctx context.Context) (*SessionStats, error) {
-	var stats SessionStats
-	if err := c.do(ctx, call{method: http.MethodGet, url: c.address(nil, "v1", "sessions", "stats"), repeatable: true}, &stats); err != nil {
-		return nil, err
-	}
-	return &stats, nil
+	return answered[SessionStats](ctx, c, call{method: http.MethodGet, url: c.address(nil, "v1", "sessions", "stats"), repeatable: true})
 }
 
 // CloseClientSessions closes every open session of a client, such as one that has disconnected, and answers how many there were. The
@@ -164,13 +148,6 @@ func (s SessionFilter) query(cursor string) url.Values {
 
 func (c *Client) sessionURL(query url.Values, id string, rest ...string) string {
 	return c.address(query, append([]string{"v1", "sessions", id}, rest...)...)
-}
-
-func checkSessionID(id string) error {
-	if !ValidID(id) {
-		return Errorf(CodeInvalidInput, "the session id must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and -")
-	}
-	return nil
 }
 
 // faultsIn are the faults of a refusal.

@@ -72,7 +72,7 @@ func (c *Client) subscription(filter EventFilter, opts []FollowOption) (followin
 // [Client.Subscribe] is, and ends on the same errors. A task that ended before there was a log has none.
 func (c *Client) TaskEvents(ctx context.Context, id string, opts ...FollowOption) iter.Seq2[*Event, error] {
 	return func(yield func(*Event, error) bool) {
-		if err := checkTaskID(id); err != nil {
+		if err := checkID("task", id); err != nil {
 			yield(nil, err)
 			return
 		}

@@ -36,50 +36,37 @@ func (c *Client) create(ctx context.Context, d draft) (*Task, error) {
 	if err := d.validate(); err != nil {
 		return nil, err
 	}
-	var task Task
-	err := c.do(ctx, call{
+	return answered[Task](ctx, c, call{
 		method: http.MethodPost, url: c.address(nil, "v1", "tasks"), body: d.request, key: d.key, repeatable: true,
-	}, &task)
-	if err != nil {
-		return nil, err
-	}
-	return &task, nil
+	})
 }
 
 // GetTask answers a task as it stands.
 func (c *Client) GetTask(ctx context.Context, id string) (*Task, error) {
-	if err := checkTaskID(id); err != nil {
+	if err := checkID("task", id); err != nil {
 		return nil, err
 	}
-	var task Task
-	if err := c.do(ctx, call{method: http.MethodGet, url: c.taskURL(id), repeatable: true}, &task); err != nil {
-		return nil, err
-	}
-	return &task, nil
+	return answered[Task](ctx, c, call{method: http.MethodGet, url: c.taskURL(id), repeatable: true})
 }
 
 // CancelTask asks for a task to be stopped and answers it as it then stands, which may still be running: the agent is given time
 // to stop, and [Client.WaitForTask] sees the end. Cancelling a task that has ended changes nothing. The call is sent once;
 // repeating it is harmless.
 func (c *Client) CancelTask(ctx context.Context, id, reason string) (*Task, error) {
-	if err := checkTaskID(id); err != nil {
+	if err := checkID("task", id); err != nil {
 		return nil, err
 	}
-	var f faults
-	f.text("$.reason", reason, MaxReason)
-	if err := f.err(); err != nil {
+	body := cancellation{reason}
+	if err := body.validate(); err != nil {
 		return nil, err
 	}
-	body := struct {
-		Reason string `json:"reason,omitempty"`
-	}{reason}
-	return c.change(ctx, c.taskURL(id, "cancel"), body)
+	return answered[Task](ctx, c, call{method: http.MethodPost, url: c.taskURL(id, "cancel"), body: body})
 }
 
 // RetryTask hands a finished task out anew: a new task of the same request, with RetryOf. One that has not ended is an error of code
 // conflict. As with [Client.CreateTask] an idempotency key is made unless [IdempotencyKey] gives one.
 func (c *Client) RetryTask(ctx context.Context, id string, opts ...CallOption) (*Task, error) {
-	if err := checkTaskID(id); err != nil {
+	if err := checkID("task", id); err != nil {
 		return nil, err
 	}
 	d := draft{key: rand.Text()}
@@ -91,21 +78,16 @@ func (c *Client) RetryTask(ctx context.Context, id string, opts ...CallOption) (
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	var task Task
-	err := c.do(ctx, call{
+	return answered[Task](ctx, c, call{
 		method: http.MethodPost, url: c.taskURL(id, "retry"), body: struct{}{}, key: d.key, repeatable: true,
-	}, &task)
-	if err != nil {
-		return nil, err
-	}
-	return &task, nil
+	})
 }
 
 // ProvideInput answers a task's open question. requestID is [InputRequest.ID]; answer is any value that can be written as JSON
 // (a [json.RawMessage] is sent as it is). An answer that does not meet the question's schema is an error of code invalid_input,
 // a question that is not open one of code conflict. The call is sent once; repeating it with the same answer is harmless.
 func (c *Client) ProvideInput(ctx context.Context, id, requestID string, answer any) (*Task, error) {
-	if err := checkTaskID(id); err != nil {
+	if err := checkID("task", id); err != nil {
 		return nil, err
 	}
 	raw, err := encode(answer)
@@ -127,21 +109,12 @@ func (c *Client) ProvideInput(ctx context.Context, id, requestID string, answer 
 		RequestID string          `json:"requestId"`
 		Answer    json.RawMessage `json:"answer"`
 	}{requestID, raw}
-	return c.change(ctx, c.taskURL(id, "input"), body)
-}
-
-// change sends one change of a task, once.
-func (c *Client) change(ctx context.Context, address string, body any) (*Task, error) {
-	var task Task
-	if err := c.do(ctx, call{method: http.MethodPost, url: address, body: body}, &task); err != nil {
-		return nil, err
-	}
-	return &task, nil
+	return answered[Task](ctx, c, call{method: http.MethodPost, url: c.taskURL(id, "input"), body: body})
 }
 
 // Progress answers what was recorded of a task's progress, oldest first: the first entries and the newest ones.
 func (c *Client) Progress(ctx context.Context, id string) ([]Progress, error) {
-	if err := checkTaskID(id); err != nil {
+	if err := checkID("task", id); err != nil {
 		return nil, err
 	}
 	var page struct {
@@ -155,11 +128,4 @@ func (c *Client) Progress(ctx context.Context, id string) ([]Progress, error) {
 
 func (c *Client) taskURL(id string, rest ...string) string {
 	return c.address(nil, append([]string{"v1", "tasks", id}, rest...)...)
-}
-
-func checkTaskID(id string) error {
-	if !ValidID(id) {
-		return Errorf(CodeInvalidInput, "the task id must start with a letter or digit and hold at most 128 of A-Z, a-z, 0-9, _ and -")
-	}
-	return nil
 }

@@ -15,7 +15,7 @@ const firstGap = 250 * time.Millisecond
 // pauses of at most the polling interval or as long as the service asks for, until ctx ends. Then the error wraps the context's
 // and the task is the last one seen, or nil. It also waits out a question to the caller; [Client.WatchTask] shows that.
 func (c *Client) WaitForTask(ctx context.Context, id string) (*Task, error) {
-	if err := checkTaskID(id); err != nil {
+	if err := checkID("task", id); err != nil {
 		return nil, err
 	}
 	return c.lookAtTask(id).end(ctx)
@@ -31,7 +31,7 @@ func (c *Client) WatchTask(ctx context.Context, id string) iter.Seq2[*Task, erro
 // watch is WatchTask, and looks at once when an event of the task comes, where the options ask for that and the service has them.
 func (c *Client) watch(ctx context.Context, id string, opts []FollowOption) iter.Seq2[*Task, error] {
 	return func(yield func(*Task, error) bool) {
-		if err := checkTaskID(id); err != nil {
+		if err := checkID("task", id); err != nil {
 			yield(nil, err)
 			return
 		}

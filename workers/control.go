@@ -20,8 +20,8 @@ import (
 const (
 	controlStop = 10 * time.Second
 	// controlThinks is how long a run may go on within a workflow task before it is taken for stuck. The expressions of a large plan are
-	// compiled at once, and may all be evaluated then, which Temporal's own second would not do for on a busy machine; a workflow task has
-	// 10 seconds in all.
+	// compiled at once, and may all be evaluated then, which takes up to about a second where nothing else runs, most of it for reading
+	// outputs: Temporal's own second would not do for that. A workflow task has 10 seconds in all.
 	controlThinks = 5 * time.Second
 )
 

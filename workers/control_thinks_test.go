@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ import (
 // stuck. The race detector makes that five to ten times slower.
 func TestControl_ThinksOfLargePlansInTime(t *testing.T) {
 	t.Parallel()
-	for name, r := range map[string]sdk.PlanRequest{"conditions": costly(60), "needs": entangled(450)} {
+	for name, r := range map[string]sdk.PlanRequest{"conditions": costly(60), "needs": entangled(450), "reads": reading(400)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var suite testsuite.WorkflowTestSuite
@@ -68,6 +69,16 @@ func costly(conditions int) (r sdk.PlanRequest) {
 		r.Steps = append(r.Steps, sdk.PlanStep{
 			ID: fmt.Sprintf("s%d", i), Type: sdk.TypeCodeWrite, Title: "Costly", When: "inputs.list.all(x, inputs.list.all(y, x + y == 0))",
 		})
+	}
+	return r
+}
+
+// reading is a plan with as many conditions, each of which reads the largest input that there can be.
+func reading(conditions int) (r sdk.PlanRequest) {
+	raw, _ := json.Marshal(strings.Repeat("x", sdk.MaxPlanInputs-100))
+	r.Inputs = map[string]json.RawMessage{"text": raw}
+	for i := range conditions {
+		r.Steps = append(r.Steps, sdk.PlanStep{ID: fmt.Sprintf("s%d", i), Type: sdk.TypeCodeWrite, Title: "Reading", When: `inputs.text == ""`})
 	}
 	return r
 }

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -76,12 +77,31 @@ func (c *Course) result(failure *sdk.TaskError) *sdk.Result {
 // Status is the task's.
 func (c *Course) Status() sdk.Status { return c.task.Status }
 
-// Record is the task as it leaves the run: input and description stay in its first event.
+// Record is the task as it leaves the run: input and description stay in its first event. It takes at most maxRecord: where it is larger, it
+// has the ends of the chain alone, and where it still is, only what is nowhere else.
 func (c *Course) Record() sdk.Task {
 	t := c.task
 	t.Input, t.Description = nil, ""
 	if recordSize(t) > maxRecord {
 		t.Attempts = clip(t.Attempts)
+	}
+	if recordSize(t) > maxRecord {
+		t = bare(t)
+	}
+	return t
+}
+
+// bare is a record without its progress, its episode references, and the questions to its answers, which the task's events have.
+func bare(t sdk.Task) sdk.Task {
+	t.Progress = nil
+	t.Answers = slices.Clone(t.Answers)
+	for i := range t.Answers {
+		t.Answers[i].Prompt = ""
+	}
+	if t.Result != nil {
+		result := *t.Result
+		result.EpisodeRefs = nil
+		t.Result = &result
 	}
 	return t
 }
@@ -106,7 +126,7 @@ func (c *Course) Progress() []sdk.Progress { return c.progress.list() }
 // the longest names and message.
 func recordSize(t sdk.Task) int {
 	const entry = 3*sdk.MaxMetadataKey + 2*sdk.MaxModel + maxChainMessage + 256
-	size := 128<<10 + len(t.Attempts)*entry
+	size := 128<<10 + len(t.Attempts)*entry + recordEscapes(t)
 	for _, a := range t.Answers {
 		size += len(a.Prompt) + len(a.Answer)
 	}

@@ -10,13 +10,22 @@ import (
 )
 
 // CheckPlan answers nil or an [sdk.Error] of code invalid_input whose Faults name everything that is wrong with a plan: its fields and how
-// its steps need one another, as [sdk.PlanRequest.Validate] does, and its expressions.
+// its steps need one another, as [sdk.PlanRequest.Validate] does, and its expressions. Where nothing is, it names what keeps a plan without
+// steps from being planned.
 func CheckPlan(r sdk.PlanRequest) error {
-	_, err := checkPlan(r)
-	return err
+	if _, err := checkPlan(r); err != nil {
+		return err
+	}
+	if found := unplannable(r); len(found) > 0 {
+		return &sdk.Error{Code: sdk.CodeInvalidInput, Message: invalidRequest, Faults: found}
+	}
+	return nil
 }
 
-// checkPlan is CheckPlan, and answers the plan's expressions where nothing is wrong.
+const invalidRequest = "the request is not valid"
+
+// checkPlan answers the plan's expressions where nothing is wrong with its fields, its graph and those, and otherwise as CheckPlan does. It is
+// what a run asks: it says nothing of what a coordinator can be given.
 func checkPlan(r sdk.PlanRequest) (code planCode, err error) {
 	var wrong *sdk.Error
 	if err := r.Validate(); err != nil && !errors.As(err, &wrong) {
@@ -30,7 +39,7 @@ func checkPlan(r sdk.PlanRequest) (code planCode, err error) {
 		if len(found) == 0 {
 			return code, nil
 		}
-		wrong = sdk.Errorf(sdk.CodeInvalidInput, "the request is not valid")
+		wrong = sdk.Errorf(sdk.CodeInvalidInput, invalidRequest)
 	}
 	said := make(map[sdk.Fault]bool, len(wrong.Faults))
 	for _, fault := range wrong.Faults {
@@ -41,14 +50,20 @@ func checkPlan(r sdk.PlanRequest) (code planCode, err error) {
 			wrong.Faults = append(wrong.Faults, fault)
 		}
 	}
-	if more := len(wrong.Faults) - maxPlanFaults; more > 0 {
-		wrong.Faults = append(wrong.Faults[:maxPlanFaults], sdk.Fault{Path: "$", Message: fmt.Sprintf("has %d more faults", more)})
-	}
+	wrong.Faults = nameSome(wrong.Faults)
 	return planCode{}, wrong
 }
 
 // maxPlanFaults is how many faults of a plan are named, beside the one that counts the others. There can be as many as there are strings in it.
 const maxPlanFaults = 99
+
+// nameSome are the first faults of a plan, and where there are more, one that says how many.
+func nameSome(faults []sdk.Fault) []sdk.Fault {
+	if more := len(faults) - maxPlanFaults; more > 0 {
+		return append(faults[:maxPlanFaults], sdk.Fault{Path: "$", Message: fmt.Sprintf("has %d more faults", more)})
+	}
+	return faults
+}
 
 // planCode is a plan's expressions, ready to be evaluated. It is not safe for concurrent use.
 type planCode struct {
@@ -85,7 +100,7 @@ func compilePlan(r sdk.PlanRequest) (planCode, []sdk.Fault) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		code.outputs[name] = c.template("$.outputs"+expression.Field(name), r.Outputs[name], c.anyStep)
+		code.outputs[name] = c.template("$.outputs"+sdk.FieldPath(name), r.Outputs[name], c.anyStep)
 	}
 	return code, c.faults
 }

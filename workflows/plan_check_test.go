@@ -116,6 +116,34 @@ func TestPlanFaultsAreBounded(t *testing.T) {
 	}
 }
 
+// TestPlansThatCanNotBePlanned: a plan without steps is refused where no coordinator can be given it, though each of its fields is allowed.
+func TestPlansThatCanNotBePlanned(t *testing.T) {
+	t.Parallel()
+	one := func(name, raw string) map[string]json.RawMessage {
+		return map[string]json.RawMessage{name: json.RawMessage(raw)}
+	}
+	goal, large := strings.Repeat("g", sdk.MaxPlanGoal), string(textOf(sdk.MaxPlanInputs-100))
+	for name, tc := range map[string]struct {
+		request sdk.PlanRequest
+		refused string
+	}{
+		"deep outputs":                  {sdk.PlanRequest{Goal: "g", Outputs: one("a", nested(sdk.MaxJSONDepth-1))}, "nests deeper"},
+		"outputs that are not too deep": {sdk.PlanRequest{Goal: "g", Outputs: one("a", nested(sdk.MaxJSONDepth-2))}, ""},
+		"large outputs":                 {sdk.PlanRequest{Goal: goal, Outputs: one("a", large)}, "more than the"},
+		"large inputs":                  {sdk.PlanRequest{Goal: goal, Inputs: one("a", large)}, ""},
+		"names of inputs":               {sdk.PlanRequest{Goal: goal, Inputs: one(strings.Repeat("n", sdk.MaxPlanInputs-100), "1")}, "more than the"},
+		"outputs that leave no share":   {sdk.PlanRequest{Goal: "g", Outputs: one("a", string(textOf(sdk.MaxInput-planningShare)))}, "more than the"},
+		"outputs that leave it":         {sdk.PlanRequest{Goal: "g", Outputs: one("a", string(textOf(sdk.MaxInput-planningShare-200)))}, ""},
+		"large outputs of steps":        {sdk.PlanRequest{Goal: goal, Outputs: one("a", large), Steps: []sdk.PlanStep{stepOf("a")}}, ""},
+	} {
+		tc.request.Title = "t"
+		got := planFaults(t, tc.request)
+		if tc.refused == "" && len(got) > 0 || tc.refused != "" && (len(got) != 1 || !strings.HasPrefix(got[0], "$ what the coordinator would be given") || !strings.Contains(got[0], tc.refused)) {
+			t.Errorf("%s: %.300q", name, got)
+		}
+	}
+}
+
 func TestCompilePlan(t *testing.T) {
 	t.Parallel()
 	code, faults := compilePlan(planOf(t, `{"title": "t", "steps": [

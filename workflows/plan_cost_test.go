@@ -32,7 +32,13 @@ func TestRunawaysOfAPlan(t *testing.T) {
 		r.Steps = append(r.Steps, s)
 	}
 	tr := newTrial(t, r)
+	if tr.reading != nil {
+		t.Error("what was read is kept until something happens")
+	}
 	p := tr.finish()
+	if tr.reading != nil {
+		t.Error("what the outputs have read is kept after the end")
+	}
 	alone, together := 0, 0
 	for _, s := range p.Steps {
 		switch {
@@ -49,6 +55,24 @@ func TestRunawaysOfAPlan(t *testing.T) {
 	}
 	if string(p.Outputs["language"]) != `"Go"` {
 		t.Errorf("the outputs are %s", p.Outputs)
+	}
+}
+
+// TestPlanRunner_ForgetsWhileBehind: a run that leaves tasks to the next workflow task keeps nothing of what was read until then.
+func TestPlanRunner_ForgetsWhileBehind(t *testing.T) {
+	t.Parallel()
+	first, second := stepOf("first"), stepOf("second", "first")
+	second.When = "inputs.numbers.size() == 5"
+	tr := newTrial(t, sdk.PlanRequest{Inputs: map[string]json.RawMessage{"numbers": manyNumbers(5)}, Steps: []sdk.PlanStep{first, second}})
+	record := endedTask(tr.open["first"], agentAnswer{})
+	tr.ended(noon(), record.ID, &record)
+	if tr.reading == nil || tr.step("second").Status != sdk.StepReady {
+		t.Fatalf("nothing was read: %+v", tr.step("second"))
+	}
+	run := &planRunner{course: tr.planCourse, asked: maxAsked}
+	run.proceed(nil) // which asks Temporal for nothing
+	if !run.behind || tr.reading != nil {
+		t.Errorf("what was read is kept; behind: %t", run.behind)
 	}
 }
 

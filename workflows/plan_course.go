@@ -16,7 +16,8 @@ type planCourse struct {
 	refused error // why the plan can not be carried out
 
 	code    planCode
-	purse   *expression.Purse // of the expressions of all steps
+	purse   *expression.Purse   // of the expressions of all steps
+	reading *expression.Reading // what they have read of the inputs since something has happened
 	graph   planGraph
 	at      []stepStanding // of every step
 	steps   []courseStep
@@ -85,7 +86,7 @@ func (c *planCourse) begin(now time.Time) {
 	}
 }
 
-// next is the next task to start; its step is running from then on. Ask until ok is false.
+// next is the next task to start; its step is running from then on. Ask until ok is false, or forget what was read.
 func (c *planCourse) next(now time.Time) (in TaskInput, ok bool) {
 	if !c.begun || c.closed {
 		return TaskInput{}, false
@@ -112,8 +113,12 @@ func (c *planCourse) next(now time.Time) (in TaskInput, ok bool) {
 		c.fail(now, i, sdk.StepFailed, failure)
 		c.settle(now)
 	}
+	c.forget()
 	return TaskInput{}, false
 }
+
+// forget drops what was read of the inputs, which takes much memory. What is read after that is decoded again.
+func (c *planCourse) forget() { c.reading = nil }
 
 // enlist enters a task that is asked for.
 func (c *planCourse) enlist(now time.Time, step int, in TaskInput) {

@@ -34,6 +34,7 @@ func (c *planCourse) close(now time.Time) {
 	if c.plan.Error != nil {
 		c.plan.Outputs = c.partial()
 	}
+	c.forget()
 	c.seq++
 	c.events = append(c.events, PlanTerminalEvent(c.in, c.plan, c.seq))
 }
@@ -136,10 +137,7 @@ func (c *planCourse) weight() int {
 }
 
 // escaped is how many bytes a text takes as JSON.
-func escaped(s string) int {
-	n, _ := EncodedSize(s) // a text can always be written
-	return n
-}
+func escaped(s string) int { return len(s) + escapes(s) + len(`""`) }
 
 // record is the plan as it leaves the run, and as its run is seen: the outputs of its steps as far as there is room.
 func (c *planCourse) record() sdk.Plan {

@@ -95,7 +95,10 @@ func noInput(what string, err error) *sdk.TaskError {
 
 // values are what expressions read. What a step may read of them was checked before the plan began.
 func (c *planCourse) values() expression.Values {
-	v := expression.Values{Inputs: c.in.Request.Inputs, Steps: make(map[string]expression.Result, len(c.at))}
+	if c.reading == nil {
+		c.reading = expression.NewReading()
+	}
+	v := expression.Values{Inputs: c.in.Request.Inputs, Steps: make(map[string]expression.Result, len(c.at)), Reading: c.reading}
 	for i, s := range c.plan.Steps {
 		if !s.Status.Terminal() || c.at[i].held {
 			continue

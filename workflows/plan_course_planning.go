@@ -33,6 +33,9 @@ type planningInput struct {
 	PreviousOmitted bool                       `json:"previousOmitted,omitempty"`
 }
 
+// planningShare is how much of the input of a coordinator's task is kept for roles and types, however many there are.
+const planningShare = 8 << 10
+
 // plannableType is a task type with the role that it goes to.
 type plannableType struct {
 	Type sdk.TaskType `json:"type"`
@@ -58,7 +61,7 @@ func plannableTypes() []plannableType {
 // nextPlanning is the next task for the coordinator.
 func (c *planCourse) nextPlanning(now time.Time) (in TaskInput, ok bool) {
 	c.planning.due = false
-	input, failure := c.planningInput()
+	input, failure := inputOfPlanning(c.in.Request, c.planning)
 	if failure != nil {
 		c.failure = failure
 		return TaskInput{}, false
@@ -72,14 +75,17 @@ func (c *planCourse) nextPlanning(now time.Time) (in TaskInput, ok bool) {
 	return in, true
 }
 
-// planningInput is the input of the next task for the coordinator. What makes it too large is left out: its own answer, then what the
-// plan's inputs hold, so that their names are left.
-func (c *planCourse) planningInput() (json.RawMessage, *sdk.TaskError) {
-	r := c.in.Request
+// inputOfPlanning is the input of the next task for the coordinator of a plan. What makes it too large is left out: its own answer, then what
+// the plan's inputs hold, so that their names are left. What the plan brings decides about that, and whether there is an input at all: the
+// roles and types do not, so that a run that is replayed asks for the same tasks when there are more of them.
+func inputOfPlanning(r sdk.PlanRequest, p planning) (json.RawMessage, *sdk.TaskError) {
 	in := planningInput{
 		Goal: r.Goal, Inputs: r.Inputs, Outputs: r.Outputs, MaxSteps: r.MaxSteps, Roles: sdk.BuiltinRoles(), Types: plannableTypes(),
-		Faults: c.planning.faults, Previous: c.planning.previous,
+		Faults: p.faults, Previous: p.previous,
 	}
+	roles, _ := EncodedSize(in.Roles) // texts can always be written
+	types, _ := EncodedSize(in.Types)
+	most := sdk.MaxInput - planningShare + roles + types
 	for {
 		if in.Inputs == nil {
 			in.Inputs = map[string]json.RawMessage{}
@@ -88,7 +94,7 @@ func (c *planCourse) planningInput() (json.RawMessage, *sdk.TaskError) {
 		if err != nil {
 			return nil, &sdk.TaskError{Code: sdk.CodeInternal, Message: "the input of the planning can not be written as JSON"}
 		}
-		switch err = sdk.CheckJSON(raw, sdk.MaxInput); {
+		switch err = sdk.CheckJSON(raw, most); {
 		case err == nil:
 			return raw, nil
 		case in.Previous != nil:
@@ -100,6 +106,17 @@ func (c *planCourse) planningInput() (json.RawMessage, *sdk.TaskError) {
 			return nil, noInput("what the coordinator would be given", err)
 		}
 	}
+}
+
+// unplannable says of a plan without steps that a coordinator can not even be asked for them once.
+func unplannable(r sdk.PlanRequest) []sdk.Fault {
+	if len(r.Steps) > 0 {
+		return nil
+	}
+	if _, failure := inputOfPlanning(r.Resolve(), planning{}); failure != nil {
+		return []sdk.Fault{{Path: "$", Message: failure.Message + ": make goal, outputs or the names of inputs smaller, or name the steps"}}
+	}
+	return nil
 }
 
 // planningEnded takes the end of a coordinator's task: its steps begin, or it is asked again, or the plan fails.
@@ -122,7 +139,6 @@ func (c *planCourse) planningEnded(now time.Time, end taskEnd) {
 		c.settle(now)
 		return
 	}
-	faults = faults[:min(len(faults), maxPlanFaults)]
 	if n := len(c.plan.PlanningTaskIDs); n >= sdk.MaxPlannings {
 		c.failure = invalidPlan(n, faults)
 		return

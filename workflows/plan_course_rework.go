@@ -103,6 +103,9 @@ func (c *planCourse) hold() {
 // dropReworks forgets what waits to be sent back, as the plan ends.
 func (c *planCourse) dropReworks() {
 	if len(c.reworks) > 0 {
+		for i := range c.at {
+			c.steps[i].spared = c.at[i].held
+		}
 		c.reworks = nil
 		c.hold()
 	}

@@ -9,11 +9,11 @@ const (
 	// planTaskRoom is how much is kept free for the end of a task that runs: an output that a plan can hold, and as much again for the rest
 	// of its record.
 	planTaskRoom = 2 * sdk.MaxStepOutput
-	// planTaskMost is the end of a task that answers as much as one can. The ends of all that run have room even so up to planEndsWritten,
-	// which is near Temporal's own bound: a history that passes that is lost with the plan.
-	planTaskMost    = sdk.MaxOutput + 64<<10
+	// planTaskMost is the end of a task that leaves the largest record that one can. The ends of all that run have room even so up to
+	// planEndsWritten, which is near Temporal's own bound: a history that passes that is lost with the plan.
+	planTaskMost    = maxRecord + planTaskWeight
 	planEndsWritten = 49 << 20
-	// planTaskWeight is about how many bytes the start of a task is beside what it is given, with what is told of it.
+	// planTaskWeight is about how many bytes the start of a task is beside what it is given, with what is told of it; and likewise its end.
 	planTaskWeight = 24 << 10
 )
 

@@ -18,7 +18,8 @@ type courseStep struct {
 	rounds   int             // how often its gate has sent back
 	failed   int             // it was the nth step to fail; 0: it has not
 	answered json.RawMessage // what it answered before it was sent back
-	feedback *feedback       // for its tasks, until one has ended that does not begin anew
+	feedback *feedback       // for its tasks, until one has completed, or has ended and does not begin anew
+	spared   bool            // it was about to be sent back when the plan stopped: its output takes no room
 	budget   *expression.Budget
 	input    *json.RawMessage // of its next task, evaluated
 }
@@ -145,13 +146,15 @@ func (c *planCourse) stepEnded(now time.Time, run planRun, end taskEnd) {
 	i := run.step
 	step := &c.plan.Steps[i]
 	step.AgentID, step.Degraded, step.CompletedAt = end.agentID, end.degraded, &now
-	if !c.at[i].held {
+	if !c.at[i].held || end.status == sdk.StepCompleted {
 		c.steps[i].feedback = nil
 	}
 	switch {
 	case c.at[i].held: // it begins anew, whatever it answered, unless the plan ends before
 		if end.status == sdk.StepCompleted {
-			end.status, end.failure = c.keep(i, end.result)
+			if end.failure = c.keep(i, end.result, true); end.failure != nil {
+				end.status = sdk.StepFailed
+			}
 		}
 		step.Error = shortFailure(end.failure)
 		c.move(now, i, end.status, "")
@@ -168,10 +171,15 @@ func (c *planCourse) stepEnded(now time.Time, run planRun, end taskEnd) {
 
 // completed takes what a step's task answered.
 func (c *planCourse) completed(now time.Time, i int, r sdk.Result) {
+	var unpassed *sdk.TaskError
 	missed := c.graph.reworks[i] >= 0 && r.QualityGatePassed != nil && !*r.QualityGatePassed
-	status, failure := c.keep(i, r)
-	if status == sdk.StepCompleted && missed {
-		failure = c.usedUp(i)
+	if missed {
+		unpassed = c.usedUp(i)
+	}
+	back := missed && unpassed == nil && !c.ending()
+	failure := c.keep(i, r, back)
+	if failure == nil {
+		failure = unpassed
 	}
 	if failure != nil {
 		c.plan.Steps[i].Output = nil
@@ -179,30 +187,31 @@ func (c *planCourse) completed(now time.Time, i int, r sdk.Result) {
 		return
 	}
 	c.move(now, i, sdk.StepCompleted, "")
-	if missed && !c.ending() {
+	if back {
 		c.rework(now, i, r)
 	}
 }
 
-// keep keeps the output of a step, where there is room for it. What is about to be sent back takes none from the others.
-func (c *planCourse) keep(i int, r sdk.Result) (sdk.StepStatus, *sdk.TaskError) {
+// keep keeps the output of a step, where there is room for it, or says why there is none. What is about to be sent back takes none from the
+// others, nor what would have been if the plan had not stopped.
+func (c *planCourse) keep(i int, r sdk.Result, back bool) *sdk.TaskError {
 	switch size := len(r.Output); {
 	case size > sdk.MaxStepOutput:
-		return sdk.StepFailed, &sdk.TaskError{Code: sdk.CodePayloadTooLarge, Message: fmt.Sprintf(
+		return &sdk.TaskError{Code: sdk.CodePayloadTooLarge, Message: fmt.Sprintf(
 			"its output has %d bytes; a plan holds at most %d of one step: its task has it", size, sdk.MaxStepOutput)}
-	case !c.at[i].held && c.kept()+size > sdk.MaxPlanOutputs:
-		return sdk.StepFailed, &sdk.TaskError{Code: sdk.CodePayloadTooLarge, Message: fmt.Sprintf(
+	case !back && !c.steps[i].spared && c.kept()+size > sdk.MaxPlanOutputs:
+		return &sdk.TaskError{Code: sdk.CodePayloadTooLarge, Message: fmt.Sprintf(
 			"its output has %d bytes; with those of the other steps that is more than the %d that a plan holds: its task has it", size, sdk.MaxPlanOutputs)}
 	default:
 		c.plan.Steps[i].Output = r.Output
-		return sdk.StepCompleted, nil
+		return nil
 	}
 }
 
-// kept is how many bytes the outputs of all steps have that are not about to be sent back.
+// kept is how many bytes the outputs of all steps have that are not about to be sent back, and were not when the plan stopped.
 func (c *planCourse) kept() (size int) {
 	for i, s := range c.plan.Steps {
-		if !c.at[i].held {
+		if !c.at[i].held && !c.steps[i].spared {
 			size += len(s.Output)
 		}
 	}

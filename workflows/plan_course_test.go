@@ -435,7 +435,7 @@ func TestPlanCourse_KeepsWithinHistory(t *testing.T) {
 	full.finish()
 }
 
-// TestPlanCourse_RoomForAll: so many steps run at once in a history that has nothing else in it as can all answer as much as an agent can.
+// TestPlanCourse_RoomForAll: so many steps run at once in a history that has nothing else in it as can all leave as much as a task can.
 // The others begin when one of those ends.
 func TestPlanCourse_RoomForAll(t *testing.T) {
 	t.Parallel()
@@ -444,22 +444,32 @@ func TestPlanCourse_RoomForAll(t *testing.T) {
 		r.Steps = append(r.Steps, stepOf(fmt.Sprintf("s%d", i)))
 	}
 	tr := newTrial(t, r)
-	if len(tr.open) != 45 {
+	const atOnce = 25
+	if len(tr.open) != atOnce {
 		t.Errorf("%d run", len(tr.open))
 	}
-	large := agentAnswer{Output: textOf(sdk.MaxOutput), Reflection: textOf(60 << 10)}
-	begun := map[string]bool{}
+	begun, largest := map[string]bool{}, largestRecord(tr.open["s0"], 0, 1<<10) // with longer questions it would have none
+	size, err := EncodedSize(largest)
+	if err != nil || size < maxRecord-200<<10 {
+		t.Fatalf("the largest record has %d bytes, %v", size, err)
+	}
 	for !tr.over() {
 		if written := tr.space.history + tr.space.since + len(tr.open)*planTaskMost; written > planEndsWritten {
 			t.Fatalf("with %d ends the history has %d bytes", len(tr.open), written)
 		}
 		id := slices.Sorted(maps.Keys(tr.open))[0]
 		begun[id] = true
-		answer := agentAnswer{}
-		if len(begun) > 20 {
-			answer = large
+		if len(begun) <= sdk.MaxMaxParallel-atOnce {
+			tr.end(id, agentAnswer{})
+			continue
 		}
-		tr.end(id, answer)
+		in, before := tr.open[id], tr.space.since
+		delete(tr.open, id)
+		tr.ended(noon(), in.ID, &largest)
+		if wrote := tr.space.since - before; wrote > planTaskMost || wrote < size {
+			t.Fatalf("the largest end is %d bytes", wrote)
+		}
+		tr.start()
 	}
 	if tr.finish(); len(begun) != sdk.MaxMaxParallel || tr.space.since > planEndsWritten {
 		t.Errorf("%d have begun, %d bytes are written", len(begun), tr.space.since)

@@ -49,7 +49,7 @@ func readPlanned(output json.RawMessage) (answer plannedAnswer, faults []sdk.Fau
 	if f := decodeField(whole, "outputs", &answer.Outputs); f != nil {
 		faults = append(faults, *f)
 	}
-	return answer, faults
+	return answer, nameSome(faults)
 }
 
 // decodeField reads a field of a plan, where there is one.

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -158,6 +159,50 @@ func TestPlanCourse_PlanningIsBounded(t *testing.T) {
 	}
 }
 
+// TestPlanCourse_RolesDoNotDecide: a run begins whatever its coordinator can be given, and that leaves room for the roles and types of later
+// releases.
+func TestPlanCourse_RolesDoNotDecide(t *testing.T) {
+	t.Parallel()
+	listed, err := EncodedSize(planningInput{Roles: sdk.BuiltinRoles(), Types: plannableTypes()})
+	if err != nil || listed > planningShare/2 {
+		t.Errorf("the lists have %d bytes of %d, %v", listed, planningShare, err)
+	}
+	of := func(size int) sdk.PlanRequest {
+		return sdk.PlanRequest{Title: "t", Goal: "g", Outputs: map[string]json.RawMessage{"a": textOf(size)}}
+	}
+	tr := newTrial(t, of(sdk.MaxInput-planningShare-200))
+	if given := tr.open[""].Request.Input; len(given) > sdk.MaxInput-planningShare/2 {
+		t.Errorf("it is given %d bytes", len(given))
+	}
+	tr = newTrial(t, of(sdk.MaxInput-planningShare))
+	if p := tr.finish(); p.Error == nil || p.Error.Code != sdk.CodePayloadTooLarge || len(p.PlanningTaskIDs) != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestPlanCourse_SaysHowManyMoreFaults: the coordinator, and who asked for the plan, are told how many faults are not named.
+func TestPlanCourse_SaysHowManyMoreFaults(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"of a plan":   `{"steps": [{"id": "a", "type": "code.write", "title": "A", "input": [` + strings.Repeat(`"${{",`, 149) + `"${{"]}]}`,
+		"of its JSON": `{"steps": [` + strings.Repeat(`1,`, 149) + `1]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := newTrial(t, sdk.PlanRequest{Goal: "A parser"})
+			for range sdk.MaxPlannings {
+				if given := planningOf(t, tr.open[""]); len(tr.plan.PlanningTaskIDs) > 1 && (len(given.Faults) != 100 || given.Faults[99].Message != "has 51 more faults") {
+					t.Errorf("%d faults, the last is %v", len(given.Faults), given.Faults[len(given.Faults)-1])
+				}
+				tr.end("", agentAnswer{Output: json.RawMessage(answer)})
+			}
+			if failure := tr.failure; failure == nil || !strings.HasSuffix(failure.Message, "has 51 more faults") {
+				t.Errorf("%v", failure)
+			}
+		})
+	}
+}
+
 // TestPlanCourse_PlanningIsNoDeeperThanAnInput: a coordinator that answers what nests deep is asked again all the same.
 func TestPlanCourse_PlanningIsNoDeeperThanAnInput(t *testing.T) {
 	t.Parallel()
@@ -170,6 +215,31 @@ func TestPlanCourse_PlanningIsNoDeeperThanAnInput(t *testing.T) {
 	tr = newTrial(t, sdk.PlanRequest{Goal: "A parser", Inputs: map[string]json.RawMessage{"a": json.RawMessage(nested(sdk.MaxJSONDepth))}})
 	if r = tr.open[""].Request; r.Validate() != nil || !cmp.Equal(planningOf(t, tr.open[""]).InputsOmitted, []string{"a"}) {
 		t.Errorf("%v", r.Validate())
+	}
+}
+
+// TestPlanCourse_StateOfTheLargestAnswer: the memo has room for the steps of an answer that is as large as an output can be, and for what
+// becomes of each, which TestPlanCourse_TellsOfLargePlans bounds.
+func TestPlanCourse_StateOfTheLargestAnswer(t *testing.T) {
+	t.Parallel()
+	id := func(i int) string { return fmt.Sprintf("s%0*d", sdk.MaxStepID-1, i) }
+	var steps []sdk.PlanStep
+	for i := range sdk.MaxPlanSteps {
+		s := sdk.PlanStep{ID: id(i), Type: sdk.TypeCodeWrite, Title: strings.Repeat("t", sdk.MaxTitle)}
+		for j := max(0, i-25); j < i; j++ {
+			s.Needs = append(s.Needs, id(j))
+		}
+		steps = append(steps, s)
+	}
+	answer, err := encode(map[string]any{"steps": steps})
+	if err != nil || len(answer) > sdk.MaxOutput || len(answer) < sdk.MaxOutput*9/10 {
+		t.Fatalf("the answer has %d bytes, %v", len(answer), err)
+	}
+	tr := newTrial(t, sdk.PlanRequest{Goal: "A parser", MaxSteps: sdk.MaxPlanSteps})
+	tr.end("", agentAnswer{Output: answer})
+	state := tr.state()
+	if size, err := EncodedSize(state); err != nil || len(state.Planned) != sdk.MaxPlanSteps || size > maxRecord-400<<10 {
+		t.Errorf("the state of %d steps has %d bytes, %v", len(state.Planned), size, err)
 	}
 }
 

@@ -34,6 +34,7 @@ func (r *planRunner) proceed(ctx workflow.Context) {
 	}
 	for {
 		if r.behind = r.asked >= maxAsked; r.behind {
+			r.course.forget()
 			return
 		}
 		in, ok := r.course.next(workflow.Now(ctx))

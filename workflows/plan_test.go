@@ -281,7 +281,7 @@ func TestPlan_RunsManyAtOnce(t *testing.T) {
 	}
 	o := newOuting(t, answers)
 	o.env.RegisterDelayedCallback(func() {
-		if len(o.given) != 45 {
+		if len(o.given) != 25 {
 			t.Errorf("%d run", len(o.given))
 		}
 	}, time.Minute)

@@ -14,6 +14,7 @@ type PlanInput struct {
 	Organization string          `json:"organization,omitempty"`
 	ID           string          `json:"id"`
 	Request      sdk.PlanRequest `json:"request"`
+	FairnessKey  string          `json:"fairnessKey,omitempty"` // who asked for the plan: by that its own run takes turns
 	// CreatedAt is when the plan was created by the clock of whoever created it; zero is when its run started.
 	CreatedAt time.Time `json:"createdAt,omitzero"`
 }

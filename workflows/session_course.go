@@ -157,12 +157,15 @@ func (c *conversation) skipped(now time.Time) {
 // a field: a run that is replayed goes on as another one at the same moment.
 func recordWeight(t sdk.Task) int {
 	const attempt = 1 << 10
-	weight := attempt * len(t.Attempts)
+	weight := attempt*len(t.Attempts) + recordEscapes(t)
 	for _, a := range t.Answers {
 		weight += len(a.Prompt) + len(a.Answer)
 	}
 	if t.Result != nil {
 		weight += len(t.Result.Output) + len(t.Result.Reflection) + len(t.Result.QualityGate)
+		for _, ref := range t.Result.EpisodeRefs {
+			weight += len(ref)
+		}
 	}
 	return weight
 }

@@ -84,8 +84,8 @@ func (e *Engine) replay(ctx context.Context, project, id, digest string) (sdk.Ta
 			return sdk.Task{}, fault(err)
 		}
 	}
-	if digest == "" || first != digest {
-		return sdk.Task{}, Taken(digest)
+	if err := SameRequest("task", first, digest); err != nil {
+		return sdk.Task{}, err
 	}
 	found, err := e.taskOf(ctx, project, id, resp)
 	if err != nil {

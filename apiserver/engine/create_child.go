@@ -48,8 +48,8 @@ func (e *Engine) createChild(ctx context.Context, in workflows.TaskInput, digest
 	}
 	echoes := out.Nonce != "" || out.Digest != "" // a control worker of an earlier version does not say whose asking it took
 	if echoes && out.Nonce != ask.Nonce {         // another asking with this id was taken at the same time
-		if digest == "" || out.Digest != digest {
-			return sdk.Task{}, false, Taken(digest)
+		if err := SameRequest("task", out.Digest, digest); err != nil {
+			return sdk.Task{}, false, err
 		}
 		task, err := e.replay(ctx, in.Project, in.ID, digest)
 		return task, err == nil, err

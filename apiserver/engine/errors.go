@@ -41,12 +41,17 @@ func NoSuchParent(id string) *sdk.Error {
 	return sdk.Errorf(sdk.CodeNotFound, "there is no task %s in this project that could be the parent, or it is older than what is kept", id)
 }
 
-// Taken is the answer to a creation whose id is taken: by a task of another request when it has a digest.
-func Taken(digest string) *sdk.Error {
-	if digest == "" {
-		return sdk.Errorf(sdk.CodeConflict, "a task with this id exists already")
+// SameRequest is the answer to a creation whose id a task, a session or a plan has already: nil where that came from the same request, by
+// the digests of both. One that was asked for without an idempotency key has no digest, and is like no other.
+func SameRequest(kind, first, digest string) error {
+	switch digest {
+	case "":
+		return sdk.Errorf(sdk.CodeConflict, "a %s with this id exists already", kind)
+	case first:
+		return nil
+	default:
+		return sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key created another %s before; use a new key for a new request", kind)
 	}
-	return sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key created another task before; use a new key for a new request")
 }
 
 // NotEnded is the answer to the retry of a task that has not ended.

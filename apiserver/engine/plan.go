@@ -63,7 +63,7 @@ func PlanStartOptions(in workflows.PlanInput, p sdk.Plan, digest string) client.
 		Memo:                     workflows.PlanStartMemo(p, digest),
 		TypedSearchAttributes:    workflows.PlanStartAttributes(in.Project, p),
 		StaticSummary:            workflows.PlanSummary(p),
-		Priority:                 temporal.Priority{PriorityKey: workflows.PriorityKey(p.Priority), FairnessKey: sdk.Cut(in.ID, sdk.MaxFairnessKey)},
+		Priority:                 temporal.Priority{PriorityKey: workflows.PriorityKey(p.Priority), FairnessKey: in.FairnessKey},
 
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 	}
@@ -75,11 +75,8 @@ func (e *Engine) replayPlan(ctx context.Context, project, id, digest string) (sd
 	if err != nil {
 		return sdk.Plan{}, fault(err)
 	}
-	if digest == "" {
-		return sdk.Plan{}, sdk.Errorf(sdk.CodeConflict, "a plan with this id exists already")
-	}
-	if seen.digest != digest {
-		return sdk.Plan{}, sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key created another plan before; use a new key for a new request")
+	if err := SameRequest("plan", seen.digest, digest); err != nil {
+		return sdk.Plan{}, err
 	}
 	p, err := e.planOf(ctx, seen)
 	if err != nil {

@@ -37,7 +37,7 @@ type heldPlan struct {
 }
 
 func planInput() workflows.PlanInput {
-	return workflows.PlanInput{Project: "p", Organization: "o", ID: "a", CreatedAt: at(-1), Request: sdk.PlanRequest{
+	return workflows.PlanInput{Project: "p", Organization: "o", ID: "a", FairnessKey: "key", CreatedAt: at(-1), Request: sdk.PlanRequest{
 		Title: "Ship it", Priority: sdk.PriorityHigh, MaxParallel: 2, OnFailure: sdk.FailureStop, MaxSteps: 50,
 		Steps: []sdk.PlanStep{
 			{ID: "write", Type: sdk.TypeCodeWrite, Role: sdk.RoleCoder, Title: "Write it", Priority: sdk.PriorityHigh},

@@ -33,7 +33,7 @@ func TestCreatePlan(t *testing.T) {
 	opts := h.options
 	if opts.ID != "plan:p:a" || opts.TaskQueue != "rolecall" || opts.WorkflowExecutionTimeout != 0 || !opts.WorkflowExecutionErrorWhenAlreadyStarted ||
 		opts.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE || opts.WorkflowIDConflictPolicy != enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL ||
-		opts.Memo[workflows.MemoDigest] != "digest" || opts.StaticSummary == "" || opts.Priority != (temporal.Priority{PriorityKey: 2, FairnessKey: "a"}) {
+		opts.Memo[workflows.MemoDigest] != "digest" || opts.StaticSummary == "" || opts.Priority != (temporal.Priority{PriorityKey: 2, FairnessKey: "key"}) {
 		t.Errorf("%+v", opts)
 	}
 	if plan, _ := opts.TypedSearchAttributes.GetKeyword(workflows.AttrPlan); plan != "a" {

@@ -56,11 +56,8 @@ func (e *Engine) replaySession(ctx context.Context, project, id, digest string) 
 	if err != nil {
 		return sdk.Session{}, fault(err)
 	}
-	if digest == "" {
-		return sdk.Session{}, sdk.Errorf(sdk.CodeConflict, "a session with this id exists already")
-	}
-	if seen.digest != digest {
-		return sdk.Session{}, sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key opened another session before; use a new key for a new request")
+	if err := SameRequest("session", seen.digest, digest); err != nil {
+		return sdk.Session{}, err
 	}
 	s, err := e.sessionOf(ctx, seen)
 	if err != nil {

@@ -48,8 +48,8 @@ func (e *Engine) SendTask(ctx context.Context, project, session string, in workf
 	if out.Nonce == in.Nonce {
 		return e.sentNow(project, out.Task), false, nil
 	}
-	if in.Digest == "" || out.Digest != in.Digest { // another asking with this id was taken
-		return sdk.Task{}, false, Taken(in.Digest)
+	if err := SameRequest("task", out.Digest, in.Digest); err != nil { // another asking with this id was taken
+		return sdk.Task{}, false, err
 	}
 	task, err = e.GetTask(ctx, project, in.TaskID)
 	return task, err == nil, err

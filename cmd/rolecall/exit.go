@@ -73,6 +73,14 @@ func (c *console) complain(err error) {
 	c.note("%s", errorText(err))
 }
 
+// joined is an error and what failed after it; it is the error itself, which says more alone, where nothing did.
+func joined(err, after error) error {
+	if after == nil {
+		return err
+	}
+	return errors.Join(err, after)
+}
+
 func errorText(err error) string {
 	e, ok := err.(*sdk.Error) //nolint:errorlint // what wraps a refusal has more to say than the refusal alone
 	if !ok {

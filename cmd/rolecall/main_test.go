@@ -32,10 +32,10 @@ func TestMain(m *testing.M) {
 // patience bounds what a test waits for; it is never waited out when all is well.
 const patience = 30 * time.Second
 
-// program is the rolecall program with arguments and an environment of its own.
+// program is the rolecall program with arguments and an environment of its own. With the race detector it would rest a second before it exits.
 func program(ctx context.Context, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append([]string{asProgram + "=1", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent", "TEMPORAL_CONFIG_FILE=/dev/null", "ROLECALL_METRICS_ADDR=off"}, env...)
+	cmd.Env = append([]string{asProgram + "=1", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent", "TEMPORAL_CONFIG_FILE=/dev/null", "ROLECALL_METRICS_ADDR=off", "GORACE=atexit_sleep_ms=0"}, env...)
 	return cmd
 }
 
@@ -68,6 +68,7 @@ type service struct {
 	tasksOnly bool // readiness is not refused
 	posts     []post
 	looked    chan struct{} // closed at the first look
+	gone      *sdk.Error    // the answer to every look but the first
 }
 
 // post is a request that changes something.
@@ -84,6 +85,13 @@ func (s *service) refuse(e *sdk.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusal = e
+}
+
+// refuseFromTheSecondLook makes every look but the first a refusal.
+func (s *service) refuseFromTheSecondLook(e *sdk.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = e
 }
 
 // refuseTasks makes every answer about tasks a refusal.
@@ -127,6 +135,9 @@ func (s *service) get(w http.ResponseWriter, _ *http.Request) {
 	}
 	select {
 	case <-s.looked:
+		if s.gone != nil {
+			s.refusal = s.gone
+		}
 	default:
 		close(s.looked)
 	}

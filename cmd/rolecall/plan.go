@@ -61,7 +61,7 @@ stop; --wait sees the end. A plan that has ended stays as it is.`,
 			if plan, err = w.wait(cmd.Context(), c, client, plan); err != nil {
 				return err
 			}
-			return w.showEnd(c, plan) // cancelled is what was asked for
+			return w.ended(c, nil, func() error { return c.showPlan(plan) }) // cancelled is what was asked for
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the agents and the record")

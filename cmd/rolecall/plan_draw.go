@@ -18,7 +18,7 @@ func (s *planScreen) draw(now time.Time) error {
 	if s.height != nil {
 		room = s.height() - 1 // the line below the table is where the cursor waits
 	}
-	lines := planTable(&s.plan, s.saying, now, room)
+	lines := s.table(now, room)
 	var b strings.Builder
 	b.WriteString(s.upwards())
 	for _, l := range lines {
@@ -47,26 +47,35 @@ func (s *planScreen) upwards() string {
 	return fmt.Sprintf("\x1b[%dA", s.drawn)
 }
 
-// planTable is a plan that goes on, in at most room lines; 0 is no bound. Where it has more steps than that, those that run and those that failed
+// table is a plan that goes on, in at most room lines; 0 is no bound. Where it has more steps than that, those that run and those that failed
 // are shown before the others.
-func planTable(p *sdk.Plan, saying map[string]string, now time.Time, room int) []string {
-	head := fmt.Sprintf("%s  %s, %d of %d steps ended", printable(p.Title, false), span(now.Sub(p.CreatedAt).Truncate(time.Second)), endedSteps(p), len(p.Steps))
-	if len(p.Steps) == 0 {
-		head = fmt.Sprintf("%s  %s, a coordinator is asked for its steps", printable(p.Title, false), span(now.Sub(p.CreatedAt).Truncate(time.Second)))
-	}
+func (s *planScreen) table(now time.Time, room int) []string {
+	p := &s.plan
+	lines := []string{fmt.Sprintf("%s  %s, %s", printable(p.Title, false), span(now.Sub(p.CreatedAt).Truncate(time.Second)), s.progress())}
 	steps, left := p.Steps, 0
 	if room > 0 && len(steps)+1 > room {
 		steps = mostTelling(steps, max(room-2, 0))
 		left = len(p.Steps) - len(steps)
 	}
-	lines := []string{head}
-	for _, l := range stepTable(steps, now, saying) {
+	for _, l := range stepTable(steps, now, s.saying) {
 		lines = append(lines, "  "+l)
 	}
 	if left > 0 {
 		lines = append(lines, fmt.Sprintf("  and %s more", countedSteps(left)))
 	}
 	return lines
+}
+
+// progress is how far a plan that goes on has come.
+func (s *planScreen) progress() string {
+	switch ended := endedSteps(&s.plan); {
+	case s.omitted: // how many there are is not known
+		return countedSteps(ended) + " ended"
+	case len(s.plan.Steps) == 0:
+		return "a coordinator is asked for its steps"
+	default:
+		return fmt.Sprintf("%d of %d steps ended", ended, len(s.plan.Steps))
+	}
 }
 
 // mostTelling are n of the steps in their order: first those that run, then those that failed or were cancelled, that wait for a place, that

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -55,7 +54,7 @@ rolecall plan get is current and whole.`,
 			if failed != nil && len(list.Items) == 0 {
 				return failed
 			}
-			return errors.Join(failed, c.showPlans(list))
+			return joined(failed, c.showPlans(list))
 		},
 	}
 	cmd.Flags().StringVar(&status, "status", "", "open (every one that has not ended), queued, running, completed, failed or cancelled")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -75,10 +74,7 @@ func (w *planWaiting) flags(cmd *cobra.Command) {
 
 // wait shows a plan until it has ended and answers it then.
 func (w *planWaiting) wait(ctx context.Context, c *console, client *sdk.Client, plan *sdk.Plan) (*sdk.Plan, error) {
-	bounded, cancel := context.WithCancel(ctx)
-	if w.timeout > 0 {
-		bounded, cancel = context.WithTimeout(ctx, w.timeout)
-	}
+	bounded, cancel := w.bounded(ctx)
 	defer cancel()
 	if w.follow || c.width() > 0 && !c.json {
 		s := newPlanScreen(c, plan, len(w.opts) > 0)
@@ -86,34 +82,16 @@ func (w *planWaiting) wait(ctx context.Context, c *console, client *sdk.Client, 
 		case err == nil:
 		case w.follow || bounded.Err() != nil:
 			s.goOn()
-			return nil, w.stopped(ctx, c, plan.ID, err)
+			return nil, w.stopped(ctx, c, "plan", plan.ID, err)
 		default: // its end can be waited for all the same
 			c.note("rolecall: %s; waiting for the end of plan %s without showing its steps", printable(err.Error(), false), plan.ID)
 		}
 	}
 	done, err := client.WaitForPlan(bounded, plan.ID)
 	if err != nil {
-		return nil, w.stopped(ctx, c, plan.ID, err)
+		return nil, w.stopped(ctx, c, "plan", plan.ID, err)
 	}
 	return done, nil
-}
-
-// stopped says why the waiting has ended before the plan.
-func (w *planWaiting) stopped(ctx context.Context, c *console, id string, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		c.note("Stopped waiting; the plan goes on. Look at it with: rolecall plan get %s\nStop it with: rolecall plan cancel %s", id, id)
-		return &exitError{code: exitInterrupted}
-	case errors.Is(err, context.DeadlineExceeded):
-		text := sdk.Errorf(codeWaitTimeout, "plan %s has not ended within %s; it goes on. Look at it with: rolecall plan get %s", id, w.timeout, id)
-		if errors.Is(err, sdk.ErrUnavailable) {
-			text.Message += "; the service can not be reached at the moment"
-		}
-		return &exitError{code: exitTimedOut, err: text}
-	default:
-		c.note("Stopped waiting. Look at the plan with: rolecall plan get %s", printable(id, false))
-		return err
-	}
 }
 
 // toEnd waits for the end of a plan, prints it and answers exit code 1 unless it completed.
@@ -122,19 +100,5 @@ func (w *planWaiting) toEnd(ctx context.Context, c *console, client *sdk.Client,
 	if err != nil {
 		return err
 	}
-	if err := w.showEnd(c, done); err != nil {
-		return err
-	}
-	if done.Err() != nil {
-		return &exitError{code: exitFailed}
-	}
-	return nil
-}
-
-// showEnd prints a plan that was waited for. With --follow --json its events have been printed.
-func (w *planWaiting) showEnd(c *console, plan *sdk.Plan) error {
-	if w.follow && c.json {
-		return nil
-	}
-	return c.showPlan(plan)
+	return w.ended(c, done.Err(), func() error { return c.showPlan(done) })
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,11 +14,12 @@ import (
 // its events.
 type planScreen struct {
 	*console
-	plan   sdk.Plan          // as far as its events have told
-	steps  map[string]string // of each task, its step
-	saying map[string]string // what agents say, by step
-	last   string            // the place of the last event
-	drawn  int               // lines of the table on the terminal
+	plan    sdk.Plan          // as far as its events have told
+	omitted bool              // it has more steps than its events have told
+	steps   map[string]string // of each task, its step
+	saying  map[string]string // what agents say, by step
+	last    string            // the place of the last event
+	drawn   int               // lines of the table on the terminal
 }
 
 // newPlanScreen begins with the plan's steps as they were before anything happened, for events that tell it all again; or, where the events
@@ -70,7 +70,7 @@ func (s *planScreen) watch(ctx context.Context, client *sdk.Client, opts ...sdk.
 				return s.clear()
 			}
 			if t.err != nil {
-				return errors.Join(t.err, s.clear())
+				return joined(t.err, s.clear())
 			}
 			if err := s.take(t.event); err != nil {
 				return err
@@ -85,7 +85,7 @@ func (s *planScreen) watch(ctx context.Context, client *sdk.Client, opts ...sdk.
 
 // goOn says how to go on after a watching that was ended.
 func (s *planScreen) goOn() {
-	if s.last != "" {
+	if s.last != "" && !s.json { // else each line says where it stands
 		s.note("Go on with: rolecall plan watch %s --after %s", printable(s.plan.ID, false), shortSequence(s.last))
 	}
 }
@@ -113,6 +113,7 @@ func (s *planScreen) apply(e *sdk.Event) {
 	switch e.Type {
 	case sdk.EventPlanStarted:
 		if d, ok := dataOf[sdk.PlanStarted](e); ok && len(s.plan.Steps) == 0 { // a coordinator's
+			s.omitted = d.StepsOmitted
 			for _, step := range d.Steps {
 				s.plan.Steps = append(s.plan.Steps, sdk.Step{ID: step.ID, Type: step.Type, Role: step.Role, Title: step.Title, Needs: step.Needs, Status: sdk.StepPending})
 			}

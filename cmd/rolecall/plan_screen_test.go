@@ -30,7 +30,7 @@ func TestPlanOnATerminal(t *testing.T) {
 		if text := out.String(); !strings.HasPrefix(text, before+"\rWrite it,  [31mreviewed") || strings.Count(text, "\x1b[K\n") != 4 || !strings.HasSuffix(text, "\n"+clearBelow) {
 			t.Fatalf("%q", text)
 		}
-		got = append(got, strings.Join(planTable(&s.plan, s.saying, noon(9), 0)[1:], "\n"))
+		got = append(got, strings.Join(s.table(noon(9), 0)[1:], "\n"))
 	}
 	want := map[int]string{
 		0: "  write   pending  -  (coder)     Write it\n  review  pending  -  (reviewer)  Review it\n  deploy  pending  -  (devops)    Deploy it",
@@ -60,8 +60,9 @@ func TestPlanOnASmallTerminal(t *testing.T) {
 		s.Role = "r"
 		p.Steps = append(p.Steps, s)
 	}
+	screen := &planScreen{plan: p}
 	for room, want := range map[int]string{0: "abcdef", 7: "abcdef", 6: "cdef+2", 5: "cef+3", 3: "c+5", 2: "+6", 1: "+6"} {
-		lines, got := planTable(&p, nil, noon(1), room), ""
+		lines, got := screen.table(noon(1), room), ""
 		for _, l := range lines[1:] {
 			if _, more, ok := strings.Cut(l, "and "); ok {
 				got += "+" + more[:1]
@@ -73,8 +74,8 @@ func TestPlanOnASmallTerminal(t *testing.T) {
 			t.Errorf("in %d lines: %q, want %s", room, lines, want)
 		}
 	}
-	p.Steps = nil
-	if lines := planTable(&p, nil, noon(1), 0); len(lines) != 1 || lines[0] != "t  1s, a coordinator is asked for its steps" {
+	screen.plan.Steps = nil
+	if lines := screen.table(noon(1), 0); len(lines) != 1 || lines[0] != "t  1s, a coordinator is asked for its steps" {
 		t.Errorf("%q", lines)
 	}
 }
@@ -95,10 +96,13 @@ func TestStepsThatWereOmittedAppear(t *testing.T) {
 	t.Parallel()
 	s := newPlanScreen(&console{}, &sdk.Plan{ID: "pl1", Title: "t", CreatedAt: noon(0)}, false)
 	s.apply(&sdk.Event{Type: sdk.EventPlanStarted, Data: encoded(sdk.PlanStarted{StepsOmitted: true})})
+	if diff := cmp.Diff([]string{"t  3s, 0 steps ended"}, s.table(noon(3), 0)); diff != "" {
+		t.Error(diff)
+	}
 	for _, to := range []sdk.StepStatus{sdk.StepReady, sdk.StepRunning} {
 		s.apply(&sdk.Event{Type: sdk.EventPlanStep, Time: noon(1), Data: encoded(sdk.PlanStepped{Step: "a", To: to, TaskID: "x"})})
 	}
-	if diff := cmp.Diff([]string{"t  3s, 0 of 1 steps ended", "  a  running  2s  -"}, planTable(&s.plan, s.saying, noon(3), 0)); diff != "" {
+	if diff := cmp.Diff([]string{"t  3s, 0 steps ended", "  a  running  2s  -"}, s.table(noon(3), 0)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -117,7 +121,7 @@ func TestPlanWatchedOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	table := strings.Join(planTable(&s.plan, s.saying, noon(9), 0)[1:], "\n")
+	table := strings.Join(s.table(noon(9), 0)[1:], "\n")
 	if want := "  write   running  8s  (coder)     asks: which one? (answer with: rolecall task input pl1-p-1 --answer '<JSON>')\n" +
 		"  review  skipped  -   (reviewer)\n  deploy  pending  -   (devops)    Deploy it"; table != want {
 		t.Error(cmp.Diff(want, table))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -79,7 +78,7 @@ func (s *sessionScreen) watch(ctx context.Context, session *sdk.SessionHandle, o
 				return s.clear()
 			}
 			if h.err != nil {
-				return errors.Join(h.err, s.clear())
+				return joined(h.err, s.clear())
 			}
 			if err := s.take(h.event); err != nil {
 				return err

@@ -71,7 +71,7 @@ func taskCancelCommand(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.show(task) // cancelled is what was asked for
+			return w.ended(c, nil, func() error { return c.show(task) }) // cancelled is what was asked for
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the agent and the record")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,6 +102,43 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// TestCancelFollowedAsJSON: one task a line, and nothing after the last.
+func TestCancelFollowedAsJSON(t *testing.T) {
+	t.Parallel()
+	running := taskIn("running", nil)
+	s := serving(t, running, running, taskIn("cancelled", nil))
+	got := rolecall(t, s.URL, "", "task", "cancel", "t1", "--follow", "--json")
+	var statuses []string
+	for line := range strings.Lines(got.stdout) {
+		var task sdk.Task
+		if err := json.Unmarshal([]byte(line), &task); err != nil {
+			t.Error(err)
+		}
+		statuses = append(statuses, string(task.Status))
+	}
+	if got.code != 0 || got.stderr != "" || !slices.Equal(statuses, []string{"running", "cancelled"}) {
+		t.Errorf("exit code %d, stderr %q:\n%s", got.code, got.stderr, got.stdout)
+	}
+}
+
+// TestAWaitThatIsRefused: the error alone says what is wrong.
+func TestAWaitThatIsRefused(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"task watch t1":        "rolecall: no such key (unauthenticated)\n  Set EVENTS_API_KEY to a key of this service. Who runs it makes one with: rolecall keys create\n",
+		"task watch t1 --json": `{"code":"unauthenticated","detail":"no such key","status":401,"exitCode":1}` + "\n",
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			s := serving(t, taskIn("running", nil))
+			s.refuseFromTheSecondLook(sdk.Errorf(sdk.CodeUnauthenticated, "no such key"))
+			if got := rolecall(t, s.URL, "", strings.Fields(args)...); got.code == 0 || got.stderr != want {
+				t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
+			}
+		})
+	}
 }
 
 // TestRequestFromFlags looks at what is sent.

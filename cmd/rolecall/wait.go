@@ -44,27 +44,42 @@ func (w *waiting) asked() bool { return w.wanted || w.follow || w.timeout > 0 }
 
 // wait shows a task until it has ended and answers it then.
 func (w *waiting) wait(ctx context.Context, c *console, client *sdk.Client, task *sdk.Task) (*sdk.Task, error) {
-	bounded, cancel := context.WithCancel(ctx)
-	if w.timeout > 0 {
-		bounded, cancel = context.WithTimeout(ctx, w.timeout)
-	}
+	bounded, cancel := w.bounded(ctx)
 	defer cancel()
 	s := &screen{console: c, follow: w.follow}
 	last, err := s.watch(bounded, client, task.ID)
+	if err != nil {
+		return nil, w.stopped(ctx, c, "task", task.ID, err)
+	}
+	return last, nil
+}
+
+// bounded is ctx, for as long as --wait-timeout allows.
+func (w *waiting) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if w.timeout > 0 {
+		return context.WithTimeout(ctx, w.timeout)
+	}
+	return context.WithCancel(ctx)
+}
+
+// stopped says why the waiting has ended before the task or plan that was waited for; ctx is the one that was not bounded.
+func (w *waiting) stopped(ctx context.Context, c *console, kind, id string, err error) error {
+	id = printable(id, false)
 	switch {
-	case err == nil:
-		return last, nil
 	case ctx.Err() != nil:
-		c.note("Stopped waiting; the task goes on. Look at it with: rolecall task get %s\nStop it with: rolecall task cancel %s", task.ID, task.ID)
-		return nil, &exitError{code: exitInterrupted}
+		c.note("Stopped waiting; the %s goes on. Look at it with: rolecall %s get %s\nStop it with: rolecall %s cancel %s", kind, kind, id, kind, id)
+		return &exitError{code: exitInterrupted}
 	case errors.Is(err, context.DeadlineExceeded):
-		text := sdk.Errorf(codeWaitTimeout, "task %s has not ended within %s; it goes on. Look at it with: rolecall task get %s", task.ID, w.timeout, task.ID)
+		text := sdk.Errorf(codeWaitTimeout, "%s %s has not ended within %s; it goes on. Look at it with: rolecall %s get %s", kind, id, w.timeout, kind, id)
 		if errors.Is(err, sdk.ErrUnavailable) {
 			text.Message += "; the service can not be reached at the moment"
 		}
-		return nil, &exitError{code: exitTimedOut, err: text}
+		return &exitError{code: exitTimedOut, err: text}
+	case c.json, errors.Is(err, sdk.ErrNotFound), errors.Is(err, sdk.ErrUnauthenticated), errors.Is(err, sdk.ErrForbidden):
+		return err
 	default:
-		return nil, err
+		c.note("Stopped waiting. Look at the %s with: rolecall %s get %s", kind, kind, id)
+		return err
 	}
 }
 
@@ -85,21 +100,20 @@ func (w *waiting) toEnd(ctx context.Context, c *console, client *sdk.Client, tas
 	if err != nil {
 		return err
 	}
-	if err := w.showEnd(c, done); err != nil {
-		return err
+	return w.ended(c, done.Err(), func() error { return c.show(done) })
+}
+
+// ended prints an end that was waited for, unless --follow --json has done so, and answers exit code 1 where it is a failure.
+func (w *waiting) ended(c *console, failure error, show func() error) error {
+	if !w.follow || !c.json {
+		if err := show(); err != nil {
+			return err
+		}
 	}
-	if done.Err() != nil {
+	if failure != nil {
 		return &exitError{code: exitFailed}
 	}
 	return nil
-}
-
-// showEnd prints a task that has ended. With --follow --json its line has been printed.
-func (w *waiting) showEnd(c *console, task *sdk.Task) error {
-	if w.follow && c.json {
-		return nil
-	}
-	return c.show(task)
 }
 
 // screen shows a task that is waited for: a bar on a terminal, lines with --follow, one JSON line a change with --json.
@@ -145,7 +159,7 @@ func (s *screen) watch(ctx context.Context, client *sdk.Client, id string) (*sdk
 				return s.shown, s.clear()
 			}
 			if l.err != nil {
-				return s.shown, errors.Join(l.err, s.clear())
+				return s.shown, joined(l.err, s.clear())
 			}
 			if err := s.take(l); err != nil {
 				return s.shown, err

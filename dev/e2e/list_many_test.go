@@ -20,7 +20,7 @@ import (
 )
 
 // many is how many tasks wait in the tests of large numbers.
-var many = flag.Int("many", 400, "how many tasks wait in the tests of large numbers; make soak has 10000")
+var many = flag.Int("many", 200, "how many tasks wait in the tests of large numbers; make soak has 10000")
 
 // crowdOf is the request of the n-th of many tasks: every kind in about the same measure, and nobody works for any of them.
 func crowdOf(n int) sdk.TaskRequest {

@@ -76,17 +76,17 @@ func (s *scene) heldBy(out string) (talk, *sdk.Task) {
 	held, err := s.client.Session(s.t.Context(), found[1])
 	s.do(err)
 	var task *sdk.Task
-	for listed, err := range s.client.Tasks(s.t.Context(), sdk.TaskFilter{SessionID: held.ID()}) {
-		s.do(err)
-		if task != nil {
-			s.t.Fatal("the session has another task")
+	s.eventually("the session's one task in the list", patience, func() error { // which follows what happens
+		page, err := s.client.ListTasks(s.t.Context(), sdk.TaskFilter{SessionID: held.ID()}, "")
+		if err != nil {
+			return err
 		}
-		task, err = s.client.GetTask(s.t.Context(), listed.ID)
-		s.do(err)
-	}
-	if task == nil {
-		s.t.Fatal("the session has no task")
-	}
+		if len(page.Items) != 1 {
+			return fmt.Errorf("it has %d", len(page.Items))
+		}
+		task, err = s.client.GetTask(s.t.Context(), page.Items[0].ID)
+		return err
+	})
 	return talk{s, held}, task
 }
 

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -99,18 +100,21 @@ func TestSessionFallsBack(t *testing.T) {
 		t.Fatalf("a task that fails: %v", err)
 	}
 	var second *sdk.Task
-	for task, err := range s.client.Tasks(t.Context(), sdk.TaskFilter{SessionID: session.ID(), Status: sdk.StatusFailed}) {
-		s.do(err)
-		second, err = s.client.GetTask(t.Context(), task.ID)
-		s.do(err)
-	}
+	s.eventually("the failed task in the list", patience, func() error { // which follows what happens
+		page, err := s.client.ListTasks(t.Context(), sdk.TaskFilter{SessionID: session.ID(), Status: sdk.StatusFailed}, "")
+		if err != nil {
+			return err
+		}
+		if len(page.Items) != 1 {
+			return fmt.Errorf("it has %d", len(page.Items))
+		}
+		second, err = s.client.GetTask(t.Context(), page.Items[0].ID)
+		return err
+	})
 	if again, err := session.asks(sdk.TypeExecute, script{"*": {"echo"}}); err != nil || again.Degraded || again.Model != "claude-sonnet-4" {
 		t.Errorf("after a failure: %+v, %v", again, err)
 	}
 	session.closes()
-	if second == nil {
-		t.Fatal("the failed task is not in the list")
-	}
 	wantChain(t, second, "0.1 failed", "1.1 failed") // a failure for good ends its stage, not the task
 	said := sdk.SessionPayload{Error: "as the script says"}
 	var got []sdk.SessionEvent

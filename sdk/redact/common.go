@@ -28,7 +28,7 @@ var (
 	bearer      = regexp.MustCompile(`(?i)bearer\s+([A-Za-z0-9._~+/=-]{8,})`)
 	urlPassword = regexp.MustCompile(`://[^\s/:@"'<>?#]*:([^\s/"'<>?#]+)@`)
 	urlToken    = regexp.MustCompile(`://([^\s/:@"'<>?#]{16,})@`)
-	placeholder = regexp.MustCompile(`^(?:(?:\$\{[^}]*\}[-_.:/]?)+|\$\([^)]*\)?|\$(?:[A-Z_][A-Z0-9_]*|[A-Za-z_]+)[)\]}]*|<[^<>]*>|<[A-Za-z_-]*|\$?\{\{[^}]*(?:\}\})?|\$\{[^}]*` +
+	placeholder = regexp.MustCompile(`^(?:(?:\$\{[^}]*\}[-_.:/]?)+|\$\([^)]*\)?|\$(?:[A-Z_][A-Z0-9_]*|[A-Za-z_]+)[)\]}]*|<[^<>]*>|<[A-Za-z_-]*|\${0,2}\{\{[^}]*(?:\}\})?|\$\{[^}]*` +
 		`|\{[A-Za-z_.]*\}?|(?:%(?:[+#]?[a-zA-Z]|\([A-Za-z_]*\)[a-z])[-_.:/]?)+|%[A-Z_]+%|\*+|\.\.\.+)$`)
 	option  = regexp.MustCompile(`--(?:[a-z0-9]+-)*(?:password|passwd|pass|passphrase|token|secret|(?:api|access|secret)-?key)[ \t]+\\?["']?([^\s"'\x60\\,;&|()-][^\s"'\x60\\,;&|()]{3,})`)
 	user    = regexp.MustCompile(`\bcurl\b[^\n]{0,400}?\s(?:-u|--user)[ =]*["']?[^\s:"']+:([^\s"'\\]{2,})`)
@@ -51,17 +51,17 @@ func common() []rule {
 		{re: modelHub, group: 1, needles: []string{"hf_"}},
 		{re: ownKey, group: 1, needles: []string{"rk_", "ra_", "rl_"}},
 		{re: webToken, group: 1, needles: []string{"eyJ"}},
-		{re: urlPassword, group: 1, needles: []string{"@"}, secret: isFilledIn},
+		{re: urlPassword, group: 1, needles: []string{"@"}, secret: isFilledIn, beside: all},
 		{re: urlToken, group: 1, needles: []string{"@"}, secret: isFilledIn},
-		{re: authorized, group: 1, needles: []string{"authorization"}, fold: true, secret: isAuthorization},
-		{re: option, group: 1, needles: []string{"--"}, secret: isMixedValue},
-		{re: user, group: 1, needles: []string{"curl"}, secret: isFilledIn},
-		{re: element, group: 1, needles: []string{"</"}, secret: isElement},
-		{re: cookie, group: 1, needles: []string{"cookie:"}, fold: true, secret: isMixedValue},
+		{re: authorized, group: 1, needles: []string{"authorization"}, fold: true, secret: isAuthorization, beside: all},
+		{re: option, group: 1, needles: []string{"--"}, secret: isMixedValue, beside: all},
+		{re: user, group: 1, needles: []string{"curl"}, secret: isFilledIn, beside: all},
+		{re: element, group: 1, needles: []string{"</"}, secret: isElement, beside: all},
+		{re: cookie, group: 1, needles: []string{"cookie:"}, fold: true, secret: isCookie, beside: cookieValues},
 		{re: mailKey, needles: []string{"SG."}},
 		{re: groqKey, group: 1, needles: []string{"gsk_"}},
-		{re: bearer, group: 1, needles: []string{"bearer"}, fold: true, secret: isToken},
-		{find: assignment},
+		{re: bearer, group: 1, needles: []string{"bearer"}, fold: true, secret: isToken, beside: all},
+		{find: assignment, beside: all},
 	}
 }
 

@@ -16,8 +16,8 @@ func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage { return r.JSONBut(
 // string's place whatever it looks like, as under the name password.
 type Stays func(text string, secret func(string) bool) [][2]int
 
-// JSONBut is as [Redactor.JSON], but leaves parts of a string as they are; what is between them is redacted by itself. Names of fields, and
-// what is no JSON, have no such parts. nil is none.
+// JSONBut is as [Redactor.JSON], but leaves parts of a string as they are; of a secret that such a part is in, what is beside it is
+// redacted where words before it show it, as with the password of a URL. Names of fields, and what is no JSON, have no such parts. nil is none.
 func (r *Redactor) JSONBut(raw json.RawMessage, stays Stays) json.RawMessage {
 	if r == nil || len(raw) == 0 {
 		return raw
@@ -70,13 +70,12 @@ func (r *Redactor) around(text string, stays Stays, at *place) string {
 		return clean(text)
 	}
 	var b strings.Builder
-	from := 0
-	for _, k := range kept {
-		b.WriteString(clean(text[from:k[0]]))
+	words := r.between(text, kept)
+	for i, k := range kept {
+		b.WriteString(clean(words[i]))
 		b.WriteString(text[k[0]:k[1]])
-		from = k[1]
 	}
-	b.WriteString(clean(text[from:]))
+	b.WriteString(clean(words[len(kept)]))
 	return b.String()
 }
 

@@ -113,7 +113,8 @@ func everyString(tree any, visit func(string)) {
 	}
 }
 
-// TestJSONBut: what stays is as it came, and what is beside it is redacted by itself, by its own look and by the name that it stands under.
+// TestJSONBut: what stays is as it came, and what is beside it is redacted, by its own look, by what it is together with what stays, and by the
+// name that it stands under.
 func TestJSONBut(t *testing.T) {
 	t.Parallel()
 	braces := regexp.MustCompile(`<<.*?>>`)
@@ -123,18 +124,34 @@ func TestJSONBut(t *testing.T) {
 		}
 		return parts
 	}
+	own, err := redact.New("acme_[a-z]+")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for raw, want := range map[string]string{
-		`{"a":"<<password=hunter2>>"}`:                             `{"a":"<<password=hunter2>>"}`,
-		`{"a":"password=hunter2 <<x>> password=hunter3"}`:          `{"a":"password=[redacted] <<x>> password=[redacted]"}`,
-		`{"password":"<<x>>"}`:                                     `{"password":"<<x>>"}`,
-		`{"password":"a<<x>>b"}`:                                   `{"password":"[redacted]<<x>>[redacted]"}`,
-		`{"password":"hunter2","n":1.50}`:                          `{"password":"[redacted]","n":1.50}`,
-		`[ "say \"<<x>>\"" , {"password=hunter2":"<<y>>"} ]`:       `[ "say \"<<x>>\"" , {"password=[redacted]":"<<y>>"} ]`,
-		`{"name":"DB_PASSWORD","value":"<<x>>"}`:                   `{"name":"DB_PASSWORD","value":"<<x>>"}`,
-		`{"name":"DB_PASSWORD","value":"x<<x>>"}`:                  `{"name":"DB_PASSWORD","value":"[redacted]<<x>>"}`,
-		`{"<<password=hunter2>>":1,"b":"password=hunter2 <<\n>>"}`: `{"<<password=[redacted]":1,"b":"password=[redacted] <<\n>>"}`,
+		`{"a":"<<password=hunter2>>"}`:                                    `{"a":"<<password=hunter2>>"}`,
+		`{"a":"password=hunter2 <<x>> password=hunter3"}`:                 `{"a":"password=[redacted] <<x>> password=[redacted]"}`,
+		`{"password":"<<x>>"}`:                                            `{"password":"<<x>>"}`,
+		`{"password":"a<<x>>b"}`:                                          `{"password":"[redacted]<<x>>[redacted]"}`,
+		`{"password":"hunter2","n":1.50}`:                                 `{"password":"[redacted]","n":1.50}`,
+		`[ "say \"<<x>>\"" , {"password=hunter2":"<<y>>"} ]`:              `[ "say \"<<x>>\"" , {"password=[redacted]":"<<y>>"} ]`,
+		`{"name":"DB_PASSWORD","value":"<<x>>"}`:                          `{"name":"DB_PASSWORD","value":"<<x>>"}`,
+		`{"name":"DB_PASSWORD","value":"x<<x>>"}`:                         `{"name":"DB_PASSWORD","value":"[redacted]<<x>>"}`,
+		`{"<<password=hunter2>>":1,"b":"password=hunter2 <<\n>>"}`:        `{"<<password=[redacted]":1,"b":"password=[redacted] <<\n>>"}`,
+		`["https://<<x>>:hunter2@db.example/<<y>> z"]`:                    `["https://<<x>>:[redacted]@db.example/<<y>> z"]`,
+		`"https://joe:hunter2<<x>>hunter3<<y>>@db and more"`:              `"https://joe:[redacted]<<x>>[redacted]<<y>>@db and more"`,
+		`"DB_PASSWORD=<<x>>hunter2 <<y>> curl -u <<x>>:hunter2"`:          `"DB_PASSWORD=<<x>>[redacted] <<y>> curl -u <<x>>:[redacted]"`,
+		`"<<x>>` + secrets()["Anthropic"] + `<<y>> Bearer <<x>>a1b2c3d4"`: `"<<x>>[redacted]<<y>> Bearer <<x>>[redacted]"`,
+		`"https://<<x>>:<<y>>@<<z>>:80/a@b PASSWORD=<<x>> cookie: a=<<x>>\ncurl -u <<x>>:<<y>> https://joe:<<x>>-<<y>>@db"`: `"https://<<x>>:<<y>>@<<z>>:80/a@b PASSWORD=<<x>> cookie: a=<<x>>\ncurl -u <<x>>:<<y>> https://joe:<<x>>-<<y>>@db"`,
+		`"Cookie: session=<<x>>; csrf=<<y>>"`:                                          `"Cookie: session=<<x>>; csrf=<<y>>"`,
+		`"Set-Cookie: session=<<x>>-<<y>>; Path=/admin; Domain=example.com and <<z>>"`: `"Set-Cookie: session=<<x>>-<<y>>; Path=/admin; Domain=example.com and <<z>>"`,
+		`"use Cookie: session=<<x>> to come in at <<y>>"`:                              `"use Cookie: session=<<x>> to come in at <<y>>"`,
+		`"Cookie: session=<<x>>; csrf=hunter2 and DB_PASSWORD=<<y>>hunter3"`:           `"Cookie: session=<<x>>; csrf=[redacted] and DB_PASSWORD=<<y>>[redacted]"`,
+		`"Cookie: session=<<x>>hunter2; <<y>>=hunter3"`:                                `"Cookie: session=<<x>>[redacted]; <<y>>=[redacted]"`,
+		`"rl_<<x>>_backend_service_name sk-<<y>>-resource-group-name"`:                 `"rl_<<x>>_backend_service_name sk-<<y>>-resource-group-name"`,
+		`"acme_<<x>> acme_abc acme_<<y>>"`:                                             `"acme_<<x>> [redacted] acme_<<y>>"`,
 	} {
-		if got := string(redact.Default().JSONBut(json.RawMessage(raw), stays)); got != want {
+		if got := string(own.JSONBut(json.RawMessage(raw), stays)); got != want {
 			t.Errorf("%s becomes %s, want %s", raw, got, want)
 		}
 	}

@@ -41,7 +41,7 @@ func (p *place) pass(c byte) {
 // key takes the name of a field, by its end: what is looked at for every value is short. The value of an object that belongs to a name, or
 // says one, is called so.
 func (p *place) key(name string) {
-	name = name[max(0, len(name)-nameWindow):]
+	name = nameEnd(name)
 	top := p.inner[len(p.inner)-1]
 	switch {
 	case !strings.EqualFold(name, "value"):
@@ -60,7 +60,7 @@ func (p *place) isSecret(text string) bool {
 	if p.name == "" || strings.HasPrefix(p.name, "--") && strings.HasPrefix(text, "-") { // an option behind another has none
 		return false
 	}
-	return keyName.MatchString(p.name) && isSecretOf(p.name, text)
+	return SecretOf(p.name, text)
 }
 
 // say takes a string that is a value: the name of an entry, or an option before its value.

@@ -114,7 +114,7 @@ func (r *Redactor) String(s string) string {
 
 // Value is the value of something with a name, such as a field or a setting: all of it is a secret where the name says so.
 func (r *Redactor) Value(name, value string) string {
-	if r != nil && keyName.MatchString(name) && isSecretOf(name, value) {
+	if r != nil && SecretOf(name, value) {
 		return Marker
 	}
 	return r.String(value)

@@ -101,6 +101,7 @@ func TestWhatIsRedactedAndWhatIsLeft(t *testing.T) {
 		"tokensUsed=12345", "maxTokens: 4096", "PWD=/home/joe", "git@github.com:joe/x.git", "https://github.com/joe/x", "http://127.0.0.1:3009/v1/tasks",
 		"018f4e6a-1111-7222-8333-444455556666", "the bearer of good news", "Bearer tokens are read from the header", "[redacted]", "token: none",
 		"commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "see sk-SK.json", "login(password=password)",
+		"password: '$${{ secrets.DB }}'", "PASSWORD=$${{secrets.DB}}", "Cookie: session=${{ secrets.A }}; csrf=$CSRF_1; Path=/admin", "Set-Cookie: Path=/admin; session=",
 	} {
 		if got := r.String(text); got != text {
 			t.Errorf("%q became %q", text, got)

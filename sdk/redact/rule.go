@@ -13,6 +13,7 @@ type rule struct {
 	fold    bool                            // the needles are lower case, and their case does not matter
 	find    func(s string) (start, end int) // in the place of re: the first secret, or -1
 	secret  func(before, value string) bool // whether a value after what matched before it is a secret; nil: it is
+	beside  func(secret string) []span      // what a secret that something stays of can lose, in order; nil: it is not looked for around what stays
 }
 
 // span is a part of a text.
@@ -58,6 +59,9 @@ func (r rule) splitAll(text string, pieces []span) (split []span, found bool) {
 	}
 	return split, true
 }
+
+// all is the whole of a secret.
+func all(secret string) []span { return []span{{0, len(secret)}} }
 
 // next is the first secret in s[from:], or -1. What is found and is none is passed over from where its value begins.
 func (r rule) next(s string, from int) (start, end int) {

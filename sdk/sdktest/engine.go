@@ -137,8 +137,8 @@ func (e *engine) CreateTask(_ context.Context, in workflows.TaskInput, digest st
 
 func (e *engine) create(in workflows.TaskInput, digest string) (task sdk.Task, replayed bool, err error) {
 	if first, taken := e.runs[workflows.TaskWorkflowID(in.Project, in.ID)]; taken {
-		if digest == "" || first.digest != digest {
-			return sdk.Task{}, false, kept.Taken(digest)
+		if err := kept.SameRequest("task", first.digest, digest); err != nil {
+			return sdk.Task{}, false, err
 		}
 		return first.task(), true, nil
 	}

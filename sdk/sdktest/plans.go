@@ -23,14 +23,6 @@ type plan struct {
 	ended   int // the order of the end; 0 while it is open
 }
 
-// planTaken is the answer to a creation whose id is taken: by a plan of another request when it has a digest.
-func planTaken(digest string) error {
-	if digest == "" {
-		return sdk.Errorf(sdk.CodeConflict, "a plan with this id exists already")
-	}
-	return sdk.Errorf(sdk.CodeIdempotencyMismatch, "this Idempotency-Key created another plan before; use a new key for a new request")
-}
-
 func (e *engine) findPlan(project, id string) (*plan, error) {
 	if p, ok := e.plans[workflows.PlanWorkflowID(project, id)]; ok {
 		return p, nil
@@ -55,8 +47,8 @@ func (e *engine) CreatePlan(_ context.Context, in workflows.PlanInput, digest st
 	defer e.done()
 	key := workflows.PlanWorkflowID(in.Project, in.ID)
 	if first, taken := e.plans[key]; taken {
-		if digest == "" || first.digest != digest {
-			return created, false, planTaken(digest)
+		if err := kept.SameRequest("plan", first.digest, digest); err != nil {
+			return created, false, err
 		}
 		return first.record(), true, nil
 	}

@@ -42,8 +42,8 @@ func (e *engine) OpenSession(_ context.Context, in workflows.SessionInput, diges
 	defer e.done()
 	key := workflows.SessionWorkflowID(in.Project, in.ID)
 	if first, taken := e.sessions[key]; taken {
-		if digest == "" || first.digest != digest {
-			return opened, false, kept.Taken(digest)
+		if err := kept.SameRequest("session", first.digest, digest); err != nil {
+			return opened, false, err
 		}
 		return first.record(), true, nil
 	}
@@ -85,8 +85,8 @@ func (e *engine) SendTask(_ context.Context, project, id string, in workflows.Se
 		return task, false, err
 	}
 	if first, err := e.find(project, in.TaskID); err == nil { // it had its turn
-		if in.Digest == "" || first.digest != in.Digest {
-			return task, false, kept.Taken(in.Digest)
+		if err := kept.SameRequest("task", first.digest, in.Digest); err != nil {
+			return task, false, err
 		}
 		return first.task(), true, nil
 	}
@@ -96,8 +96,8 @@ func (e *engine) SendTask(_ context.Context, project, id string, in workflows.Se
 	}
 	out := s.talk.Take(e.now, in)
 	if out.Nonce != in.Nonce { // it waits for its turn
-		if in.Digest == "" || out.Digest != in.Digest {
-			return task, false, kept.Taken(in.Digest)
+		if err := kept.SameRequest("task", out.Digest, in.Digest); err != nil {
+			return task, false, err
 		}
 		task, _ = e.waiting(project, in.TaskID)
 		return task, true, nil

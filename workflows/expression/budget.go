@@ -78,7 +78,7 @@ func (b *Budget) costly() error {
 
 // pay pays for JSON that was made.
 func (b *Budget) pay(made []byte) error {
-	if !b.spend(jsonCost(made)) {
+	if !b.spend(jsonCost(made, writtenBytes)) {
 		return b.costly()
 	}
 	return nil
@@ -86,12 +86,14 @@ func (b *Budget) pay(made []byte) error {
 
 // What JSON costs to read or to write.
 const (
-	jsonBytes  = 100 // for a unit
-	jsonValues = 2   // for a unit, lists and objects counted twice
+	inputBytes   = 100 // of an input, for a unit: a [Reading] decodes it once for many
+	outputBytes  = 50  // of an output: those of one step can read all that a plan holds
+	writtenBytes = 100
+	jsonValues   = 2 // for a unit, lists and objects counted twice
 )
 
-// jsonCost is what it costs to read JSON, or to write it: it is known before that is done.
-func jsonCost(raw []byte) uint64 {
+// jsonCost is what it costs to read JSON, or to write it, with so many bytes for a unit: it is known before that is done.
+func jsonCost(raw []byte, bytes int) uint64 {
 	values, quoted := 0, false
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {
@@ -103,5 +105,5 @@ func jsonCost(raw []byte) uint64 {
 			values++
 		}
 	}
-	return uint64(len(raw)/jsonBytes + values/jsonValues)
+	return uint64(len(raw)/bytes + values/jsonValues)
 }

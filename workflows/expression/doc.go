@@ -18,10 +18,13 @@ import (
 	"github.com/rolecall-dev/rolecall/sdk"
 )
 
-// Values are what expressions read. Neither is changed.
+// Values are what expressions read. Neither inputs nor steps are changed.
 type Values struct {
 	Inputs map[string]json.RawMessage
 	Steps  map[string]Result // by the id of the step
+
+	// Reading keeps what is read of the inputs for evaluations with other Steps. Nil: each evaluation reads for itself.
+	Reading *Reading
 
 	shared *scope // of all that are evaluated with them; nil: each has its own
 }

@@ -2,11 +2,11 @@ package expression
 
 import (
 	"errors"
-	"slices"
 	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 
 	"github.com/rolecall-dev/rolecall/sdk"
@@ -15,76 +15,116 @@ import (
 // Literal is a text that is written in an expression; texts that are joined to one are one.
 type Literal struct {
 	Text  string
-	Names []string // what the expression calls it: the name of a field that has it, or of what it is compared with or handed to
-	Value bool     // whether it can be the value of the expression, or a part of that
+	Name  string // what the expression calls it: the name of a field that has it, or of what it is compared with; of several the one that weighs most
+	Value bool   // whether it can be the value of the expression, or a part of that
 }
 
-// leastSource is how many bytes the smallest expression counts for, so that there are not too many to be read.
-const leastSource = 64
-
-// Literals answers the texts of an expression, those of its comments left out. The error says only that the expression can not be compiled.
-func (e *Env) Literals(source string) ([]Literal, error) {
+// Literals answers the texts of an expression, those of its comments left out. weigh says how much a name matters; one that weighs nothing is
+// none, and no name is weighed more often than it is written. The error says only that the expression can not be compiled.
+func (e *Env) Literals(source string, weigh func(name string) int) ([]Literal, error) {
 	trimmed := strings.TrimSpace(source)
-	if e.left -= max(len(trimmed), leastSource); len(source) > sdk.MaxStepWhen || e.left < 0 {
+	if e.left -= max(len(trimmed), MinText); len(source) > sdk.MaxStepWhen || e.left < 0 {
 		return nil, errors.New("is too large")
 	}
 	parsed, issues := e.cel.Parse(trimmed)
 	if err := complaint(issues); err != nil {
 		return nil, err
 	}
-	var r literalReader
+	r := literalReader{weigh: weigh, loops: map[string]weighed{}, from: map[string]weighed{}, known: map[int64]weighed{}}
 	r.expr(parsed.NativeRep().Expr(), literalPlace{value: true})
 	return r.found, nil
 }
 
 // literalPlace is what is known of the place of a text.
 type literalPlace struct {
-	names []string
-	value bool
-}
-
-// called is the place with more names.
-func (p literalPlace) called(names ...string) literalPlace {
-	p.names = slices.Concat(p.names, names)
-	return p
+	called weighed
+	keys   weighed // what the keys are called of a map that stands here
+	value  bool
 }
 
 type literalReader struct {
+	weigh func(string) int
 	found []Literal
+	loops map[string]weighed // what variables are called where they are read
+	from  map[string]weighed // what that is called which variables go through
+	known map[int64]weighed  // what the values of expressions are called, by the expression's id
 }
 
 func (r *literalReader) expr(e ast.Expr, at literalPlace) {
 	switch e.Kind() {
 	case ast.LiteralKind:
 		if text, ok := writtenText(e); ok {
-			r.found = append(r.found, Literal{Text: text, Names: at.names, Value: at.value})
+			r.found = append(r.found, Literal{Text: text, Name: at.called.name, Value: at.value})
 		}
+	case ast.IdentKind:
+		r.loops[e.AsIdent()] = r.loops[e.AsIdent()].or(at.called)
 	case ast.SelectKind:
-		r.expr(e.AsSelect().Operand(), at)
+		r.expr(e.AsSelect().Operand(), literalPlace{called: at.called, value: at.value})
 	case ast.CallKind:
 		r.call(e.AsCall(), at)
 	case ast.ListKind:
-		r.all(e.AsList().Elements(), at)
+		r.list(e.AsList().Elements(), at)
 	case ast.MapKind:
-		for _, entry := range e.AsMap().Entries() {
-			key, inner := entry.AsMapEntry().Key(), at
-			if name, ok := literal(key); ok {
-				inner = at.called(name)
-			}
-			r.expr(key, literalPlace{})
-			r.expr(entry.AsMapEntry().Value(), inner)
-		}
+		r.entries(e.AsMap().Entries(), at)
 	case ast.StructKind:
 		for _, field := range e.AsStruct().Fields() {
-			r.expr(field.AsStructField().Value(), at.called(field.AsStructField().Name()))
+			r.expr(field.AsStructField().Value(), literalPlace{called: at.called.or(r.name(field.AsStructField().Name())), value: at.value})
 		}
 	case ast.ComprehensionKind:
-		c := e.AsComprehension()
-		r.expr(c.IterRange(), at.called(namesIn(c.LoopStep())...))
-		r.all([]ast.Expr{c.AccuInit(), c.LoopStep(), c.Result()}, at)
-		r.expr(c.LoopCondition(), literalPlace{})
-	case ast.IdentKind, ast.UnspecifiedExprKind:
+		r.loop(e.AsComprehension(), at)
+	case ast.UnspecifiedExprKind:
 	}
+}
+
+// list takes elements: one behind the name of an option is called so.
+func (r *literalReader) list(elements []ast.Expr, at literalPlace) {
+	at.keys = weighed{}
+	for i, e := range elements {
+		inner := at
+		if i > 0 {
+			if option, ok := literal(elements[i-1]); ok && strings.HasPrefix(option, "--") {
+				inner.called = at.called.or(r.name(option))
+			}
+		}
+		if text, ok := literal(e); ok && strings.HasPrefix(text, "--") { // an option behind another has none
+			inner = at
+		}
+		r.expr(e, inner)
+	}
+}
+
+// entries takes those of an object: its value is also called what its name says.
+func (r *literalReader) entries(entries []ast.EntryExpr, at literalPlace) {
+	said, keys := at.called, at.keys
+	at.keys = weighed{}
+	for _, entry := range entries {
+		key, _ := literal(entry.AsMapEntry().Key())
+		if name, ok := literal(entry.AsMapEntry().Value()); ok && (strings.EqualFold(key, "name") || strings.EqualFold(key, "key")) {
+			said = said.or(r.name(name))
+		}
+	}
+	for _, entry := range entries {
+		key, inner := entry.AsMapEntry().Key(), at
+		if name, ok := literal(key); ok {
+			inner.called = at.called.or(r.name(name))
+			if strings.EqualFold(name, "value") {
+				inner.called = said
+			}
+		}
+		r.expr(key, literalPlace{called: keys})
+		r.expr(entry.AsMapEntry().Value(), inner)
+	}
+}
+
+// loop takes what is gone through last: it is called what the variable of the loop is, as are the keys of a map.
+func (r *literalReader) loop(c ast.ComprehensionExpr, at literalPlace) {
+	outer, from := r.loops[c.IterVar()], r.from[c.IterVar()]
+	r.loops[c.IterVar()], r.from[c.IterVar()] = weighed{}, r.nameOfValue(c.IterRange())
+	r.expr(c.LoopCondition(), literalPlace{})
+	r.all([]ast.Expr{c.AccuInit(), c.LoopStep(), c.Result()}, at)
+	at.called, at.keys = at.called.or(r.loops[c.IterVar()]), r.loops[c.IterVar()]
+	r.loops[c.IterVar()], r.from[c.IterVar()] = outer, from
+	r.expr(c.IterRange(), at)
 }
 
 func (r *literalReader) all(list []ast.Expr, at literalPlace) {
@@ -96,6 +136,7 @@ func (r *literalReader) all(list []ast.Expr, at literalPlace) {
 func (r *literalReader) call(c ast.CallExpr, at literalPlace) {
 	switch args := c.Args(); {
 	case c.FunctionName() == operators.Index && len(args) == 2:
+		at.keys = r.nameOfValue(args[1])
 		r.expr(args[0], at)
 		r.expr(args[1], literalPlace{})
 	case c.FunctionName() == operators.Conditional && len(args) == 3:
@@ -105,19 +146,22 @@ func (r *literalReader) call(c ast.CallExpr, at literalPlace) {
 		r.sum(summands(nil, c), at)
 	case logical(c.FunctionName()):
 		r.all(args, literalPlace{})
-	default:
-		if compares(c.FunctionName()) {
-			at = literalPlace{}
-		}
+	case compares(c):
 		operands := operandsOf(c)
-		for i, operand := range operands {
-			inner := at
-			for j, other := range operands {
-				if j != i {
-					inner = inner.called(namesOfValue(other)...)
-				}
+		first, second := r.nameOfValue(operands[0]), r.nameOfValue(operands[1])
+		r.expr(operands[0], literalPlace{called: second})
+		inner := literalPlace{called: first}
+		if c.FunctionName() == operators.In {
+			inner.keys = first
+		}
+		r.expr(operands[1], inner)
+	default:
+		for i, operand := range operandsOf(c) {
+			if i > 0 && !makes(c.FunctionName(), i) {
+				r.expr(operand, literalPlace{})
+				continue
 			}
-			r.expr(operand, inner)
+			r.expr(operand, at)
 		}
 	}
 }
@@ -135,7 +179,7 @@ func (r *literalReader) sum(operands []ast.Expr, at literalPlace) {
 			r.found[last].Text += text
 		default:
 			last = len(r.found)
-			r.found = append(r.found, Literal{Text: text, Names: at.names, Value: at.value})
+			r.found = append(r.found, Literal{Text: text, Name: at.called.name, Value: at.value})
 		}
 	}
 }
@@ -158,61 +202,16 @@ func operandsOf(c ast.CallExpr) []ast.Expr {
 	return c.Args()
 }
 
-// namesOfValue are the names of what an expression has as its value, or makes it of.
-func namesOfValue(e ast.Expr) (names []string) {
-	switch e.Kind() {
-	case ast.IdentKind:
-		return []string{e.AsIdent()}
-	case ast.SelectKind:
-		if !e.AsSelect().IsTestOnly() {
-			return []string{e.AsSelect().FieldName()}
-		}
-	case ast.ListKind:
-		for _, element := range e.AsList().Elements() {
-			names = append(names, namesOfValue(element)...)
-		}
-	case ast.ComprehensionKind:
-		return namesIn(e)
-	case ast.CallKind:
-		c := e.AsCall()
-		operands := operandsOf(c)
-		switch name := c.FunctionName(); {
-		case logical(name), compares(name):
-			return nil
-		case name == operators.Conditional && len(operands) == 3:
-			operands = operands[1:]
-		case name == operators.Index && len(operands) == 2:
-			if field, ok := literal(operands[1]); ok {
-				return []string{field}
-			}
-			operands = operands[:1]
-		}
-		for _, operand := range operands {
-			names = append(names, namesOfValue(operand)...)
-		}
-	case ast.LiteralKind, ast.MapKind, ast.StructKind, ast.UnspecifiedExprKind:
+// makes tells whether a function makes its value of that operand too, or only looks for it in the first.
+func makes(function string, operand int) bool {
+	switch function {
+	case "split", "indexOf", "lastIndexOf", "substring", overloads.Matches:
+		return false
+	case "replace":
+		return operand == 2
+	default:
+		return true
 	}
-	return names
-}
-
-// namesIn are all the names in an expression.
-func namesIn(e ast.Expr) (names []string) {
-	ast.PreOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
-		switch e.Kind() {
-		case ast.IdentKind:
-			names = append(names, e.AsIdent())
-		case ast.SelectKind:
-			names = append(names, e.AsSelect().FieldName())
-		case ast.CallKind:
-			if c := e.AsCall(); c.FunctionName() == operators.Index && len(c.Args()) == 2 {
-				if field, ok := literal(c.Args()[1]); ok {
-					names = append(names, field)
-				}
-			}
-		case ast.ComprehensionKind, ast.ListKind, ast.LiteralKind, ast.MapKind, ast.StructKind, ast.UnspecifiedExprKind:
-		}
-	}))
-	return names
 }
 
 // logical tells whether a function takes truths alone.
@@ -220,11 +219,13 @@ func logical(function string) bool {
 	return function == operators.LogicalAnd || function == operators.LogicalOr || function == operators.LogicalNot || function == operators.NotStrictlyFalse
 }
 
-// compares tells whether a function answers how its operands are to one another.
-func compares(function string) bool {
-	switch function {
+// compares tells whether a call answers how two operands are to one another.
+func compares(c ast.CallExpr) bool {
+	switch c.FunctionName() {
 	case operators.Equals, operators.NotEquals, operators.In, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
-		return true
+		return len(c.Args()) == 2
+	case overloads.StartsWith, overloads.EndsWith, overloads.Contains:
+		return c.IsMemberFunction() && len(c.Args()) == 1
 	default:
 		return false
 	}

@@ -1,14 +1,10 @@
 package expression
 
 import (
-	"encoding/json"
-
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
 	"cel.dev/cel-go/interpreter"
-
-	"github.com/rolecall-dev/rolecall/sdk"
 )
 
 // scope is what the expressions of one evaluation see: inputs and steps. What they do not read is not parsed.
@@ -18,6 +14,10 @@ type scope struct {
 }
 
 func newScope(v Values) *scope {
+	inputs := v.Reading
+	if inputs == nil {
+		inputs = NewReading()
+	}
 	s := &scope{
 		inputs: &object{fields: map[string]ref.Val{}},
 		steps:  &object{fields: map[string]ref.Val{}, order: func() traits.Lister { return sortedNames(v.Steps) }},
@@ -31,7 +31,7 @@ func newScope(v Values) *scope {
 		if !found {
 			return nil, false
 		}
-		return s.read(raw, "the input "+sdk.Cut(name, sdk.MaxMetadataKey))
+		return s.read(inputs.of(name, raw))
 	}
 	s.steps.load = func(id string) (ref.Val, bool) {
 		result, found := v.Steps[id]
@@ -52,21 +52,17 @@ func (s *scope) result(id string, r Result) *object {
 			if name != namedOutput {
 				return nil, false
 			}
-			return s.read(r.Output, "the output of step "+id)
+			return s.read(&jsonRead{raw: r.Output, what: "the output of step " + id, cost: jsonCost(r.Output, outputBytes)})
 		},
 	}
 }
 
 // read answers a value, or an error value that is not found, and has it paid for first.
-func (s *scope) read(raw json.RawMessage, what string) (ref.Val, bool) {
-	if !s.budget.spend(jsonCost(raw)) {
+func (s *scope) read(j *jsonRead) (ref.Val, bool) {
+	if !s.budget.spend(j.cost) {
 		return types.WrapErr(s.budget.costly()), false
 	}
-	value, err := decode(raw)
-	if err != nil {
-		return types.NewErr("%s can not be read: %v", what, err), false
-	}
-	return value, true
+	return j.decoded()
 }
 
 // ResolveName implements [interpreter.Activation].

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -39,7 +38,7 @@ func (w *walker) value(path string, depth int) {
 			_ = json.Unmarshal(w.word(), &name) // it is a string: the JSON is right
 			w.skip()
 			w.at++ // the colon
-			w.value(path+Field(name), depth+1)
+			w.value(path+sdk.FieldPath(name), depth+1)
 		}
 	case '[':
 		w.at++
@@ -124,15 +123,4 @@ func message(err error, source string, several bool) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("%v (in ${{ %s }})", err, sdk.Cut(strings.TrimSpace(source), maxQuoted))
-}
-
-// A name that needs no quotes in a path.
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
-
-// Field is how a path goes on with the field of this name.
-func Field(name string) string {
-	if plainName.MatchString(name) {
-		return "." + name
-	}
-	return fmt.Sprintf("[%q]", sdk.Cut(name, sdk.MaxMetadataKey))
 }
