@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"github.com/rolecall-dev/rolecall/sdk"
 )
 
 // console is where a command reads and writes.
@@ -68,4 +70,15 @@ func (c *console) printLine(v any) error {
 // note tells the person something beside the output. There is nobody to tell when stderr is gone.
 func (c *console) note(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.stderr, format+"\n", args...)
+}
+
+// tryingAgain tells why a stream that was cut is opened again, and why that takes longer: the same is said once.
+func (c *console) tryingAgain() sdk.FollowOption {
+	said := ""
+	return sdk.OnInterruption(func(err error) {
+		if why := printable(err.Error(), false); why != said {
+			said = why
+			c.note("rolecall: %s; trying again", why)
+		}
+	})
 }

@@ -63,8 +63,7 @@ func (f *tailFlags) run(cmd *cobra.Command, c *console) error {
 		return err
 	}
 	last := ""
-	cut := sdk.OnInterruption(func(err error) { c.note("rolecall: %s; trying again", printable(err.Error(), false)) })
-	for e, err := range client.Subscribe(cmd.Context(), filter, cut) {
+	for e, err := range client.Subscribe(cmd.Context(), filter, c.tryingAgain()) {
 		if err != nil {
 			return tailEnd(cmd, c, last, err)
 		}

@@ -54,10 +54,9 @@ func (s *planScreen) watch(ctx context.Context, client *sdk.Client, opts ...sdk.
 		for range events {
 		}
 	}()
-	cut := sdk.OnInterruption(func(err error) { s.note("rolecall: %s; trying again", printable(err.Error(), false)) })
 	go func() {
 		defer close(events)
-		for e, err := range client.PlanEvents(ctx, s.plan.ID, append(opts, cut)...) {
+		for e, err := range client.PlanEvents(ctx, s.plan.ID, append(opts, s.tryingAgain())...) {
 			events <- told{e, err}
 		}
 	}()

@@ -62,7 +62,7 @@ func (s *sessionScreen) watch(ctx context.Context, session *sdk.SessionHandle, o
 		for range events {
 		}
 	}()
-	opts = append(opts, sdk.OnInterruption(func(err error) { s.note("rolecall: %s; trying again", printable(err.Error(), false)) }))
+	opts = append(opts, s.tryingAgain())
 	go func() {
 		defer close(events)
 		for e, err := range session.Events(ctx, opts...) {
