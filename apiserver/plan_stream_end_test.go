@@ -74,15 +74,22 @@ func TestPlanStreamOfAnEarlyEnd(t *testing.T) {
 	h.stream(t, headerLastEventID, last.id).want(http.StatusNoContent)
 }
 
+// newUntoldPlan is a plan that has failed, of whose task the log never gets anything.
+func newUntoldPlan(t *testing.T, patience time.Duration) *heldPlan {
+	t.Helper()
+	h := newHeldPlan(t)
+	h.server.times.heartbeat, h.server.times.patience = 50*time.Millisecond, patience
+	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{}`)
+	h.steps(t, "a", sdk.StepReady, sdk.StepRunning, "never")
+	h.tells(t, h.plan.ID, "", sdk.EventPlanFailed, `{}`)
+	return h
+}
+
 // TestPlanStreamOfATaskWithoutEnd: a plan's end waits for a task's story no longer than the server has patience.
 func TestPlanStreamOfATaskWithoutEnd(t *testing.T) {
 	t.Parallel()
-	h := newHeldPlan(t)
-	h.server.times.heartbeat, h.server.times.patience = 50*time.Millisecond, 200*time.Millisecond
-	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{}`)
-	h.steps(t, "a", sdk.StepReady, sdk.StepRunning, "never")
 	began := time.Now()
-	h.tells(t, h.plan.ID, "", sdk.EventPlanFailed, `{}`)
+	h := newUntoldPlan(t, 200*time.Millisecond)
 	if got := strings.Fields(namesOf(h.stream(t).begun().toTheEnd())); strings.Join(got, " ") != "plan.created plan.step plan.failed" || time.Since(began) < 200*time.Millisecond {
 		t.Errorf("%s after %s", got, time.Since(began))
 	}
@@ -110,11 +117,7 @@ func TestPlanStreamOfLatePlanning(t *testing.T) {
 // and for nothing else.
 func TestPlanStreamOfATaskThatNeverBegan(t *testing.T) {
 	t.Parallel()
-	h := newHeldPlan(t)
-	h.server.times.heartbeat, h.server.times.patience = 50*time.Millisecond, 100*time.Millisecond
-	h.tells(t, h.plan.ID, "", sdk.EventPlanCreated, `{}`)
-	h.steps(t, "a", sdk.StepReady, sdk.StepRunning, "never")
-	h.tells(t, h.plan.ID, "", sdk.EventPlanFailed, `{}`)
+	h := newUntoldPlan(t, 100*time.Millisecond)
 	h.stream(t).begun().toTheEnd() // which takes as long as the server has patience
 	later := func() *runFeed {
 		of := h.server.streamedPlan("shop", h.plan.ID)
